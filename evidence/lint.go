@@ -1,0 +1,3 @@
+package evidence
+
+func lint(d Document, hash string) error { return nil }

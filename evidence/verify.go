@@ -1,0 +1,127 @@
+package evidence
+
+import (
+	"crypto/x509"
+	"strings"
+	"time"
+)
+
+// Trust is whom a verifier believes. Both pools are needed: an empty pool
+// believes nobody.
+type Trust struct {
+	Seal *x509.CertPool // roots of the certificates that seal evidence
+	TSA  *x509.CertPool // roots of the time-stamping authorities
+	// Policies, when not empty, are the only time-stamp policies accepted (dotted).
+	Policies []string
+}
+
+// Checker verifies one signed format offline. Check never panics and never
+// changes doc, whatever doc is. Safe for concurrent use.
+type Checker interface {
+	Check(doc []byte, t Trust) Report
+}
+
+// Code names one question a verifier answers; words.json says it in words.
+type Code string
+
+// The questions. A checker answers those that its format has.
+const (
+	CheckFormat      Code = "format"      // readable, and nothing beside what belongs there
+	CheckIntegrity   Code = "integrity"   // every octet is covered and unchanged since it was sealed
+	CheckSignature   Code = "signature"   // the seal was made with the key of the certificate
+	CheckCertificate Code = "certificate" // the certificate was issued by somebody trusted, and valid when stamped
+	CheckTimeStamp   Code = "timestamp"   // a trusted authority says the seal existed at that time
+	CheckContent     Code = "content"     // the evidence inside says what evidence must say
+	CheckManifest    Code = "manifest"    // a dossier holds exactly the listed files
+	CheckMember      Code = "member"      // a file inside a dossier passes its own check
+	CheckChain       Code = "chain"       // no event of the delivery is missing or changed
+)
+
+// Check is the answer to one question.
+type Check struct {
+	Code   Code   `json:"code"`
+	OK     bool   `json:"ok"`
+	Detail string `json:"detail,omitempty"` // for engineers, in English; file name inside a dossier
+}
+
+// Report is what a [Checker] found. The zero value is not OK.
+type Report struct {
+	Checks []Check     `json:"checks"`
+	Stamps []TokenInfo `json:"stamps,omitempty"` // of the seal first
+	Signer string      `json:"signer,omitempty"` // subject of the sealing certificate
+	Facts  Facts       `json:"facts,omitzero"`   // what the evidence says; only set when OK
+	// Content is what the seal protects, only set when OK: for XML the evidence
+	// without its signature, for PDF the attached signed XML.
+	Content []byte `json:"-"`
+	// Members are the reports on the files of a dossier, by name.
+	Members []Member `json:"members,omitempty"`
+}
+
+// Member is one verified file of a dossier.
+type Member struct {
+	Name   string `json:"name"`
+	SHA256 string `json:"sha256"`
+	Report Report `json:"report,omitzero"` // zero for a file that is no evidence
+}
+
+// OK reports whether something was checked and every answer is yes.
+func (r Report) OK() bool {
+	for _, c := range r.Checks {
+		if !c.OK {
+			return false
+		}
+	}
+	return len(r.Checks) > 0
+}
+
+// Failures lists what failed, for logs and errors.
+func (r Report) Failures() string {
+	var s []string
+	for _, c := range r.Checks {
+		if !c.OK {
+			s = append(s, strings.TrimSuffix(string(c.Code)+": "+c.Detail, ": "))
+		}
+	}
+	if len(r.Checks) == 0 {
+		return "nothing was checked"
+	}
+	return strings.Join(s, "; ")
+}
+
+// Add appends one answer; a nil err is a yes. It returns whether it was.
+func (r *Report) Add(code Code, err error) bool {
+	c := Check{Code: code, OK: err == nil}
+	if err != nil {
+		c.Detail = err.Error()
+	}
+	r.Checks = append(r.Checks, c)
+	return c.OK
+}
+
+// TokenInfo is what a verified time-stamp token says. RFC 3161 §2.4.2
+type TokenInfo struct {
+	Time      time.Time `json:"time"`      // UTC
+	Serial    string    `json:"serial"`    // decimal
+	Authority string    `json:"authority"` // subject of the time-stamping certificate
+	Policy    string    `json:"policy"`    // dotted
+}
+
+// Facts is what a piece of evidence says, as read from its XML.
+type Facts struct {
+	ID        string    `json:"id"`
+	Event     Name      `json:"event"`
+	At        time.Time `json:"at"`
+	Seq       int       `json:"seq"`
+	Prev      string    `json:"prev,omitempty"` // hex SHA-256 of the event before it
+	Hash      string    `json:"hash"`           // hex SHA-256 of the event itself
+	Delivery  string    `json:"delivery"`
+	Message   string    `json:"message"`
+	Number    string    `json:"number"`
+	Subject   string    `json:"subject"`
+	Submitted time.Time `json:"submitted,omitzero"`
+	Sender    string    `json:"sender"`
+	Recipient string    `json:"recipient"`
+	Issuer    string    `json:"issuer"`
+	Claim     Claim     `json:"claim"`
+	Parts     []Part    `json:"parts,omitempty"`
+}
