@@ -1,0 +1,169 @@
+package evidence
+
+import (
+	"slices"
+	"strings"
+)
+
+// rule is one row of what evidence must say.
+type rule struct {
+	source, clause string
+	what           string
+	applies        func(Event) bool
+	holds          func(Event, Issuer) bool
+}
+
+// rules is the component by event matrix: what EN 319 522-2 §8 asks of each
+// event, what the implementing regulation adds, and what we add ourselves.
+func rules() []rule {
+	return slices.Concat(componentRules(), identityRules(), ownRules())
+}
+
+func always(Event) bool { return true }
+
+func on(names ...Name) func(Event) bool {
+	return func(e Event) bool { return slices.Contains(names, e.Name) }
+}
+
+func except(names ...Name) func(Event) bool {
+	return func(e Event) bool { return !slices.Contains(names, e.Name) }
+}
+
+func componentRules() []rule {
+	const src = "en319522"
+	isUUID := func(s string) bool { return len(s) == 36 && strings.Count(s, "-") == 4 }
+	return []rule{
+		{src, "EN 319 522-2 §8.2 G01", "the evidence identifier is not a UUID", always,
+			func(e Event, _ Issuer) bool { return isUUID(e.ID) && isUUID(e.Delivery) }},
+		{src, "EN 319 522-2 §8.2.4 G04", "a rejection, failure, expiry or return without a reason",
+			func(e Event) bool { return e.Name.needsReason() },
+			func(e Event, _ Issuer) bool { return len(e.Reasons) > 0 }},
+		{src, "EN 319 522-2 §8.2.4 G04", "a reason on an event that has none",
+			on(ConsignmentAcceptance, ContentAccessTracking),
+			func(e Event, _ Issuer) bool { return len(e.Reasons) == 0 }},
+		{src, "EN 319 522-2 §8.3.3", "a reason code that the register does not have", always,
+			func(e Event, _ Issuer) bool {
+				return !slices.ContainsFunc(e.Reasons, func(r Reason) bool { return ReasonURI(r.Code) == "" })
+			}},
+		{src, "EN 319 522-2 §8.2 M01", "no message identifier", except(SubmissionRejection),
+			func(e Event, _ Issuer) bool { return isUUID(e.Message) }},
+		{src, "EN 319 522-2 §8.2 M02", "no digest of the user content",
+			except(SubmissionRejection), func(e Event, _ Issuer) bool { return len(e.Parts) > 0 }},
+		{src, "EN 319 522-2 §8.2 M02", "a part without name, media type, size or digest", always,
+			func(e Event, _ Issuer) bool { return !slices.ContainsFunc(e.Parts, badPart) }},
+		{src, "EN 319 522-2 §8.2.25 M03", "no submission time", except(SubmissionRejection),
+			func(e Event, _ Issuer) bool { return !e.Submitted.IsZero() }},
+		{src, "EN 319 522-2 §8.2.25 M03", "the event is earlier than the submission", always,
+			func(e Event, _ Issuer) bool { return e.Submitted.IsZero() || !e.At.Before(e.Submitted) }},
+		{src, "EN 319 522-2 §8.2 M04", "no external system on a relay to one",
+			on(RelayToNonERDS, RelayToNonERDSFailure),
+			func(e Event, _ Issuer) bool { return e.External != "" }},
+	}
+}
+
+func badPart(p Part) bool {
+	return p.Name == "" || !strings.Contains(p.MediaType, "/") || p.Size < 0 || !isSHA256(p.SHA256)
+}
+
+// identified lists the events that only an identified recipient can cause.
+func identified() func(Event) bool {
+	return on(ConsignmentAcceptance, ConsignmentRejection, ContentConsignment, ContentAccessTracking, ContentHandover)
+}
+
+func identityRules() []rule {
+	const src = "en319522"
+	return []rule{
+		{src, "EN 319 522-2 §8.2 I01", "the sender has no name, or is of no kind", always,
+			func(e Event, _ Issuer) bool { return named(e.Sender) }},
+		{src, "EN 319 522-2 §8.2 I03", "somebody acted for the sender but has no name", always,
+			func(e Event, _ Issuer) bool { return e.SentBy == nil || named(*e.SentBy) }},
+		{src, "EN 319 522-2 §8.2 I06", "the recipient has no identifier, or is of no kind", always,
+			func(e Event, _ Issuer) bool { return e.Recipient.reachable() }},
+		{src, "EN 319 522-2 §8.2 I08", "somebody acted for the recipient but has no name", always,
+			func(e Event, _ Issuer) bool { return e.ReceivedBy == nil || named(*e.ReceivedBy) }},
+		{src, "EN 319 522-2 §8.2 I10", "neither the sender nor who acted for it was authenticated",
+			except(SubmissionRejection),
+			func(e Event, _ Issuer) bool { return proven(e.Sender) || e.SentBy != nil && proven(*e.SentBy) }},
+		{src, "EN 319 522-2 §8.2 I12", "the recipient was not identified", identified(),
+			func(e Event, _ Issuer) bool { return e.recipientProof() != nil }},
+		{src, "EN 319 522-2 §8.2 I12", "an identification without names, method or time", always,
+			func(e Event, _ Issuer) bool {
+				return !slices.ContainsFunc(e.parties(), func(p *Party) bool { return p.Proof != nil && !proven(*p) })
+			}},
+		{"cir", "CIR (EU) 2025/1944 annex REQ-QERDS-5.2.1", "the recipient was identified after the event", identified(),
+			func(e Event, _ Issuer) bool { p := e.recipientProof(); return p == nil || !p.At.After(e.At) }},
+		{"cir", "CIR (EU) 2025/1944 annex REQ-QERDS-5.2.1", "a qualified service needs assurance substantial or high",
+			identified(), func(e Event, i Issuer) bool {
+				p := e.recipientProof()
+				return p == nil || i.Claim(e) != ClaimQualified || strings.HasSuffix(p.Level, "/LoA/substantial") ||
+					strings.HasSuffix(p.Level, "/LoA/high")
+			}},
+	}
+}
+
+// named reports whether p has a kind and the names of its kind.
+func named(p Party) bool {
+	switch p.Kind {
+	case NaturalPerson:
+		return p.Given != "" || p.Family != "" || p.Proof != nil && p.Proof.Family != ""
+	case LegalPerson:
+		return p.Name != ""
+	}
+	return false
+}
+
+func (p Party) reachable() bool {
+	id := p.identifier()
+	return id.Scheme != "" && id.Value != "" && (p.Kind == NaturalPerson || p.Kind == LegalPerson)
+}
+
+func proven(p Party) bool {
+	r := p.Proof
+	return r != nil && isKey(strings.NewReplacer("+", "_", "-", "_").Replace(r.Method)) && !r.At.IsZero() &&
+		(r.Family != "" || r.Given != "" || p.Name != "")
+}
+
+// recipientProof is the identification of whoever received: the recipient, or
+// who acted for it.
+func (e Event) recipientProof() *Proof {
+	if e.ReceivedBy != nil && e.ReceivedBy.Proof != nil {
+		return e.ReceivedBy.Proof
+	}
+	return e.Recipient.Proof
+}
+
+func ownRules() []rule {
+	const src = "policy"
+	return []rule{
+		{src, "language", "the language is not nl, fr, de or en", always,
+			func(e Event, _ Issuer) bool { return slices.Contains(Languages(), e.Language) }},
+		{src, "number", "no message number for people", except(SubmissionRejection),
+			func(e Event, _ Issuer) bool { return e.Number != "" }},
+		{src, "details", "a detail whose key is not a key", always,
+			func(e Event, _ Issuer) bool {
+				return !slices.ContainsFunc(e.Details, func(d Detail) bool { return !isKey(d.Key) })
+			}},
+		// Law of 8 August 1983 on the national register, art. 8.
+		{src, "national number", "an identifier is a national number", always,
+			func(e Event, _ Issuer) bool {
+				return !slices.ContainsFunc(e.parties(), func(p *Party) bool { return nationalScheme(p.Identifier.Scheme) })
+			}},
+		{src, "levels", "an assurance level that is not an eIDAS level", always,
+			func(e Event, _ Issuer) bool {
+				return !slices.ContainsFunc(e.parties(), func(p *Party) bool { return p.Proof != nil && !eidasLevel(p.Proof.Level) })
+			}},
+	}
+}
+
+func isKey(s string) bool {
+	return s != "" && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789_") == "" && s[0] >= 'a' && s[0] <= 'z'
+}
+
+func nationalScheme(s string) bool {
+	return slices.Contains([]string{"BE:NRN", "BE:RRN", "BE:NN", "BE:BIS", "NRN", "RRN", "PNOBE"}, strings.ToUpper(s))
+}
+
+func eidasLevel(s string) bool {
+	return slices.Contains([]string{"", "http://eidas.europa.eu/LoA/low", "http://eidas.europa.eu/LoA/substantial",
+		"http://eidas.europa.eu/LoA/high"}, s)
+}
