@@ -1,0 +1,173 @@
+package vault
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/tink-crypto/tink-go/v2/aead"
+	"github.com/tink-crypto/tink-go/v2/insecurecleartextkeyset"
+	"github.com/tink-crypto/tink-go/v2/keyset"
+	"github.com/tink-crypto/tink-go/v2/tink"
+)
+
+const (
+	keySuffix       = ".json"      // a Tink keyset, readable with Tink's own tools
+	destroyedSuffix = ".destroyed" // the mark of a key that is gone on purpose
+	monthLayout     = "2006-01"
+)
+
+// Keyring holds the key-encryption keys, one AES-256-GCM keyset per month, as
+// files in a directory. The file is the key: keep the directory away from the
+// database, from the objects and from their backups.
+//
+// Keys are read at every use, so that destroying one takes effect at once in
+// every process that shares the directory. Safe for concurrent use by any
+// number of goroutines and processes.
+type Keyring struct {
+	dir    string
+	files  folder
+	now    func() time.Time
+	mu     sync.Mutex
+	synced map[string]bool // ids this process knows to be durable
+}
+
+// OpenKeyring opens the keyring in dir, creating the directory if needed. The
+// key of a month appears when its first object is put. now decides which month
+// it is, in UTC; nil means time.Now.
+func OpenKeyring(dir string, now func() time.Time) (*Keyring, error) {
+	if now == nil {
+		now = time.Now
+	}
+	files, err := openFolder(dir, dir)
+	if err != nil {
+		return nil, fmt.Errorf("vault: open keyring: %w", err)
+	}
+	return &Keyring{dir: dir, files: files, now: now, synced: map[string]bool{}}, nil
+}
+
+// IDs returns the ids of the keys that exist, oldest first.
+func (k *Keyring) IDs() ([]string, error) {
+	entries, err := os.ReadDir(k.dir)
+	if err != nil {
+		return nil, fmt.Errorf("vault: list keyring: %w", err)
+	}
+	var ids []string
+	for _, e := range entries {
+		id, ok := strings.CutSuffix(e.Name(), keySuffix)
+		if ok && checkKeyID(id) == nil && !k.destroyed(id) {
+			ids = append(ids, id)
+		}
+	}
+	sort.Strings(ids)
+	return ids, nil
+}
+
+func checkKeyID(id string) error {
+	if _, err := time.Parse(monthLayout, id); err != nil || len(id) != len(monthLayout) {
+		return fmt.Errorf("%w: %q", ErrKeyID, id)
+	}
+	return nil
+}
+
+func (k *Keyring) path(id string) string { return filepath.Join(k.dir, id+keySuffix) }
+
+func (k *Keyring) destroyed(id string) bool {
+	_, err := os.Stat(filepath.Join(k.dir, id+destroyedSuffix))
+	return err == nil
+}
+
+// current returns the key of this month and its id, making it when it is not
+// there yet. When it returns, the key is durable.
+func (k *Keyring) current() (string, tink.AEAD, error) {
+	id := k.now().UTC().Format(monthLayout)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	a, err := k.load(id)
+	if errors.Is(err, ErrKeyMissing) {
+		if err := k.create(id); err != nil {
+			return "", nil, fmt.Errorf("vault: create key %s: %w", id, err)
+		}
+		a, err = k.load(id)
+	}
+	if err != nil {
+		return "", nil, err
+	}
+	if !k.synced[id] {
+		// Another process may have linked the file and not synced the directory
+		// yet: wrapping with it now could outlive the key itself.
+		if err := syncDir(k.dir); err != nil {
+			return "", nil, fmt.Errorf("vault: sync keyring: %w", err)
+		}
+		k.synced[id] = true
+	}
+	return id, a, nil
+}
+
+// create makes the key file of a month. Losing the race to another process is
+// success: its key is then the key.
+func (k *Keyring) create(id string) error {
+	handle, err := keyset.NewHandle(aead.AES256GCMKeyTemplate())
+	if err != nil {
+		return err
+	}
+	d, err := k.files.create(k.dir)
+	if err != nil {
+		return err
+	}
+	defer d.discard()
+	if err := insecurecleartextkeyset.Write(handle, keyset.NewJSONWriter(d)); err != nil {
+		return err
+	}
+	if err := d.publish(k.path(id)); err != nil && !errors.Is(err, os.ErrExist) {
+		return err
+	}
+	return nil
+}
+
+// load reads the key of a month.
+func (k *Keyring) load(id string) (tink.AEAD, error) {
+	if err := checkKeyID(id); err != nil {
+		return nil, err
+	}
+	// The mark counts, not the absence of the file: a crash within Destroy
+	// leaves both.
+	if k.destroyed(id) {
+		return nil, fmt.Errorf("%w: key %s was destroyed", ErrShredded, id)
+	}
+	f, err := os.Open(k.path(id))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("%w: %s", ErrKeyMissing, id)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("vault: read key %s: %w", id, err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("vault: read key %s: %w", id, err)
+	}
+	if mode := info.Mode().Perm(); mode&0o077 != 0 {
+		return nil, fmt.Errorf("%w: %s has mode %04o", ErrKeyExposed, k.path(id), mode)
+	}
+	var buf bytes.Buffer
+	if _, err := buf.ReadFrom(f); err != nil {
+		return nil, fmt.Errorf("vault: read key %s: %w", id, err)
+	}
+	handle, err := insecurecleartextkeyset.Read(keyset.NewJSONReader(&buf))
+	if err != nil {
+		// Tink's words are left out: they could quote the file.
+		return nil, fmt.Errorf("vault: key %s is not a keyset", id)
+	}
+	a, err := aead.New(handle)
+	if err != nil {
+		return nil, fmt.Errorf("vault: key %s is not an AEAD keyset", id)
+	}
+	return a, nil
+}

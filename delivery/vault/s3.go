@@ -1,0 +1,108 @@
+package vault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/credentials"
+
+	"github.com/bode-erds/bode/delivery"
+)
+
+// S3Config configures [NewS3].
+type S3Config struct {
+	Endpoint  string // host or host:port, without a scheme; required
+	Region    string // default us-east-1
+	Bucket    string // must exist, and hold nothing else; required
+	AccessKey string // required
+	SecretKey string // required
+	TLS       bool
+	Keys      *Keyring // required
+}
+
+// S3 keeps objects in a bucket under their own names. Any number of processes
+// may share it. The bucket needs no versioning and no lock; where it keeps old
+// versions, erasure rests on the keys alone.
+type S3 struct {
+	core   *minio.Core
+	bucket string
+	keys   *Keyring
+}
+
+// NewS3 prepares a client. It contacts nobody; see [S3.Check].
+func NewS3(cfg S3Config) (*S3, error) {
+	for name, v := range map[string]string{"endpoint": cfg.Endpoint, "bucket": cfg.Bucket,
+		"access key": cfg.AccessKey, "secret key": cfg.SecretKey} {
+		if v == "" {
+			return nil, fmt.Errorf("vault: S3 %s is required", name)
+		}
+	}
+	if cfg.Keys == nil {
+		return nil, errors.New("vault: keyring is required")
+	}
+	if cfg.Region == "" {
+		cfg.Region = "us-east-1"
+	}
+	core, err := minio.NewCore(cfg.Endpoint, &minio.Options{
+		Creds:  credentials.NewStaticV4(cfg.AccessKey, cfg.SecretKey, ""),
+		Region: cfg.Region,
+		Secure: cfg.TLS,
+		// Some servers answer a mismatch to checksum trailers over plain HTTP.
+		TrailingHeaders: false,
+		// Every request is repeatable; the job that called us tries again later.
+		MaxRetries: 4,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("vault: S3: %w", err)
+	}
+	return &S3{core: core, bucket: cfg.Bucket, keys: cfg.Keys}, nil
+}
+
+// Check returns an error unless the bucket exists and the keys open it.
+func (v *S3) Check(ctx context.Context) error {
+	ok, err := v.core.BucketExists(ctx, v.bucket)
+	if err != nil {
+		return fmt.Errorf("vault: S3: %w", err)
+	}
+	if !ok {
+		return fmt.Errorf("vault: S3: no bucket %s", v.bucket)
+	}
+	return nil
+}
+
+// Open implements delivery.Vault. Errors: ErrMissing, ErrShredded,
+// ErrKeyMissing at once; ErrAltered at once or from a later Read. A broken
+// connection is an error of its own and accuses nobody. ctx must live until the
+// reader is closed.
+func (v *S3) Open(ctx context.Context, s delivery.Stored) (io.ReadCloser, error) {
+	if err := checkName(s.Name); err != nil {
+		return nil, err
+	}
+	cipher, err := v.keys.unseal(s)
+	if err != nil {
+		return nil, err
+	}
+	body, _, _, err := v.core.GetObject(ctx, v.bucket, s.Name, minio.GetObjectOptions{})
+	if minio.ToErrorResponse(err).Code == minio.NoSuchKey {
+		return nil, fmt.Errorf("%w: %s", ErrMissing, s.Name)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("vault: open %s: %w", s.Name, err)
+	}
+	return decrypt(ctx, body, cipher, s)
+}
+
+// Delete implements delivery.Vault.
+func (v *S3) Delete(ctx context.Context, name string) error {
+	if err := checkName(name); err != nil {
+		return err
+	}
+	err := v.core.RemoveObject(ctx, v.bucket, name, minio.RemoveObjectOptions{})
+	if err != nil && minio.ToErrorResponse(err).Code != minio.NoSuchKey {
+		return fmt.Errorf("vault: delete %s: %w", name, err)
+	}
+	return nil
+}
