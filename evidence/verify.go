@@ -104,6 +104,7 @@ type TokenInfo struct {
 	Serial    string    `json:"serial"`    // decimal
 	Authority string    `json:"authority"` // subject of the time-stamping certificate
 	Policy    string    `json:"policy"`    // dotted
+	Nonce     []byte    `json:"-"`         // as requested; nil without
 }
 
 // Facts is what a piece of evidence says, as read from its XML.
