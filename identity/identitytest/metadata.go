@@ -1,0 +1,96 @@
+package identitytest
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+
+	"github.com/go-jose/go-jose/v4"
+)
+
+func (p *Provider) discovery(w http.ResponseWriter, r *http.Request) {
+	if p.is(DiscoveryDown) {
+		http.Error(w, "down", http.StatusServiceUnavailable)
+		return
+	}
+	if p.is(DiscoveryHuge) {
+		endless(w)
+		return
+	}
+	doc := map[string]any{
+		"issuer":                                         p.issuer,
+		"authorization_endpoint":                         p.issuer + "/authorization",
+		"token_endpoint":                                 p.issuer + "/token",
+		"userinfo_endpoint":                              p.issuer + "/userinfo",
+		"jwks_uri":                                       p.issuer + "/jwks",
+		"response_types_supported":                       []string{"code"},
+		"subject_types_supported":                        []string{"pairwise"},
+		"grant_types_supported":                          []string{"authorization_code"},
+		"code_challenge_methods_supported":               []string{"S256"},
+		"token_endpoint_auth_methods_supported":          []string{"private_key_jwt"},
+		"id_token_signing_alg_values_supported":          []string{"RS256"},
+		"id_token_encryption_alg_values_supported":       []string{"RSA-OAEP-256"},
+		"id_token_encryption_enc_values_supported":       []string{"A128CBC-HS256"},
+		"acr_values_supported":                           []string{acrBasic, acrAdvanced},
+		"ui_locales_supported":                           []string{"nl", "fr", "de", "en"},
+		"claims_parameter_supported":                     true,
+		"authorization_response_iss_parameter_supported": true,
+	}
+	if p.is(DiscoveryOther) {
+		doc["issuer"] = "https://idp.example/v2"
+	}
+	if p.is(DiscoveryHTTP) {
+		doc["token_endpoint"] = "http://idp.example/v2/token"
+	}
+	writeJSON(w, http.StatusOK, doc)
+}
+
+func (p *Provider) keys(w http.ResponseWriter, r *http.Request) {
+	if p.is(KeysDown) {
+		http.Error(w, "down", http.StatusServiceUnavailable)
+		return
+	}
+	writeJSON(w, http.StatusOK, jose.JSONWebKeySet{Keys: []jose.JSONWebKey{
+		{Key: &p.cfg.Key.PublicKey, KeyID: keyID, Use: "sig", Algorithm: "RS256"},
+	}})
+}
+
+// clientKeys reads the published keys of c.
+func (p *Provider) clientKeys(ctx context.Context, c Client) (set jose.JSONWebKeySet, err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.JWKSURL, nil)
+	if err != nil {
+		return set, err
+	}
+	resp, err := p.http.Do(req)
+	if err != nil {
+		return set, err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return set, fmt.Errorf("client keys: status %d", resp.StatusCode)
+	}
+	err = json.NewDecoder(http.MaxBytesReader(nil, resp.Body, 1<<20)).Decode(&set)
+	return set, err
+}
+
+func writeJSON(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(v)
+}
+
+// endless writes until the reader has had enough.
+func endless(w http.ResponseWriter) {
+	w.Header().Set("Content-Type", "application/json")
+	chunk := make([]byte, 64<<10)
+	for i := range chunk {
+		chunk[i] = ' '
+	}
+	for range 1024 { // 64 MiB: an end all the same, should the reader never tire
+		if _, err := w.Write(chunk); err != nil {
+			return
+		}
+	}
+}

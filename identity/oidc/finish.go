@@ -1,0 +1,142 @@
+package oidc
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"github.com/bode-erds/bode/identity"
+)
+
+const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
+// Finish turns the provider's answer into a Proof. saved is the Start of this
+// browser, already taken out of its store; query is the query of the redirect; at
+// is the true time. An error means that nobody was identified.
+// Errors: ErrState, ErrRefused, ErrUnavailable, ErrConfig, ErrCode, ErrToken,
+// ErrLevel, ErrClaims.
+//
+// OpenID Connect Core 1.0 §3.1.2.5–§3.1.3.8
+func (p *Provider) Finish(ctx context.Context, saved Start, query url.Values, at time.Time) (identity.Proof, error) {
+	// State first: until it matches, the rest may come from anybody.
+	if err := checkState(saved, query); err != nil {
+		return identity.Proof{}, err
+	}
+	d, err := p.discover(ctx)
+	if err != nil {
+		return identity.Proof{}, err
+	}
+	if iss, sent := query["iss"]; (sent || d.meta.IssParameter) && (len(iss) != 1 || iss[0] != p.cfg.Issuer) {
+		return identity.Proof{}, fmt.Errorf("%w: iss is not this provider", ErrState) // RFC 9207 §2.4
+	}
+	if query.Has("error") {
+		return identity.Proof{}, redirectError(query)
+	}
+	code := query.Get("code")
+	if code == "" || len(code) > 2048 {
+		return identity.Proof{}, fmt.Errorf("%w: no code", ErrState)
+	}
+
+	answer, err := p.exchange(ctx, d, code, saved.Verifier, at)
+	if err != nil {
+		return identity.Proof{}, err
+	}
+	raw, _ := answer.Extra("id_token").(string)
+	token, err := p.readToken(ctx, d, raw, at)
+	if err != nil {
+		return identity.Proof{}, err
+	}
+	if err := p.checkToken(token, saved.Nonce, answer.AccessToken, at); err != nil {
+		return identity.Proof{}, err
+	}
+	level, err := p.level(token.claims.ACR)
+	if err != nil {
+		return identity.Proof{}, err
+	}
+	proof := identity.Proof{
+		Method: p.cfg.Method, Provider: p.cfg.Issuer, Subject: token.id.Subject,
+		Level: level, At: at.UTC(), Token: []byte(token.jws),
+	}
+	person := token.claims
+	if p.cfg.UserInfo {
+		info, err := p.userInfo(ctx, d, answer.AccessToken, token.id.Subject)
+		if err != nil {
+			return identity.Proof{}, err
+		}
+		person = info.claims
+		proof.Token = []byte(token.jws + "\n" + info.jws)
+	}
+	err = person.fill(&proof)
+	return proof, err
+}
+
+func checkState(saved Start, query url.Values) error {
+	if saved.State == "" || saved.Nonce == "" || saved.Verifier == "" {
+		return fmt.Errorf("%w: nothing was begun", ErrState)
+	}
+	for _, name := range []string{"state", "code", "error", "iss"} {
+		if len(query[name]) > 1 {
+			return fmt.Errorf("%w: %s given twice", ErrState, name)
+		}
+	}
+	if subtle.ConstantTimeCompare([]byte(query.Get("state")), []byte(saved.State)) != 1 {
+		return fmt.Errorf("%w: state differs", ErrState)
+	}
+	if query.Has("code") && query.Has("error") {
+		return fmt.Errorf("%w: code and error", ErrState)
+	}
+	return nil
+}
+
+// exchange redeems the code. The text of a foreign answer stays out of the
+// error, except the two fields RFC 6749 §5.2 gives to it.
+func (p *Provider) exchange(ctx context.Context, d *discovered, code, verifier string, at time.Time) (*oauth2.Token, error) {
+	assertion, err := p.assertion(d.op.Endpoint().TokenURL, at)
+	if err != nil {
+		return nil, fmt.Errorf("oidc: sign assertion: %w", err)
+	}
+	ctx = context.WithValue(ctx, oauth2.HTTPClient, p.client)
+	answer, err := p.oauth(d).Exchange(ctx, code,
+		oauth2.VerifierOption(verifier),
+		oauth2.SetAuthURLParam("client_assertion_type", assertionType),
+		oauth2.SetAuthURLParam("client_assertion", assertion))
+	if refused, ok := errors.AsType[*oauth2.RetrieveError](err); ok {
+		return nil, tokenError(refused.Response.StatusCode, refused.ErrorCode, refused.ErrorDescription)
+	}
+	if _, ok := errors.AsType[*url.Error](err); ok {
+		return nil, fmt.Errorf("%w: token endpoint: %w", ErrUnavailable, err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: token endpoint: answer not understood", ErrUnavailable)
+	}
+	return answer, nil
+}
+
+// userInfo fetches and opens the user information. What it is, is decided by its
+// content: itsme labels it application/json.
+//
+// OpenID Connect Core 1.0 §5.3.2
+func (p *Provider) userInfo(ctx context.Context, d *discovered, accessToken, subject string) (*token, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, d.op.UserInfoEndpoint(), nil)
+	if err != nil {
+		return nil, fmt.Errorf("%w: userinfo: %w", ErrConfig, err)
+	}
+	req.Header.Set("Authorization", "Bearer "+accessToken)
+	resp, err := p.client.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("%w: userinfo: %w", ErrUnavailable, err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("%w: userinfo: status %d", ErrUnavailable, resp.StatusCode)
+	}
+	return p.readUserInfo(ctx, d, string(body), subject)
+}
