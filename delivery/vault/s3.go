@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
@@ -42,6 +43,9 @@ func NewS3(cfg S3Config) (*S3, error) {
 	}
 	if cfg.Keys == nil {
 		return nil, errors.New("vault: keyring is required")
+	}
+	if strings.Contains(cfg.Endpoint, "/") {
+		return nil, fmt.Errorf("vault: S3 endpoint %q: want host or host:port", cfg.Endpoint)
 	}
 	if cfg.Region == "" {
 		cfg.Region = "us-east-1"

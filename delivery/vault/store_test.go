@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/credentials"
 	"github.com/rclone/gofakes3"
 	"github.com/rclone/gofakes3/s3mem"
 
@@ -122,22 +124,28 @@ const bucket = "content"
 // fake is an in-process S3 server. In front of it stands a handler that a test
 // may replace to break things.
 type fake struct {
-	backend *s3mem.Backend
-	next    http.Handler
-	mu      sync.Mutex
-	front   func(w http.ResponseWriter, r *http.Request, next http.Handler)
-	pending map[string]int // multipart uploads begun and neither completed nor aborted
+	backend  *s3mem.Backend
+	core     *minio.Core // straight to it
+	next     http.Handler
+	endpoint string
+	writes   sync.Mutex // its check of If-None-Match and its write are not one step
+
+	mu    sync.Mutex
+	front func(w http.ResponseWriter, r *http.Request, next http.Handler)
 }
 
 func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	f.mu.Lock()
-	q := r.URL.Query()
-	switch id := q.Get("uploadId"); {
-	case r.Method == http.MethodPost && q.Has("uploads"):
-		f.pending[r.URL.Path]++
-	case r.Method == http.MethodDelete && id != "", r.Method == http.MethodPost && id != "":
-		f.pending[r.URL.Path]--
+	// It takes the empty delimiter of a flat listing for a delimiter, and then
+	// lists nothing.
+	if q := r.URL.Query(); q.Has("delimiter") && q.Get("delimiter") == "" {
+		q.Del("delimiter")
+		r.URL.RawQuery = q.Encode()
 	}
+	if r.Header.Get("If-None-Match") != "" {
+		f.writes.Lock()
+		defer f.writes.Unlock()
+	}
+	f.mu.Lock()
 	front := f.front
 	f.mu.Unlock()
 	if front != nil {
@@ -155,17 +163,31 @@ func (f *fake) breakWith(front func(http.ResponseWriter, *http.Request, http.Han
 
 func newS3(t testing.TB) (store, *fake) {
 	t.Helper()
-	f := &fake{backend: s3mem.New(), pending: map[string]int{}}
+	f := &fake{backend: s3mem.New()}
 	if err := f.backend.CreateBucket(t.Context(), bucket); err != nil {
 		t.Fatal(err)
 	}
-	f.next = gofakes3.New(f.backend, gofakes3.WithV4Auth(map[string]string{"access": "secret-key"})).Server()
+	f.next = gofakes3.New(f.backend).Server()
 	server := httptest.NewServer(f)
 	t.Cleanup(server.Close)
+	f.endpoint = strings.TrimPrefix(server.URL, "http://")
+	core, err := minio.NewCore(f.endpoint, &minio.Options{Creds: credentials.NewStaticV4("access", "secret-key", "")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.core = core
+	// It cannot list uploads before there was one.
+	id, err := core.NewMultipartUpload(t.Context(), bucket, "first", minio.PutObjectOptions{})
+	if err == nil {
+		err = core.AbortMultipartUpload(t.Context(), bucket, "first", id)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 	c := newClock()
 	keys := newKeyring(t, c)
 	v, err := vault.NewS3(vault.S3Config{
-		Endpoint: strings.TrimPrefix(server.URL, "http://"), Bucket: bucket,
+		Endpoint: f.endpoint, Bucket: bucket,
 		AccessKey: "access", SecretKey: "secret-key", Keys: keys,
 	})
 	if err != nil {
@@ -190,7 +212,7 @@ func newS3(t testing.TB) (store, *fake) {
 		},
 		write: func(t testing.TB, name string, b []byte) {
 			t.Helper()
-			_, err := f.backend.PutObject(t.Context(), bucket, name, map[string]string{}, bytes.NewReader(b), int64(len(b)))
+			_, err := core.Client.PutObject(t.Context(), bucket, name, bytes.NewReader(b), int64(len(b)), minio.PutObjectOptions{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -205,12 +227,11 @@ func newS3(t testing.TB) (store, *fake) {
 			for _, o := range list.Contents {
 				found = append(found, o.Key)
 			}
-			f.mu.Lock()
-			defer f.mu.Unlock()
-			for path, n := range f.pending {
-				if n != 0 {
-					found = append(found, "unfinished upload of "+path)
+			for u := range core.ListIncompleteUploads(t.Context(), bucket, "", true) {
+				if u.Err != nil {
+					t.Fatal(u.Err)
 				}
+				found = append(found, "unfinished upload of "+u.Key)
 			}
 			return found
 		},
