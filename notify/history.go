@@ -1,0 +1,66 @@
+package notify
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Told is a notice with what became of it, for an operator to read.
+type Told struct {
+	Notice    Notice
+	CreatedAt time.Time
+	ClosedAt  time.Time // zero while it is under way
+	Outcome   string    // of the last attempt, "stale" when closed unsent, "" while under way
+	Attempts  []Attempt // in order; a running one has no EndedAt
+}
+
+// Querier is what History reads from: a pool or a transaction.
+type Querier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+}
+
+const selectDelivery = `
+SELECT id, account_id, delivery_id, kind, channel, address, language, ref, created_at, closed_at, coalesce(outcome, '')
+FROM notice WHERE delivery_id = $1 ORDER BY id`
+
+const selectAttempts = `SELECT ` + attemptColumns + ` FROM notify_attempt WHERE notice_id = $1 ORDER BY number`
+
+// History returns the notices of a delivery, oldest first.
+func (s *Service) History(ctx context.Context, db Querier, delivery string) ([]Told, error) {
+	rows, err := db.Query(ctx, selectDelivery, delivery)
+	if err != nil {
+		return nil, fmt.Errorf("notify: history: %w", err)
+	}
+	told, err := pgx.CollectRows(rows, scanTold)
+	if err != nil {
+		return nil, fmt.Errorf("notify: history: %w", err)
+	}
+	for i := range told {
+		rows, err := db.Query(ctx, selectAttempts, told[i].Notice.ID)
+		if err != nil {
+			return nil, fmt.Errorf("notify: history: %w", err)
+		}
+		if told[i].Attempts, err = pgx.CollectRows(rows, scanAttempt); err != nil {
+			return nil, fmt.Errorf("notify: history: %w", err)
+		}
+	}
+	return told, nil
+}
+
+func scanTold(row pgx.CollectableRow) (Told, error) {
+	var t Told
+	var closed *time.Time
+	n := &t.Notice
+	err := row.Scan(&n.ID, &n.Account, &n.Delivery, &n.Kind, &n.Channel, &n.To, &n.Language, &n.Ref, &t.CreatedAt, &closed, &t.Outcome)
+	if err != nil {
+		return Told{}, err
+	}
+	t.CreatedAt = t.CreatedAt.UTC()
+	if closed != nil {
+		t.ClosedAt = closed.UTC()
+	}
+	return t, nil
+}

@@ -1,0 +1,142 @@
+package notify
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
+)
+
+// Queue is the job queue that carries notices; a process that sends them works
+// it with a Worker.
+const Queue = "notify"
+
+// SendArgs is the job that sends one notice. It carries the id and nothing else.
+type SendArgs struct {
+	NoticeID string `json:"notice_id"`
+}
+
+// Kind names the job.
+func (SendArgs) Kind() string { return "notify_send" }
+
+// Jobs puts jobs into the caller's transaction; *river.Client[pgx.Tx] does.
+type Jobs interface {
+	InsertManyTx(ctx context.Context, tx pgx.Tx, params []river.InsertManyParams) ([]*rivertype.JobInsertResult, error)
+}
+
+// Config of a Service.
+type Config struct {
+	// Now is the clock of an account; a test account's may be ahead. The empty
+	// account is the wall clock. Default: the wall clock for all.
+	Now func(account string) time.Time
+}
+
+// Service accepts notices. It is separate from [Worker], because deliveries need
+// a Service and a Worker needs deliveries. Safe for concurrent use once UseJobs
+// was called.
+type Service struct {
+	now  func(account string) time.Time
+	jobs Jobs
+}
+
+var _ Enqueuer = (*Service)(nil)
+
+// New makes a Service. It cannot fail today; the error is there for what a
+// configuration may come to hold.
+func New(cfg Config) (*Service, error) {
+	if cfg.Now == nil {
+		cfg.Now = wallClock
+	}
+	return &Service{now: cfg.Now}, nil
+}
+
+func wallClock(string) time.Time { return time.Now() }
+
+// UseJobs gives the service its job queue. The queue's client is built with the
+// workers, which come after the service; so this is called once, by the wiring,
+// before anything is enqueued.
+func (s *Service) UseJobs(j Jobs) { s.jobs = j }
+
+const insertNotices = `
+INSERT INTO notice (id, account_id, delivery_id, kind, channel, address, language, ref, created_at, not_before)
+SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::timestamptz[], $10::timestamptz[])`
+
+// Enqueue stores the notices and their jobs in tx: they are sent after the
+// caller commits, and never if it does not. One statement for the rows and one
+// for the jobs, however many there are. Errors: ErrInvalid, ErrNoJobs, or the
+// database's; tx is then to be rolled back.
+func (s *Service) Enqueue(ctx context.Context, tx pgx.Tx, notices ...Notice) error {
+	if len(notices) == 0 {
+		return nil
+	}
+	if s.jobs == nil {
+		return ErrNoJobs
+	}
+	var rows columns
+	jobs := make([]river.InsertManyParams, 0, len(notices))
+	wall := instant(s.now(""))
+	for _, n := range notices {
+		if err := n.validate(); err != nil {
+			return err
+		}
+		rows.add(n, instant(s.now(n.Account)), wall)
+		jobs = append(jobs, river.InsertManyParams{Args: SendArgs{NoticeID: n.ID}, InsertOpts: jobOpts(n.Kind, time.Time{})})
+	}
+	if _, err := tx.Exec(ctx, insertNotices, rows.args()...); err != nil {
+		return fmt.Errorf("notify: store notices: %w", err)
+	}
+	if _, err := s.jobs.InsertManyTx(ctx, tx, jobs); err != nil {
+		return fmt.Errorf("notify: enqueue jobs: %w", err)
+	}
+	return nil
+}
+
+// jobOpts puts codes first: somebody sits waiting for one. at is zero for now.
+func jobOpts(k Kind, at time.Time) *river.InsertOpts {
+	opts := &river.InsertOpts{Queue: Queue, Priority: 2, ScheduledAt: at}
+	if k == Code {
+		opts.Priority = 1
+	}
+	return opts
+}
+
+// columns are notices as arrays, one per column of insertNotices.
+type columns struct {
+	id, account, delivery, kind, channel, address, language, ref []string
+	created, notBefore                                           []time.Time
+}
+
+func (c *columns) add(n Notice, created, notBefore time.Time) {
+	c.id = append(c.id, n.ID)
+	c.account = append(c.account, n.Account)
+	c.delivery = append(c.delivery, n.Delivery)
+	c.kind = append(c.kind, string(n.Kind))
+	c.channel = append(c.channel, string(n.Channel))
+	c.address = append(c.address, n.To)
+	c.language = append(c.language, n.Language)
+	c.ref = append(c.ref, n.Ref)
+	c.created = append(c.created, created)
+	c.notBefore = append(c.notBefore, notBefore)
+}
+
+func (c *columns) args() []any {
+	return []any{c.id, c.account, c.delivery, c.kind, c.channel, c.address, c.language, c.ref, c.created, c.notBefore}
+}
+
+// instant is t as it is stored: UTC, microseconds.
+func instant(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
+
+const forgetNotices = `DELETE FROM notice WHERE delivery_id = ANY($1::uuid[])`
+
+// Forget removes every notice of the deliveries with its attempts, in tx: what
+// is left of them is in the events. A job still queued finds nothing and ends.
+// R19, R21.
+func (s *Service) Forget(ctx context.Context, tx pgx.Tx, deliveries ...string) error {
+	if _, err := tx.Exec(ctx, forgetNotices, deliveries); err != nil {
+		return fmt.Errorf("notify: forget notices: %w", err)
+	}
+	return nil
+}
