@@ -1,0 +1,223 @@
+package pades
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"encoding/xml"
+	"fmt"
+	"math"
+	"strings"
+
+	"github.com/bode-erds/bode/evidence"
+)
+
+// AttachmentName is the name under which the signed XML stands in the PDF.
+const AttachmentName = "evidence.xml"
+
+// sigPlaceholder is what the signing library looks for in the file it signs.
+const sigPlaceholder = "/ByteRange[0 ********** ********** **********]"
+
+// Render makes the unsigned PDF of d with signedXML attached: PDF/A-3a,
+// PDF/UA-1, in the language of the event. The same input always gives the same
+// bytes. It reads no clock. Errors: [ErrRender].
+//
+// ISO 19005-3, ISO 14289-1
+func Render(d evidence.Document, signedXML []byte) ([]byte, error) {
+	return render(d, signedXML, false)
+}
+
+// render makes the PDF; with certify its catalog says that the signature to
+// come certifies the document (ISO 32000-1 §12.8.4).
+func render(d evidence.Document, signedXML []byte, certify bool) ([]byte, error) {
+	c, err := newCanvas()
+	if err != nil {
+		return nil, err
+	}
+	p, err := compose(c, d, signedXML)
+	if err != nil {
+		return nil, err
+	}
+	facts, err := json.Marshal(d)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrRender, err)
+	}
+	sum := sha256.Sum256(append(facts, signedXML...))
+	out := p.file(signedXML, hex.EncodeToString(sum[:16]), certify)
+	if bytes.Contains(out, []byte(sigPlaceholder)) {
+		return nil, fmt.Errorf("%w: the text of a signature placeholder inside", ErrRender)
+	}
+	return out, nil
+}
+
+// file writes all objects of the laid-out document.
+func (p *paper) file(signedXML []byte, id string, certify bool) []byte {
+	o := newObjects()
+	catalog := o.reserve()
+	pagesRef := o.reserve()
+	fonts := p.writeFonts(o)
+	pageRefs := make([]int, len(p.pages))
+	for i := range pageRefs {
+		pageRefs[i] = o.reserve()
+	}
+	var marks [][]*element
+	var kids strings.Builder
+	for i, pg := range p.pages {
+		content := o.stream("", pg.buf.Bytes())
+		o.put(pageRefs[i], fmt.Sprintf("<< /Type /Page /Parent %s /MediaBox [0 0 %s %s] /Resources << /Font << %s >> >> /Contents %s /StructParents %d /Tabs /S >>",
+			ref(pagesRef), num(pageWidth), num(pageHeight), fonts, ref(content), i))
+		marks = append(marks, pg.marks)
+		kids.WriteString(ref(pageRefs[i]) + " ")
+	}
+	o.put(pagesRef, fmt.Sprintf("<< /Type /Pages /Kids [%s] /Count %d >>", kids.String(), len(pageRefs)))
+	tree := writeStructure(o, p.root, pageRefs, marks)
+	icc := o.stream("/N 3 /Alternate /DeviceRGB", sRGB())
+	intent := o.add("[<< /Type /OutputIntent /S /GTS_PDFA1 /OutputConditionIdentifier (sRGB) /Info (sRGB IEC61966-2.1) /DestOutputProfile " + ref(icc) + " >>]")
+
+	at := p.d.Event.At.UTC()
+	title := p.w.title(p.d.Event.Name) + " · " + p.d.Event.Number
+	meta := o.metadata(xmp(title, p.d.Issuer.Name, p.d.Event.Subject, p.w.lang, at.Format("2006-01-02T15:04:05Z"), id))
+	date := "(D:" + at.Format("20060102150405") + "+00'00')"
+	info := o.add(fmt.Sprintf("<< /Title %s /Author %s /Subject %s /CreationDate %s /ModDate %s /Producer (Bode) >>",
+		text(title), text(p.d.Issuer.Name), text(p.d.Event.Subject), date, date))
+	sum := fmt.Sprintf("/Params << /Size %d /ModDate %s >>", len(signedXML), date)
+	attached := o.stream("/Type /EmbeddedFile /Subtype /text#2Fxml "+sum, signedXML)
+	spec := o.add(fmt.Sprintf("<< /Type /Filespec /F (%s) /UF %s /AFRelationship /Source /Desc %s /EF << /F %s /UF %s >> >>",
+		AttachmentName, text(AttachmentName), text(p.w.Label["attached"]), ref(attached), ref(attached)))
+	names := o.add(fmt.Sprintf("<< /EmbeddedFiles << /Names [(%s) %s] >> >>", AttachmentName, ref(spec)))
+	af := o.add("[" + ref(spec) + "]")
+	viewer := o.add("<< /DisplayDocTitle true >>")
+	markInfo := o.add("<< /Marked true >>")
+	perms := ""
+	if certify {
+		// The library numbers the signature object two above the last one.
+		perms = " /Perms << /DocMDP " + ref(len(o.offsets)+2) + " >>"
+	}
+	o.put(catalog, fmt.Sprintf("<< /Type /Catalog /Pages %s /Lang (%s) /MarkInfo %s /StructTreeRoot %s /Metadata %s /OutputIntents %s /Names %s /AF %s /ViewerPreferences %s%s >>",
+		ref(pagesRef), p.w.lang, ref(markInfo), ref(tree), ref(meta), ref(intent), ref(names), ref(af), ref(viewer), perms))
+	return o.finish(catalog, info, id)
+}
+
+// metadata writes the XMP packet. PDF/A wants it readable without a decoder
+// (ISO 19005-1 §6.7.2; kept for old tools), but nothing a user wrote may stand
+// uncompressed in the file, so it is compressed, as ISO 19005-3 allows.
+func (o *objects) metadata(packet []byte) int {
+	return o.stream("/Type /Metadata /Subtype /XML", packet)
+}
+
+// writeFonts writes the subset of every face that was used and returns the
+// entries of the font resource dictionary.
+func (p *paper) writeFonts(o *objects) string {
+	var b strings.Builder
+	for i, s := range p.subsets {
+		if len(s.runes) == 0 {
+			continue
+		}
+		name := s.name()
+		program := s.program()
+		file := o.stream(fmt.Sprintf("/Length1 %d", len(program)), program)
+		flags := 32 // nonsymbolic
+		if faceID(i) == mono {
+			flags |= 1
+		}
+		bb := s.face.bbox
+		desc := o.add(fmt.Sprintf("<< /Type /FontDescriptor /FontName /%s /Flags %d /FontBBox [%d %d %d %d] /ItalicAngle 0 /Ascent %d /Descent %d /CapHeight %d /StemV %d /FontFile2 %s >>",
+			name, flags, bb[0], bb[1], bb[2], bb[3], s.face.ascent, s.face.descent, s.face.capHeight, 80+40*(i&1), ref(file)))
+		cid := o.add(fmt.Sprintf("<< /Type /Font /Subtype /CIDFontType2 /BaseFont /%s /CIDSystemInfo << /Registry (Adobe) /Ordering (Identity) /Supplement 0 >> /CIDToGIDMap /Identity /FontDescriptor %s /DW 1000 /W %s >>",
+			name, ref(desc), s.widths()))
+		cmap := o.stream("", s.toUnicode())
+		font := o.add(fmt.Sprintf("<< /Type /Font /Subtype /Type0 /BaseFont /%s /Encoding /Identity-H /DescendantFonts [%s] /ToUnicode %s >>", name, ref(cid), ref(cmap)))
+		fmt.Fprintf(&b, "/F%d %s ", i, ref(font))
+	}
+	return b.String()
+}
+
+// xmp is the metadata packet: Dublin Core, PDF/A-3a, and PDF/UA-1 with the
+// schema description that PDF/A asks for because it does not know pdfuaid.
+func xmp(title, author, subject, lang, date, id string) []byte {
+	esc := func(s string) string {
+		var b strings.Builder
+		_ = xml.EscapeText(&b, []byte(s)) // a Builder takes everything
+		return b.String()
+	}
+	uuid := fmt.Sprintf("uuid:%s-%s-%s-%s-%s", id[:8], id[8:12], id[12:16], id[16:20], id[20:32])
+	return fmt.Appendf(nil, `<?xpacket begin="`+"\ufeff"+`" id="W5M0MpCehiHzreSzNTczkc9d"?>
+<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+<rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmlns:xmpMM="http://ns.adobe.com/xap/1.0/mm/" xmlns:pdf="http://ns.adobe.com/pdf/1.3/" xmlns:pdfaid="http://www.aiim.org/pdfa/ns/id/" xmlns:pdfuaid="http://www.aiim.org/pdfua/ns/id/" xmlns:pdfaExtension="http://www.aiim.org/pdfa/ns/extension/" xmlns:pdfaSchema="http://www.aiim.org/pdfa/ns/schema#" xmlns:pdfaProperty="http://www.aiim.org/pdfa/ns/property#">
+<dc:format>application/pdf</dc:format>
+<dc:title><rdf:Alt><rdf:li xml:lang="x-default">%s</rdf:li></rdf:Alt></dc:title>
+<dc:creator><rdf:Seq><rdf:li>%s</rdf:li></rdf:Seq></dc:creator>
+<dc:description><rdf:Alt><rdf:li xml:lang="x-default">%s</rdf:li></rdf:Alt></dc:description>
+<dc:language><rdf:Bag><rdf:li>%s</rdf:li></rdf:Bag></dc:language>
+<xmp:CreateDate>%s</xmp:CreateDate><xmp:ModifyDate>%s</xmp:ModifyDate>
+<xmpMM:DocumentID>%s</xmpMM:DocumentID>
+<pdf:Producer>Bode</pdf:Producer>
+<pdfaid:part>3</pdfaid:part><pdfaid:conformance>A</pdfaid:conformance>
+<pdfuaid:part>1</pdfuaid:part>
+<pdfaExtension:schemas><rdf:Bag><rdf:li rdf:parseType="Resource">
+<pdfaSchema:schema>PDF/UA identification schema</pdfaSchema:schema>
+<pdfaSchema:namespaceURI>http://www.aiim.org/pdfua/ns/id/</pdfaSchema:namespaceURI>
+<pdfaSchema:prefix>pdfuaid</pdfaSchema:prefix>
+<pdfaSchema:property><rdf:Seq><rdf:li rdf:parseType="Resource">
+<pdfaProperty:name>part</pdfaProperty:name><pdfaProperty:valueType>Integer</pdfaProperty:valueType>
+<pdfaProperty:category>internal</pdfaProperty:category><pdfaProperty:description>Part of ISO 14289 to which the file conforms</pdfaProperty:description>
+</rdf:li></rdf:Seq></pdfaSchema:property>
+</rdf:li></rdf:Bag></pdfaExtension:schemas>
+</rdf:Description></rdf:RDF></x:xmpmeta>
+<?xpacket end="r"?>`, esc(title), esc(author), esc(subject), lang, date, date, uuid)
+}
+
+// sRGB makes an ICC profile of version 2.1 for IEC 61966-2-1: primaries adapted
+// to D50 and the transfer curve in 1,024 steps.
+func sRGB() []byte {
+	u32 := func(v uint32) []byte { return []byte{byte(v >> 24), byte(v >> 16), byte(v >> 8), byte(v)} }
+	fixed := func(v float64) []byte { return u32(uint32(int32(math.Round(v * 65536)))) }
+	xyz := func(x, y, z float64) []byte {
+		return bytes.Join([][]byte{[]byte("XYZ \x00\x00\x00\x00"), fixed(x), fixed(y), fixed(z)}, nil)
+	}
+	const name = "sRGB"
+	desc := bytes.Join([][]byte{[]byte("desc\x00\x00\x00\x00"), u32(uint32(len(name) + 1)), []byte(name + "\x00"), make([]byte, 78)}, nil)
+	curve := append([]byte("curv\x00\x00\x00\x00"), u32(1024)...)
+	for i := range 1024 {
+		v := float64(i) / 1023
+		if v <= 0.04045 {
+			v /= 12.92
+		} else {
+			v = math.Pow((v+0.055)/1.055, 2.4)
+		}
+		n := uint16(math.Round(v * 65535))
+		curve = append(curve, byte(n>>8), byte(n))
+	}
+	tags := []table{
+		{"desc", desc}, {"cprt", []byte("text\x00\x00\x00\x00Public domain\x00")},
+		{"wtpt", xyz(0.9642, 1, 0.8249)},
+		{"rXYZ", xyz(0.43607, 0.22249, 0.01392)}, {"gXYZ", xyz(0.38515, 0.71687, 0.09708)}, {"bXYZ", xyz(0.14307, 0.06061, 0.71410)},
+		{"rTRC", curve}, {"gTRC", nil}, {"bTRC", nil},
+	}
+	dir := u32(uint32(len(tags)))
+	at := 128 + 4 + 12*len(tags)
+	var data []byte
+	curveAt := 0
+	for _, t := range tags {
+		off, n := at+len(data), len(t.data)
+		if t.tag == "rTRC" {
+			curveAt = off
+		}
+		if t.data == nil { // the three channels share one curve
+			off, n = curveAt, len(curve)
+		}
+		dir = bytes.Join([][]byte{dir, []byte(t.tag), u32(uint32(off)), u32(uint32(n))}, nil)
+		data = append(data, t.data...)
+		for len(data)%4 != 0 {
+			data = append(data, 0)
+		}
+	}
+	head := make([]byte, 128)
+	copy(head, u32(uint32(at+len(data))))
+	copy(head[8:], "\x02\x10\x00\x00mntrRGB XYZ ")
+	copy(head[24:], []byte{7, 0xEA, 0, 1, 0, 1}) // made 2026-01-01
+	copy(head[36:], "acsp")
+	copy(head[68:], bytes.Join([][]byte{fixed(0.9642), fixed(1), fixed(0.8249)}, nil))
+	return bytes.Join([][]byte{head, dir, data}, nil)
+}

@@ -1,0 +1,223 @@
+package pades
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/bode-erds/bode/evidence"
+)
+
+// parties says who sent and who was to receive, what the sender declared of
+// each, and what was proven, by which means and when.
+func (p *paper) parties() {
+	e := p.d.Event
+	p.section("parties", 80)
+	p.party("sender", e.Sender, e.SentBy)
+	p.y -= 6
+	p.party("recipient", e.Recipient, e.ReceivedBy)
+}
+
+func (p *paper) party(role string, who evidence.Party, acting *evidence.Party) {
+	const labelW = 130.0
+	w := frameWidth - labelW
+	rows := []pair{{p.w.Label[role], p.set(fontBold, nameOf(who), w)}}
+	add := func(key, v string) {
+		if v != "" {
+			rows = append(rows, pair{p.w.Label[key], p.set(fontText, v, w)})
+		}
+	}
+	if v := who.Identifier.Value; v != "" && v != who.Email {
+		add("identifier", p.w.scheme(who.Identifier.Scheme)+" "+v)
+	}
+	add("email", who.Email)
+	add("mobile", who.Mobile)
+	add("address", strings.Join(who.Address, ", "))
+	if who.Proof != nil {
+		rows = append(rows, pair{p.w.Label["proven"], p.proof(*who.Proof, w)})
+	}
+	if acting != nil {
+		lines := p.set(fontBold, nameOf(*acting), w)
+		if acting.Proof != nil {
+			lines = append(lines, p.proof(*acting.Proof, w)...)
+		}
+		rows = append(rows, pair{p.w.Label[role+"_acting"], lines})
+	} else if who.Proof == nil && role == "recipient" {
+		rows = append(rows, pair{p.w.Label["proven"], p.set(fontText, p.w.Label["not_proven"], w)})
+	}
+	p.pairs(rows, labelW)
+}
+
+// proof says what an identity provider proved, how strongly and when.
+func (p *paper) proof(r evidence.Proof, w float64) []line {
+	var out []line
+	if name := strings.TrimSpace(r.Given + " " + r.Family); name != "" {
+		out = append(out, p.set(fontBold, name, w)...)
+	}
+	how := p.w.method(r.Method)
+	if r.Provider != "" {
+		how += " · " + r.Provider
+	}
+	out = append(out, p.set(fontText, how, w)...)
+	out = append(out, p.set(fontText, p.w.Label["level"]+": "+p.w.level(r.Level), w)...)
+	if !r.At.IsZero() {
+		out = append(out, p.set(fontText, p.w.long(r.At.In(p.zone)), w)...)
+	}
+	if r.Record != "" {
+		out = append(out, p.set(fontMono, p.w.Label["record"]+" "+r.Record, w)...)
+	}
+	return out
+}
+
+// nameOf is how a party is called: the legal name, or given and family name.
+func nameOf(q evidence.Party) string {
+	if q.Name != "" {
+		return q.Name
+	}
+	if n := strings.TrimSpace(q.Given + " " + q.Family); n != "" {
+		return n
+	}
+	if q.Email != "" {
+		return q.Email
+	}
+	return q.Identifier.Value
+}
+
+// column of a table with a head; the last one is as wide as what is left.
+type column struct {
+	label string
+	w     float64
+}
+
+// grid draws a table with a head that is repeated on every page it reaches.
+// Each entry of rows has the lines of one row; the cell of column th is the
+// row's header. strong rows are tinted.
+func (p *paper) grid(cols []column, rows [][][]line, th, strong int) {
+	tab := p.root.add("Table")
+	x := make([]float64, len(cols))
+	x[0] = marginLeft
+	for i := 1; i < len(cols); i++ {
+		x[i] = x[i-1] + cols[i-1].w
+	}
+	head := func(tr *element) {
+		cells := make([]cell, len(cols))
+		for i, c := range cols {
+			cells[i] = cell{nil, x[i], c.w, p.set(fontLabel, c.label, c.w-8)}
+			if tr != nil {
+				cells[i].elem = tr.header("Column")
+			}
+		}
+		p.row(cells, marginLeft, frameWidth, nil, nil)
+	}
+	head(tab.add("TR"))
+	for n, r := range rows {
+		tr := tab.add("TR")
+		cells := make([]cell, len(cols))
+		for i, lines := range r {
+			kind := tr.add
+			if i == th {
+				kind = func(string) *element { return tr.header("Row") }
+			}
+			cells[i] = cell{kind("TD"), x[i], cols[i].w, lines}
+		}
+		var paint func(y, h float64)
+		if n == strong {
+			paint = func(y, h float64) { p.rect(marginLeft-4, y, frameWidth+8, h, tint) }
+		}
+		p.row(cells, marginLeft, frameWidth, func() { head(nil) }, paint)
+	}
+}
+
+// documents lists what was sent, each bound by its digest.
+func (p *paper) documents() {
+	if len(p.d.Event.Parts) == 0 {
+		return
+	}
+	p.section("documents", 60)
+	cols := []column{{"", 22}, {p.w.Label["document"], 214}, {p.w.Label["size"], 82}, {"SHA-256", frameWidth - 318}}
+	var rows [][][]line
+	for i, part := range p.d.Event.Parts {
+		name := append(p.set(fontBold, part.Name, cols[1].w-10), p.set(fontNote, part.MediaType, cols[1].w-10)...)
+		var digest []line
+		for _, s := range chunks(part.SHA256, 32) {
+			digest = append(digest, p.set(fontMono, s, cols[3].w)...)
+		}
+		rows = append(rows, [][]line{p.set(fontLabel, fmt.Sprint(i+1), 20), name,
+			p.set(fontText, p.w.bytes(part.Size), cols[2].w-8), digest})
+	}
+	p.grid(cols, rows, 1, -1)
+}
+
+// reasons says why, in words.
+func (p *paper) reasons() {
+	if len(p.d.Event.Reasons) == 0 {
+		return
+	}
+	p.section("reason", 30)
+	p.y -= 4
+	for _, r := range p.d.Event.Reasons {
+		p.paragraph(p.root, "P", fontText, p.w.reason(r), marginLeft, frameWidth)
+		if r.Text != "" {
+			p.paragraph(p.root, "P", fontMono, r.Text, marginLeft+10, frameWidth-10)
+		}
+	}
+}
+
+// facts lists the details of the event, addresses masked.
+func (p *paper) facts() {
+	const labelW = 130.0
+	var rows []pair
+	for _, d := range p.d.Event.Details {
+		rows = append(rows, pair{p.w.detail(d.Key), p.set(fontText, p.w.value(d, p.zone), frameWidth-labelW)})
+	}
+	if len(rows) == 0 {
+		return
+	}
+	p.section("facts", 30)
+	p.pairs(rows, labelW)
+}
+
+// postal gathers the leg outside the service: operator, item and what became of it.
+func (p *paper) postal() {
+	var rows []pair
+	const labelW = 130.0
+	add := func(e evidence.Event) {
+		if e.External != "" {
+			rows = append(rows, pair{p.w.title(e.Name), append(
+				p.set(fontText, e.External, frameWidth-labelW),
+				p.set(fontNote, p.w.long(e.At.In(p.zone)), frameWidth-labelW)...)})
+		}
+	}
+	for _, e := range p.d.History {
+		add(e)
+	}
+	add(p.d.Event)
+	if len(rows) == 0 {
+		return
+	}
+	p.section("postal", 30)
+	p.pairs(rows, labelW)
+}
+
+// timeline lists every event of the delivery so far, this one last and marked.
+func (p *paper) timeline() {
+	all := append(append([]evidence.Event{}, p.d.History...), p.d.Event)
+	p.section("timeline", 60)
+	cols := []column{{"", 26}, {p.w.Label["time"], 106}, {p.w.Label["event"], frameWidth - 132}}
+	var rows [][][]line
+	for _, e := range all {
+		f := fontText
+		if e.Seq == p.d.Event.Seq {
+			f = fontBold
+		}
+		what := p.set(f, p.w.title(e.Name), cols[2].w)
+		if s := p.w.summary(e, p.zone); s != "" {
+			what = append(what, p.set(fontNote, s, cols[2].w)...)
+		}
+		rows = append(rows, [][]line{
+			p.set(fontLabel, fmt.Sprint(e.Seq), 24),
+			append(p.set(f, p.w.short(e.At.In(p.zone)), cols[1].w), p.set(fontTiny, e.At.UTC().Format("2006-01-02T15:04:05Z"), cols[1].w)...),
+			what,
+		})
+	}
+	p.grid(cols, rows, 0, len(rows)-1)
+}
