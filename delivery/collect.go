@@ -1,0 +1,305 @@
+package delivery
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/bode-erds/bode/evidence"
+	"github.com/bode-erds/bode/identity"
+	"github.com/bode-erds/bode/notify"
+)
+
+// SessionLife is how long a recipient's browser may take from the first code to
+// the last download.
+const SessionLife = time.Hour
+
+// Collecting is what a recipient's browser has proven so far. It names the
+// delivery; it opens content only once Actor is there.
+type Collecting struct {
+	Delivery ID
+	EmailAt  time.Time // zero until the code of the e-mail was entered
+	SMSAt    time.Time
+	Actor    *identity.Actor // the addressee, identified in this session
+	Expires  time.Time
+	hash     []byte
+}
+
+// Codes reports that both one-time codes were entered.
+func (c Collecting) Codes() bool { return !c.EmailAt.IsZero() && !c.SMSAt.IsZero() }
+
+// ByLink finds the delivery that a collect link leads to. It proves nothing.
+// Errors: ErrNotFound.
+func (s *Service) ByLink(ctx context.Context, token string) (Delivery, error) {
+	if len(token) != base64.RawURLEncoding.EncodedLen(32) {
+		return Delivery{}, ErrNotFound
+	}
+	d, _, err := scanDelivery(s.Pool.QueryRow(ctx, sqlDelivery+` WHERE d.link_hash = $1`, linkHash(token)))
+	return d, err
+}
+
+// ByNoticeCode finds the delivery whose notice bears a code, as typed by
+// somebody who wonders whether it is genuine. Errors: ErrNotFound.
+func (s *Service) ByNoticeCode(ctx context.Context, typed string) (Delivery, error) {
+	if len(typed) > 40 {
+		return Delivery{}, ErrNotFound
+	}
+	d, _, err := scanDelivery(s.Pool.QueryRow(ctx, sqlDelivery+` WHERE d.notice_code = $1`, NormalCode(typed, 5)))
+	return d, err
+}
+
+// Now is the time that counts for d: a test delivery may be ahead.
+func (s *Service) NowFor(ctx context.Context, d Delivery) (time.Time, error) { return s.now(ctx, d) }
+
+const sqlSession = `SELECT delivery_id, coalesce(email_at, 'epoch'), coalesce(sms_at, 'epoch'), actor, expires_at, token_hash
+  FROM collect_session WHERE token_hash = $1 AND delivery_id = $2 AND expires_at > $3`
+
+// Session returns what a browser has proven for the delivery of a link. Errors:
+// ErrNotFound when the session is not one for this delivery, or is over.
+func (s *Service) Session(ctx context.Context, d ID, session string) (c Collecting, err error) {
+	err = s.Pool.QueryRow(ctx, sqlSession, linkHash(session), string(d), s.Now()).
+		Scan(&c.Delivery, &c.EmailAt, &c.SMSAt, &c.Actor, &c.Expires, &c.hash)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return Collecting{}, ErrNotFound
+	}
+	for _, t := range []*time.Time{&c.EmailAt, &c.SMSAt} {
+		if *t = t.UTC(); t.Unix() == 0 {
+			*t = time.Time{}
+		}
+	}
+	return c, err
+}
+
+// SendCodes begins, or goes on with, a session: it sends a fresh code on each
+// channel and records that the link was used (D.5). It returns the session to
+// be kept by the browser. Errors: those of Codes.Issue, ErrWindowClosed,
+// ErrDecided, ErrNotOpen.
+func (s *Service) SendCodes(ctx context.Context, d Delivery, session string, by identity.Actor) (string, error) {
+	_, known := s.Session(ctx, d.ID, session)
+	err := pgx.BeginFunc(ctx, s.Pool, func(tx pgx.Tx) error {
+		if known != nil {
+			b := make([]byte, 32)
+			rand.Read(b)
+			session = base64.RawURLEncoding.EncodeToString(b)
+			if _, err := s.moveTx(ctx, tx, d.ID, func(d Delivery, at time.Time) (Move, error) { return d.Visit(by, at) }); err != nil {
+				return err
+			}
+			if _, err := tx.Exec(ctx, `INSERT INTO collect_session (token_hash, delivery_id, created_at, expires_at) VALUES ($1, $2, $3, $4)`,
+				linkHash(session), string(d.ID), s.Now(), s.Now().Add(SessionLife)); err != nil {
+				return err
+			}
+		}
+		var notices []notify.Notice
+		for _, ch := range []notify.Channel{notify.Email, notify.SMS} {
+			n := d.tell(notify.Code, ch)
+			challenge, _, err := s.Config.Codes.Issue(ctx, tx, string(d.ID), ch, s.Now())
+			if err != nil {
+				return err
+			}
+			n.ID, n.Ref = evidence.NewID(), challenge
+			notices = append(notices, n)
+		}
+		return s.Notices.Enqueue(ctx, tx, notices...)
+	})
+	return session, err
+}
+
+// Visit records that the link was used, by somebody who is not identified.
+//
+// EN 319 522-1 §6.2.5 D.5
+func (d Delivery) Visit(by identity.Actor, at time.Time) (Move, error) {
+	switch d.State {
+	case Accepted, Consigned, HandedOver:
+	default:
+		if err := d.mayDecide(at); err != nil {
+			return Move{}, err
+		}
+	}
+	m := Move{After: d}
+	m.Event = d.event(evidence.NotificationAccessTracking, at, seen(by)...)
+	return m, nil
+}
+
+// EnterCodes checks the two codes and notes them on the session. A code that
+// was right stays right for the session. Errors: those of Codes.Check.
+func (s *Service) EnterCodes(ctx context.Context, c Collecting, email, sms string) error {
+	for _, x := range []struct {
+		ch   notify.Channel
+		code string
+		have time.Time
+		sql  string
+	}{
+		{notify.Email, email, c.EmailAt, `UPDATE collect_session SET email_at = $2 WHERE token_hash = $1`},
+		{notify.SMS, sms, c.SMSAt, `UPDATE collect_session SET sms_at = $2 WHERE token_hash = $1`},
+	} {
+		if !x.have.IsZero() {
+			continue
+		}
+		if err := s.Config.Codes.Check(ctx, string(c.Delivery), x.ch, x.code, s.Now()); err != nil {
+			return ChannelError{x.ch, err}
+		}
+		if _, err := s.Pool.Exec(ctx, x.sql, c.hash, s.Now()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ChannelError says on which channel a code was refused.
+type ChannelError struct {
+	Channel notify.Channel
+	Err     error
+}
+
+func (e ChannelError) Error() string { return string(e.Channel) + ": " + e.Err.Error() }
+
+// Unwrap gives the reason.
+func (e ChannelError) Unwrap() error { return e.Err }
+
+// SaveLogin keeps the start of an identification with the session, which must
+// have both codes. Errors: ErrUnidentified.
+func (s *Service) SaveLogin(ctx context.Context, c Collecting, login []byte) error {
+	tag, err := s.Pool.Exec(ctx, `UPDATE collect_session SET login = $2
+		WHERE token_hash = $1 AND email_at IS NOT NULL AND sms_at IS NOT NULL`, c.hash, login)
+	if err == nil && tag.RowsAffected() != 1 {
+		err = ErrUnidentified
+	}
+	return err
+}
+
+// TakeLogin gives back the start of an identification, once. Errors:
+// ErrNotFound when there is none (any more).
+func (s *Service) TakeLogin(ctx context.Context, c Collecting) (login []byte, err error) {
+	err = s.Pool.QueryRow(ctx, `WITH old AS (SELECT token_hash, login FROM collect_session WHERE token_hash = $1 AND login IS NOT NULL FOR UPDATE)
+		UPDATE collect_session s SET login = NULL FROM old WHERE s.token_hash = old.token_hash RETURNING old.login`, c.hash).Scan(&login)
+	if errors.Is(err, pgx.ErrNoRows) {
+		err = ErrNotFound
+	}
+	return login, err
+}
+
+// Identify compares who identified with the addressee and records the outcome;
+// a match is noted on the session. Errors: ErrMismatch (recorded),
+// ErrUnidentified, ErrNotOpen, ErrWindowClosed.
+func (s *Service) Identify(ctx context.Context, c Collecting, p identity.Proof, ip, userAgent string) error {
+	if !c.Codes() {
+		return ErrUnidentified
+	}
+	matched := false
+	err := pgx.BeginFunc(ctx, s.Pool, func(tx pgx.Tx) error {
+		record, err := s.Identities.SaveIdentification(ctx, tx, p)
+		if err != nil {
+			return err
+		}
+		a := identity.Actor{Kind: identity.ActorRecipient, Subject: record, Record: record, Given: p.Given, Family: p.Family,
+			Method: p.Method, Provider: p.Provider, Level: p.Level, IP: ip, UserAgent: userAgent}
+		_, err = s.moveTx(ctx, tx, c.Delivery, func(d Delivery, at time.Time) (Move, error) {
+			a.ProvenAt = at
+			match := identity.Match(identity.Expected{Given: d.Recipient.Given, Family: d.Recipient.Family,
+				BirthDate: d.Recipient.BirthDate, NationalNumber: d.Recipient.NationalNumber}, p, s.Identities.NationalNumberDigest)
+			matched = match.OK
+			m, err := d.Identify(a, match, at)
+			if err == nil {
+				m.Event.Details = append(m.Event.Details,
+					evidence.Detail{Key: "email_code_at", Value: c.EmailAt.Format(time.RFC3339)},
+					evidence.Detail{Key: "sms_code_at", Value: c.SMSAt.Format(time.RFC3339)})
+			}
+			return m, err
+		})
+		if err != nil || !matched {
+			return err
+		}
+		_, err = tx.Exec(ctx, `UPDATE collect_session SET actor = $2 WHERE token_hash = $1`, c.hash, a)
+		return err
+	})
+	if err == nil && !matched {
+		err = ErrMismatch
+	}
+	return err
+}
+
+// Accept lets the identified addressee take the message, and opens the content.
+// Errors: those of Delivery.Accept.
+func (s *Service) Accept(ctx context.Context, c Collecting) (Delivery, error) {
+	if c.Actor == nil {
+		return Delivery{}, ErrUnidentified
+	}
+	d, err := s.move(ctx, c.Delivery, func(d Delivery, at time.Time) (Move, error) { return d.Accept(*c.Actor, at) })
+	if err != nil {
+		return d, err
+	}
+	after, err := s.Consign(ctx, d.ID, nil)
+	if err != nil { // the job does it; the acceptance stands
+		s.Log.ErrorContext(ctx, "content not opened at once", "delivery", string(d.ID), "err", err)
+		return d, nil
+	}
+	return after, nil
+}
+
+// Reject lets the identified addressee refuse the message. Errors: those of
+// Delivery.Reject.
+func (s *Service) Reject(ctx context.Context, c Collecting) (Delivery, error) {
+	if c.Actor == nil {
+		return Delivery{}, ErrUnidentified
+	}
+	return s.move(ctx, c.Delivery, func(d Delivery, at time.Time) (Move, error) { return d.Reject(*c.Actor, at) })
+}
+
+// OpenPart streams one part to the identified addressee. The last Read fails
+// with ErrTampered if the content does not have its digest. Report what went
+// out whole with Transferred. Errors: ErrUnidentified, ErrNotOpen, ErrNotFound,
+// ErrPurged.
+func (s *Service) OpenPart(ctx context.Context, c Collecting, part int) (evidence.Part, io.ReadCloser, error) {
+	if c.Actor == nil {
+		return evidence.Part{}, nil, ErrUnidentified
+	}
+	d, err := s.load(ctx, c.Delivery)
+	if err != nil {
+		return evidence.Part{}, nil, err
+	}
+	if d.State != Consigned && d.State != HandedOver {
+		return evidence.Part{}, nil, ErrNotOpen
+	}
+	if part < 0 || part >= len(d.Message.Parts) {
+		return evidence.Part{}, nil, ErrNotFound
+	}
+	r, err := s.openPart(ctx, d.Message.ID, part)
+	return d.Message.Parts[part], r, err
+}
+
+// Transferred records that parts went out whole, and, with the last of them,
+// that the content was handed over.
+func (s *Service) Transferred(ctx context.Context, c Collecting, parts ...int) (d Delivery, err error) {
+	if c.Actor == nil {
+		return Delivery{}, ErrUnidentified
+	}
+	err = pgx.BeginFunc(ctx, s.Pool, func(tx pgx.Tx) error {
+		for _, p := range parts {
+			d, err = s.moveTx(ctx, tx, c.Delivery, func(d Delivery, at time.Time) (Move, error) { return d.Access(p, *c.Actor, at) })
+			if err != nil {
+				return err
+			}
+		}
+		if d.State == Consigned && d.takenWhole() {
+			d, err = s.moveTx(ctx, tx, c.Delivery, func(d Delivery, at time.Time) (Move, error) { return d.HandOver(*c.Actor, at) })
+		}
+		return err
+	})
+	return d, err
+}
+
+// Damaged records that a part could not be handed over because it no longer
+// has its digest.
+func (s *Service) Damaged(ctx context.Context, c Collecting, part int) error {
+	_, err := s.move(ctx, c.Delivery, func(d Delivery, at time.Time) (Move, error) { return d.FailHandOver(part, at) })
+	return err
+}
+
+// Got reports whether a part was transferred already.
+func (d Delivery) Got(part int) bool { return slices.Contains(d.Taken, part) }

@@ -1,0 +1,202 @@
+package delivery
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/bode-erds/bode/evidence"
+	"github.com/bode-erds/bode/identity"
+	"github.com/bode-erds/bode/notify"
+)
+
+// Move is what a rule decided: the delivery as it will be, the event that
+// proves it, who is to be told, and what is due. The zero Move is not a move.
+type Move struct {
+	After     Delivery // After.State is where it goes; it may be where it was
+	Event     evidence.Event
+	Notices   []notify.Notice // without ids
+	Deadlines []Deadline      // set
+	Settle    []DeadlineKind  // no longer needed
+	Job       Job             // work that must follow, if any
+}
+
+// Job is work that must follow a move, outside of its transaction.
+type Job string
+
+const (
+	NoJob      Job = ""
+	ConsignJob Job = "consign" // open the content
+	PostJob    Job = "post"    // print and post
+)
+
+var allDeadlines = []DeadlineKind{Remind1, Remind2, Remind3, Expiry}
+
+// Identify records that somebody identified, and whether that is the addressee.
+// A mismatch is an outcome: it is recorded, opens nothing, and names nobody.
+// Errors: ErrUnidentified, ErrNotOpen.
+//
+// EN 319 521 REQ-QERDS-5.2.1.1-01
+func (d Delivery) Identify(by identity.Actor, match identity.MatchResult, at time.Time) (Move, error) {
+	if by.Kind != identity.ActorRecipient || by.Record == "" {
+		return Move{}, ErrUnidentified
+	}
+	switch d.State {
+	case Notified:
+		if !at.Before(d.RespondBy) {
+			return Move{}, ErrWindowClosed
+		}
+	case Accepted, Consigned, HandedOver: // coming back to read
+	default:
+		return Move{}, ErrNotOpen
+	}
+	m := Move{After: d}
+	if !match.OK {
+		m.Event = d.event(evidence.RecipientIdentification, at,
+			evidence.Detail{Key: "identification", Value: "mismatch"},
+			evidence.Detail{Key: "method", Value: by.Method})
+		m.Event.Reasons = []evidence.Reason{{Code: "identity_mismatch"}}
+		return m, nil
+	}
+	if !d.Message.Policy.allows(by) {
+		return Move{}, fmt.Errorf("%w: level %q, asked %q", ErrUnidentified, by.Level, d.Message.Policy.Level)
+	}
+	m.After.Identified = proofOf(by)
+	m.Event = m.After.event(evidence.RecipientIdentification, at, append([]evidence.Detail{
+		{Key: "identification", Value: "matched"},
+		{Key: "matched_by", Value: match.Basis},
+	}, seen(by)...)...)
+	return m, nil
+}
+
+// Accept decides that the identified addressee takes the message. Errors:
+// ErrUnidentified, ErrDecided, ErrWindowClosed, ErrNotOpen.
+//
+// EN 319 522-1 §6.2.4 C.3
+func (d Delivery) Accept(by identity.Actor, at time.Time) (Move, error) {
+	m, err := d.decide(by, at, Accepted, evidence.ConsignmentAcceptance)
+	if err != nil {
+		return Move{}, err
+	}
+	m.Job = ConsignJob
+	m.Notices = []notify.Notice{d.tell(notify.Accepted, notify.Email)}
+	return m, nil
+}
+
+// Reject decides that the identified addressee refuses the message. It ends the
+// delivery. Errors as Accept.
+//
+// EN 319 522-1 §6.2.4 C.4
+func (d Delivery) Reject(by identity.Actor, at time.Time) (Move, error) {
+	m, err := d.decide(by, at, Rejected, evidence.ConsignmentRejection)
+	if err != nil {
+		return Move{}, err
+	}
+	m.Event.Reasons = []evidence.Reason{{Code: "rejected_by_recipient"}}
+	m.Notices = append(d.receipt(Rejected), d.tell(notify.Rejected, notify.Email))
+	return m, nil
+}
+
+func (d Delivery) decide(by identity.Actor, at time.Time, to State, name evidence.Name) (Move, error) {
+	if err := d.mayDecide(at); err != nil {
+		return Move{}, err
+	}
+	if !d.Message.Policy.allows(by) || d.Identified == nil {
+		return Move{}, ErrUnidentified
+	}
+	m := Move{After: d, Settle: allDeadlines}
+	m.After.State, m.After.DecidedAt = to, at
+	m.After.Identified = proofOf(by)
+	m.Event = m.After.event(name, at, seen(by)...)
+	return m, nil
+}
+
+func (d Delivery) mayDecide(at time.Time) error {
+	switch d.State {
+	case Notified:
+		if !at.Before(d.RespondBy) {
+			return fmt.Errorf("%w: until %s", ErrWindowClosed, d.RespondBy.Format(time.RFC3339))
+		}
+		return nil
+	case Submitted:
+		return ErrNotOpen
+	case Expired, Posting, Posted, DeliveredByPost, Returned:
+		return ErrWindowClosed
+	}
+	return ErrDecided
+}
+
+// Expire decides that the window closed with neither acceptance nor refusal.
+// Errors: ErrNotOpen before the end of the window or in another state.
+//
+// EN 319 522-1 §6.2.4 C.5
+func (d Delivery) Expire(at time.Time) (Move, error) {
+	waiting := d.State == Notified || d.State == Submitted && d.Undeliverable()
+	if !waiting || d.RespondBy.IsZero() || at.Before(d.RespondBy) {
+		return Move{}, ErrNotOpen
+	}
+	m := Move{After: d, Settle: allDeadlines}
+	m.After.State, m.After.DecidedAt = Expired, at
+	m.Event = d.event(evidence.AcceptanceRejectionExpiry, at,
+		evidence.Detail{Key: "window_end", Value: d.RespondBy.Format(time.RFC3339)})
+	m.Event.Reasons = []evidence.Reason{{Code: "not_accepted_in_time"}}
+	m.Notices = d.receipt(Expired)
+	if d.Message.Policy.Fallback == FallbackPost {
+		m.Job = PostJob
+	}
+	return m, nil
+}
+
+// Cancel decides that the sender withdraws what nobody has decided on. Errors:
+// ErrDecided, ErrWindowClosed.
+func (d Delivery) Cancel(by identity.Actor, at time.Time) (Move, error) {
+	switch d.State {
+	case Submitted, Notified:
+	case Expired, Posting, Posted, DeliveredByPost, Returned:
+		return Move{}, ErrWindowClosed
+	default:
+		return Move{}, ErrDecided
+	}
+	m := Move{After: d, Settle: allDeadlines}
+	m.After.State, m.After.DecidedAt = Cancelled, at
+	m.Event = d.event(evidence.SubmissionCancelled, at, seen(by)...)
+	if d.State == Notified {
+		m.Notices = []notify.Notice{d.tell(notify.Cancelled, notify.Email)}
+	}
+	return m, nil
+}
+
+// tell is a notice to the recipient of d.
+func (d Delivery) tell(kind notify.Kind, ch notify.Channel) notify.Notice {
+	n := notify.Notice{Account: d.Message.Account, Delivery: string(d.ID), Kind: kind, Channel: ch,
+		To: d.Recipient.Email, Language: d.Recipient.Language}
+	if ch == notify.SMS {
+		n.To = d.Recipient.Mobile
+	}
+	return n
+}
+
+// receipt is a notice to the sender about what became of d.
+func (d Delivery) receipt(to State) []notify.Notice {
+	if !d.Message.Policy.Receipts || d.Message.Sender.Email == "" {
+		return nil
+	}
+	return []notify.Notice{{Account: d.Message.Account, Delivery: string(d.ID), Kind: notify.Receipt, Channel: notify.Email,
+		To: d.Message.Sender.Email, Language: d.Message.Language, Ref: string(to)}}
+}
+
+func proofOf(a identity.Actor) *evidence.Proof {
+	return &evidence.Proof{Given: a.Given, Family: a.Family, Method: a.Method, Provider: a.Provider,
+		Level: a.Level.URI(), At: a.ProvenAt, Record: a.Record}
+}
+
+// seen is what R16 asks to keep of an act: address and browser.
+func seen(by identity.Actor) []evidence.Detail {
+	var out []evidence.Detail
+	if by.IP != "" {
+		out = append(out, evidence.Detail{Key: "ip", Value: by.IP})
+	}
+	if by.UserAgent != "" {
+		out = append(out, evidence.Detail{Key: "user_agent", Value: by.UserAgent})
+	}
+	return out
+}

@@ -1,0 +1,203 @@
+package delivery
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"mime"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/bode-erds/bode/evidence"
+)
+
+// Document is an uploaded document, not yet or already part of a message.
+type Document struct {
+	ID        ID
+	Filename  string
+	MediaType string
+	Size      int64
+	SHA256    string // lower-case hex
+	CreatedAt time.Time
+}
+
+// NewDocument describes an upload. SHA256 is what the sender announced, or "".
+type NewDocument struct {
+	Filename  string
+	MediaType string
+	SHA256    string
+}
+
+// Upload streams r into the vault and returns once it is durable; memory stays
+// flat. A document that no message takes within a day is removed. Errors:
+// FieldErrors, ErrTooLarge, ErrDigest, ErrKeyReused; after an error nothing is
+// left but an object that the sweep removes.
+func (s *Service) Upload(ctx context.Context, account string, in NewDocument, r io.Reader, once Once) (d Document, replayed bool, err error) {
+	if faults := in.normalize(); len(faults) > 0 {
+		return Document{}, false, faults
+	}
+	d = Document{ID: ID(evidence.NewID()), Filename: in.Filename, MediaType: in.MediaType}
+	name := objectName(account, string(d.ID))
+	stored, err := s.Vault.Put(ctx, name, &bounded{r: r, left: MaxDocument})
+	if err != nil {
+		return Document{}, false, err
+	}
+	d.Size, d.SHA256 = stored.Size, hex.EncodeToString(stored.SHA256)
+	drop := func(err error) (Document, bool, error) {
+		// The object is an orphan now; if this fails the sweep finds it.
+		if e := s.Vault.Delete(context.WithoutCancel(ctx), name); e != nil {
+			s.Log.WarnContext(ctx, "orphan object left for the sweep", "object", name, "err", e)
+		}
+		return Document{}, false, err
+	}
+	if in.SHA256 != "" && !strings.EqualFold(in.SHA256, d.SHA256) {
+		return drop(ErrDigest)
+	}
+	d.CreatedAt = s.Now().UTC().Truncate(time.Microsecond)
+	// What is asked is the content too, which is only known now.
+	sum := sha256.Sum256([]byte(d.Filename + "\x00" + d.MediaType + "\x00" + d.SHA256))
+	once.Digest = sum[:]
+	err = pgx.BeginFunc(ctx, s.Pool, func(tx pgx.Tx) error {
+		if once.Key != "" {
+			ref, err := sameOnce(tx.QueryRow(ctx, sqlClaimKey, account, once.Key, "document", once.Digest, string(d.ID), d.CreatedAt), "document", once)
+			if err != nil {
+				return err
+			}
+			if ref != d.ID {
+				return replay{ref}
+			}
+		}
+		_, err := tx.Exec(ctx, sqlInsertDocument, string(d.ID), account, d.Filename, d.MediaType, d.Size, stored.SHA256,
+			stored.Name, stored.KeyID, stored.Key, d.CreatedAt)
+		return err
+	})
+	var earlier replay
+	if errors.As(err, &earlier) {
+		_, _, _ = drop(nil)
+		d, err = s.Document(ctx, account, earlier.ref)
+		return d, true, err
+	}
+	if err != nil {
+		return drop(err)
+	}
+	return d, false, nil
+}
+
+const sqlInsertDocument = `
+INSERT INTO document (id, account_id, filename, media_type, size, sha256, object, key_id, wrapped_key, created_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`
+
+// Document returns an uploaded document of an account. Errors: ErrNotFound.
+func (s *Service) Document(ctx context.Context, account string, id ID) (d Document, err error) {
+	err = s.Pool.QueryRow(ctx, `SELECT id, filename, media_type, size, encode(sha256, 'hex'), created_at
+		FROM document WHERE id = $1 AND account_id = $2`, string(id), account).
+		Scan(&d.ID, &d.Filename, &d.MediaType, &d.Size, &d.SHA256, &d.CreatedAt)
+	if errors.Is(err, pgx.ErrNoRows) {
+		err = ErrNotFound
+	}
+	return d, err
+}
+
+// normalize checks and tidies what was said about an upload.
+func (in *NewDocument) normalize() FieldErrors {
+	var c checker
+	in.Filename = strings.TrimSpace(in.Filename)
+	c.text("/filename", in.Filename, 1, MaxFilename, false)
+	if strings.ContainsAny(in.Filename, `/\`) || in.Filename == "." || in.Filename == ".." || !utf8.ValidString(in.Filename) {
+		c.fault("/filename", "filename")
+	}
+	if in.MediaType == "" {
+		in.MediaType = "application/octet-stream"
+	}
+	if t, p, err := mime.ParseMediaType(in.MediaType); err != nil || !strings.Contains(t, "/") || len(in.MediaType) > 200 {
+		c.fault("/content_type", "media_type")
+	} else {
+		in.MediaType = mime.FormatMediaType(t, p)
+	}
+	return c.faults
+}
+
+// bounded fails with ErrTooLarge once more than left octets were read.
+type bounded struct {
+	r    io.Reader
+	left int64
+}
+
+func (b *bounded) Read(p []byte) (int, error) {
+	if int64(len(p)) > b.left+1 {
+		p = p[:b.left+1]
+	}
+	n, err := b.r.Read(p)
+	if b.left -= int64(n); b.left < 0 {
+		return 0, ErrTooLarge
+	}
+	return n, err
+}
+
+const sqlPart = `SELECT object, inline, key_id, wrapped_key, size, sha256 FROM document WHERE message_id = $1 AND position = $2`
+
+// openPart streams one part of a message. Its last Read fails with ErrTampered
+// when the content does not have its digest. Errors: ErrNotFound, ErrPurged.
+func (s *Service) openPart(ctx context.Context, message ID, position int) (io.ReadCloser, error) {
+	var st Stored
+	var inline []byte
+	err := s.Pool.QueryRow(ctx, sqlPart, string(message), position).Scan(&st.Name, &inline, &st.KeyID, &st.Key, &st.Size, &st.SHA256)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, ErrNotFound
+	}
+	if err != nil {
+		return nil, err
+	}
+	if st.Key == nil {
+		return nil, ErrPurged
+	}
+	var r io.ReadCloser
+	if inline != nil {
+		plain, err := s.Box.OpenSmall(st, inline)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrTampered, err)
+		}
+		r = io.NopCloser(bytes.NewReader(plain))
+	} else if r, err = s.Vault.Open(ctx, st); err != nil {
+		return nil, err
+	}
+	return &verified{ReadCloser: r, sum: sha256.New(), want: st.SHA256, size: st.Size}, nil
+}
+
+// verified checks digest and size when the stream ends.
+type verified struct {
+	io.ReadCloser
+	sum  hash.Hash
+	want []byte
+	size int64
+	n    int64
+}
+
+func (v *verified) Read(p []byte) (int, error) {
+	n, err := v.ReadCloser.Read(p)
+	v.sum.Write(p[:n])
+	v.n += int64(n)
+	if err == io.EOF && (v.n != v.size || !bytes.Equal(v.sum.Sum(nil), v.want)) {
+		return n, ErrTampered
+	}
+	return n, err
+}
+
+// readThrough reads a part to its end, which checks it.
+func (s *Service) readThrough(ctx context.Context, message ID, position int) error {
+	r, err := s.openPart(ctx, message, position)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	_, err = io.Copy(io.Discard, r)
+	return err
+}

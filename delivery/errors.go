@@ -1,0 +1,57 @@
+package delivery
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Asking: what was asked for is not there, or not for this actor. The two look
+// the same from outside.
+var (
+	ErrNotFound = errors.New("delivery: not found")
+	ErrPurged   = errors.New("delivery: removed at the end of its retention")
+)
+
+// Submitting.
+var (
+	ErrKeyReused = errors.New("delivery: idempotency key was used for something else")
+	ErrTooLarge  = errors.New("delivery: document too large")
+	ErrDigest    = errors.New("delivery: content does not have the announced digest")
+)
+
+// Moving. An error means that nothing happened.
+var (
+	ErrDecided      = errors.New("delivery: already decided")
+	ErrWindowClosed = errors.New("delivery: the time to decide is over")
+	ErrNotOpen      = errors.New("delivery: not open for this")       // too early, or an earlier step is missing
+	ErrUnidentified = errors.New("delivery: actor is not identified") // or not at the level the policy asks
+	ErrMismatch     = errors.New("delivery: identified person is not the addressee")
+	ErrClock        = errors.New("delivery: clock is behind the last event")
+)
+
+// Keeping.
+var (
+	ErrHeld     = errors.New("delivery: under legal hold")
+	ErrTampered = errors.New("delivery: content no longer has its digest")
+)
+
+// FieldError says what is wrong with one field of an input. Code is stable and
+// a key of the faces' translation files; Args fill its placeholders.
+type FieldError struct {
+	Pointer string // JSON Pointer (RFC 6901) into the input
+	Code    string
+	Args    map[string]string
+}
+
+// FieldErrors is an input that was refused, with every fault found.
+type FieldErrors []FieldError
+
+func (e FieldErrors) Error() string {
+	var b strings.Builder
+	b.WriteString("delivery: invalid input:")
+	for _, f := range e {
+		fmt.Fprintf(&b, " %s %s;", f.Pointer, f.Code)
+	}
+	return strings.TrimSuffix(b.String(), ";")
+}

@@ -1,0 +1,207 @@
+package delivery
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+
+	"github.com/bode-erds/bode/notify"
+)
+
+// ConsignArgs asks to open the content of an accepted delivery.
+type ConsignArgs struct {
+	Delivery string `json:"delivery"`
+}
+
+// Kind implements river.JobArgs.
+func (ConsignArgs) Kind() string { return "delivery_consign" }
+
+// PostArgs asks to print and post a delivery.
+type PostArgs struct {
+	Delivery string `json:"delivery"`
+}
+
+// Kind implements river.JobArgs.
+func (PostArgs) Kind() string { return "delivery_post" }
+
+// ConsignWorker does ConsignArgs.
+type ConsignWorker struct {
+	river.WorkerDefaults[ConsignArgs]
+	Service *Service
+}
+
+// Work opens the content; the job is done in the transaction that records D.1.
+func (w ConsignWorker) Work(ctx context.Context, job *river.Job[ConsignArgs]) error {
+	_, err := w.Service.Consign(ctx, ID(job.Args.Delivery), func(tx pgx.Tx) error {
+		_, err := river.JobCompleteTx[*riverpgxv5.Driver](ctx, tx, job)
+		return err
+	})
+	return err
+}
+
+// Consign opens the content of an accepted delivery after making sure that all
+// of it is there; it is no error when that happened before. with, if not nil,
+// runs in the same transaction.
+func (s *Service) Consign(ctx context.Context, id ID, with func(pgx.Tx) error) (Delivery, error) {
+	d, err := s.load(ctx, id)
+	if err != nil || d.State != Accepted {
+		return d, err
+	}
+	for i := range d.Message.Parts {
+		r, err := s.openPart(ctx, d.Message.ID, i)
+		if err != nil {
+			return d, fmt.Errorf("delivery: part %d cannot be opened: %w", i, err)
+		}
+		r.Close()
+	}
+	err = pgx.BeginFunc(ctx, s.Pool, func(tx pgx.Tx) (err error) {
+		if d, err = s.moveTx(ctx, tx, id, Delivery.Consign); err != nil || with == nil {
+			return err
+		}
+		return with(tx)
+	})
+	if errors.Is(err, ErrNotOpen) {
+		return s.load(ctx, id) // another worker was faster
+	}
+	return d, err
+}
+
+// PostWorker does PostArgs.
+type PostWorker struct {
+	river.WorkerDefaults[PostArgs]
+	Service *Service
+}
+
+// Timeout implements river.Worker: a thick letter takes its time.
+func (PostWorker) Timeout(*river.Job[PostArgs]) time.Duration { return 10 * time.Minute }
+
+// Work hands the letter over; the job is done in the transaction that records
+// F.1. A failure leaves F.2 and is tried again.
+func (w PostWorker) Work(ctx context.Context, job *river.Job[PostArgs]) error {
+	return w.Service.post(ctx, ID(job.Args.Delivery), func(tx pgx.Tx) error {
+		_, err := river.JobCompleteTx[*riverpgxv5.Driver](ctx, tx, job)
+		return err
+	})
+}
+
+// post prints and posts a delivery.
+//
+//  1. render and hand over; the partner answers the same letter with the same
+//     item, so dying after this is safe
+//  2. keep the letter, encrypted; an object without a row is swept
+//  3. record F.1 with the row
+func (s *Service) post(ctx context.Context, id ID, with func(pgx.Tx) error) error {
+	d, err := s.load(ctx, id)
+	if err != nil {
+		return err
+	}
+	if s.Post == nil || d.PostReason() == "" {
+		return nil // decided, posted or withdrawn meanwhile
+	}
+	posted, err := s.Post.HandOver(ctx, s.letter(d))
+	if err != nil {
+		_, rec := s.move(ctx, id, func(d Delivery, at time.Time) (Move, error) { return d.FailPost("hand_over", at) })
+		return errors.Join(err, rec)
+	}
+	name := "letter/" + string(id)
+	if err := s.Vault.Delete(ctx, name); err != nil { // of a try that died before 3
+		return err
+	}
+	stored, err := s.Vault.Put(ctx, name, bytes.NewReader(posted.PDF))
+	if err != nil {
+		return err
+	}
+	err = pgx.BeginFunc(ctx, s.Pool, func(tx pgx.Tx) error {
+		after, err := s.moveTx(ctx, tx, id, func(d Delivery, at time.Time) (Move, error) { return d.HandedToPost(posted, at) })
+		if err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, `INSERT INTO letter (delivery_id, object, key_id, wrapped_key, size, sha256, created_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7)`, string(id), stored.Name, stored.KeyID, stored.Key, stored.Size, stored.SHA256,
+			after.LastAt); err != nil {
+			return err
+		}
+		return with(tx)
+	})
+	if errors.Is(err, ErrNotOpen) {
+		return nil
+	}
+	return err
+}
+
+// letter is what the partner prints for d.
+func (s *Service) letter(d Delivery) Letter {
+	l := Letter{
+		Delivery: string(d.ID), Number: d.Message.Number, Test: d.Message.Test, Language: d.Recipient.Language,
+		Reason: d.PostReason(), SenderName: senderName(d.Message), SenderLines: d.Message.Sender.Address,
+		To:          append([]string{d.Recipient.Given + " " + d.Recipient.Family}, d.Recipient.Address.Block()...),
+		SubmittedAt: d.Message.SubmittedAt, DecidedAt: d.LastAt, Subject: d.Message.Subject,
+		VerifyURL: s.BaseURL + "/verify",
+	}
+	for i, p := range d.Message.Parts {
+		l.Parts = append(l.Parts, LetterPart{Name: p.Name, MediaType: p.MediaType, Size: p.Size, SHA256: p.SHA256,
+			Open: func(ctx context.Context) (io.ReadCloser, error) { return s.openPart(ctx, d.Message.ID, i) }})
+	}
+	return l
+}
+
+// Letter opens the letter that a delivery of an account became. Errors:
+// ErrNotFound, ErrPurged.
+func (s *Service) Letter(ctx context.Context, account string, id ID) (r io.ReadCloser, sha string, err error) {
+	var st Stored
+	err = s.Pool.QueryRow(ctx, `SELECT l.object, l.key_id, l.wrapped_key, l.size, l.sha256 FROM letter l
+		JOIN delivery d ON d.id = l.delivery_id WHERE l.delivery_id = $1 AND d.account_id = $2`, string(id), account).
+		Scan(&st.Name, &st.KeyID, &st.Key, &st.Size, &st.SHA256)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return nil, "", ErrNotFound
+	case err != nil:
+		return nil, "", err
+	case st.Key == nil:
+		return nil, "", ErrPurged
+	}
+	r, err = s.Vault.Open(ctx, st)
+	return r, hex.EncodeToString(st.SHA256), err
+}
+
+// ReadPost takes in what the print and post partner reported. A report that
+// leads nowhere is logged and put aside.
+func (s *Service) ReadPost(ctx context.Context) error {
+	if s.Post == nil {
+		return nil
+	}
+	reports, err := s.Post.Reports(ctx)
+	if err != nil {
+		return err
+	}
+	for _, r := range reports {
+		var id ID
+		err := s.Pool.QueryRow(ctx, `SELECT id FROM delivery WHERE post ->> 'item' = $1`, r.Item).Scan(&id)
+		if err == nil {
+			_, err = s.move(ctx, id, func(d Delivery, at time.Time) (Move, error) { return d.Reported(r, at) })
+		}
+		if err != nil && !errors.Is(err, pgx.ErrNoRows) && !errors.Is(err, ErrNotOpen) {
+			return err
+		}
+		if err != nil {
+			s.Log.WarnContext(ctx, "post report leads nowhere", "item", r.Item, "report", r.ID, "status", string(r.Status), "err", err)
+		}
+		if err := s.Post.Done(ctx, r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+var (
+	_ notify.Source = (*Service)(nil)
+	_ notify.Sink   = (*Service)(nil)
+)

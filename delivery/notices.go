@@ -1,0 +1,110 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/bode-erds/bode/notify"
+)
+
+// NoticeFacts gives what a notice is to say, at the moment it is rendered, or
+// notify.ErrStale when it no longer makes sense. It implements notify.Source.
+func (s *Service) NoticeFacts(ctx context.Context, n notify.Notice) (notify.Facts, error) {
+	d, err := s.load(ctx, ID(n.Delivery))
+	if errors.Is(err, ErrNotFound) {
+		return notify.Facts{}, notify.ErrStale
+	}
+	if err != nil {
+		return notify.Facts{}, err
+	}
+	f := notify.Facts{
+		SenderName:    senderName(d.Message),
+		RecipientName: d.Recipient.Given + " " + d.Recipient.Family,
+		Number:        d.Message.Number,
+		Reference:     d.Message.Reference,
+		NoticeCode:    d.NoticeCode,
+		SubmittedAt:   d.Message.SubmittedAt,
+		Deadline:      d.RespondBy,
+		DecidedAt:     d.DecidedAt,
+		Fallback:      string(d.Message.Policy.Fallback),
+		Test:          d.Message.Test,
+		ServiceName:   s.Config.Service,
+		ServiceHost:   s.BaseURL,
+	}
+	switch n.Kind {
+	case notify.Announcement, notify.Reminder:
+		if d.State != Submitted && d.State != Notified || n.Kind == notify.Reminder && d.State != Notified {
+			return notify.Facts{}, notify.ErrStale
+		}
+		if f.Deadline.IsZero() { // not notified yet: this notice is what opens the window
+			at, err := s.now(ctx, d)
+			if err != nil {
+				return notify.Facts{}, err
+			}
+			f.Deadline = Window(at, d.Message.Policy.CollectDays, s.Zone)
+		}
+		f.Link, err = s.collectURL(ctx, d.ID)
+	case notify.Code:
+		var until time.Time
+		if f.Code, until, err = s.Codes.Code(ctx, n.Ref); err == nil {
+			f.CodeMinutes = max(1, int(until.Sub(s.Now()).Round(time.Minute)/time.Minute))
+		}
+	case notify.Accepted, notify.GoesByPost:
+		f.Link, err = s.collectURL(ctx, d.ID)
+	case notify.Receipt:
+		f.Outcome, f.Link = n.Ref, s.BaseURL+"/portal/deliveries/"+string(d.ID)
+		if f.DecidedAt.IsZero() {
+			f.DecidedAt = d.MovedAt
+		}
+	}
+	return f, err
+}
+
+// NoticeAttempted records what became of an attempt, in the transaction that
+// stores it. It implements notify.Sink.
+func (s *Service) NoticeAttempted(ctx context.Context, tx pgx.Tx, n notify.Notice, a notify.Attempt) error {
+	if n.Kind != notify.Announcement && n.Kind != notify.Reminder {
+		return nil // told as a service; no ETSI event
+	}
+	_, err := s.moveTx(ctx, tx, ID(n.Delivery), func(d Delivery, at time.Time) (Move, error) {
+		return d.Attempted(n, a, at, s.Zone)
+	})
+	if errors.Is(err, ErrNotFound) {
+		return nil // removed meanwhile
+	}
+	return err
+}
+
+// collectURL is the absolute link to the recipient's start page.
+func (s *Service) collectURL(ctx context.Context, id ID) (string, error) {
+	var nonce []byte
+	if err := s.Pool.QueryRow(ctx, `SELECT link_nonce FROM delivery WHERE id = $1`, string(id)).Scan(&nonce); err != nil {
+		return "", err
+	}
+	token, _ := s.link(id, nonce)
+	return s.BaseURL + "/c/" + token, nil
+}
+
+// senderName is how a recipient knows the sender.
+func senderName(m Message) string {
+	if m.Sender.Name != "" {
+		return m.Sender.Name
+	}
+	return m.Sender.Given + " " + m.Sender.Family
+}
+
+// load reads a delivery without locking it, whoever it belongs to.
+func (s *Service) load(ctx context.Context, id ID) (Delivery, error) {
+	d, _, err := scanDelivery(s.Pool.QueryRow(ctx, sqlDelivery+` WHERE d.id = $1`, string(id)))
+	return d, err
+}
+
+// now is the time for d, outside of a move.
+func (s *Service) now(ctx context.Context, d Delivery) (time.Time, error) {
+	var aheadUS int64
+	err := s.Pool.QueryRow(ctx, sqlTestClock, d.Message.Account, d.Message.Test).Scan(&aheadUS)
+	return s.Now().Add(time.Duration(aheadUS) * time.Microsecond).UTC().Truncate(time.Microsecond), err
+}

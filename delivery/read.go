@@ -1,0 +1,217 @@
+package delivery
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/bode-erds/bode/evidence"
+	"github.com/bode-erds/bode/identity"
+)
+
+// MaxPage bounds a page of a list.
+const MaxPage = 100
+
+// Every read is scoped to an account: what belongs to another account is not
+// found.
+
+// Message returns a message of an account. Errors: ErrNotFound.
+func (s *Service) Message(ctx context.Context, account string, id ID) (Message, error) {
+	if !isID(string(id)) {
+		return Message{}, ErrNotFound
+	}
+	m, err := scanMessage(s.Pool.QueryRow(ctx, sqlMessage+` WHERE id = $1 AND account_id = $2`, string(id), account))
+	if errors.Is(err, pgx.ErrNoRows) {
+		err = ErrNotFound
+	}
+	return m, err
+}
+
+const sqlMessage = `SELECT id, account_id, number, test, subject, reference, language, sender, sent_by, parts, policy,
+       deliveries, submitted_at, retain_until, held, purged_at FROM message`
+
+func scanMessage(row pgx.Row) (m Message, err error) {
+	var purged *time.Time
+	err = row.Scan(&m.ID, &m.Account, &m.Number, &m.Test, &m.Subject, &m.Reference, &m.Language, &m.Sender, &m.SentBy,
+		&m.Parts, &m.Policy, &m.Deliveries, &m.SubmittedAt, &m.RetainUntil, &m.Held, &purged)
+	m.SubmittedAt, m.RetainUntil = m.SubmittedAt.UTC(), m.RetainUntil.UTC()
+	if purged != nil {
+		m.PurgedAt = purged.UTC()
+	}
+	return m, err
+}
+
+// Messages returns the messages of an account, newest first, at most limit of
+// them, older than before (empty: from the newest). test restricts to live or
+// test messages.
+func (s *Service) Messages(ctx context.Context, account string, test bool, before ID, limit int) ([]Message, error) {
+	if before == "" {
+		before = ID(uuid.Max.String())
+	}
+	rows, err := s.Pool.Query(ctx, sqlMessage+` WHERE account_id = $1 AND test = $2 AND id < $3 ORDER BY id DESC LIMIT $4`,
+		account, test, string(before), min(max(limit, 1), MaxPage))
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(r pgx.CollectableRow) (Message, error) { return scanMessage(r) })
+}
+
+// Delivery returns a delivery of an account. Errors: ErrNotFound.
+func (s *Service) Delivery(ctx context.Context, account string, id ID) (Delivery, error) {
+	if !isID(string(id)) {
+		return Delivery{}, ErrNotFound
+	}
+	d, _, err := scanDelivery(s.Pool.QueryRow(ctx, sqlDelivery+` WHERE d.id = $1 AND d.account_id = $2`, string(id), account))
+	return d, err
+}
+
+// Deliveries returns deliveries of a message of an account in order of
+// position, at most limit of them, after the given position.
+func (s *Service) Deliveries(ctx context.Context, account string, message ID, after, limit int) ([]Delivery, error) {
+	if !isID(string(message)) {
+		return nil, ErrNotFound
+	}
+	rows, err := s.Pool.Query(ctx, sqlDelivery+` WHERE d.message_id = $1 AND d.account_id = $2 AND d.position > $3 ORDER BY d.position LIMIT $4`,
+		string(message), account, after, min(max(limit, 1), MaxRecipients))
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(r pgx.CollectableRow) (Delivery, error) {
+		d, _, err := scanDelivery(r)
+		return d, err
+	})
+}
+
+// Recorded is an event with how far its evidence is.
+type Recorded struct {
+	evidence.Event
+	Hash     string    // hex
+	SealedAt time.Time // zero while the evidence is being made
+}
+
+const sqlEvents = `SELECT e.body, encode(e.hash, 'hex'), v.sealed_at FROM erds_event e
+  LEFT JOIN evidence v ON v.delivery_id = e.delivery_id AND v.seq = e.seq`
+
+func scanRecorded(row pgx.CollectableRow) (r Recorded, err error) {
+	var body string
+	var sealed *time.Time
+	if err = row.Scan(&body, &r.Hash, &sealed); err != nil {
+		return r, err
+	}
+	if sealed != nil {
+		r.SealedAt = sealed.UTC()
+	}
+	r.Event, err = evidence.ParseEvent([]byte(body))
+	return r, err
+}
+
+// Events returns the whole timeline of a delivery of an account, oldest first.
+// Errors: ErrNotFound.
+func (s *Service) Events(ctx context.Context, account string, id ID) ([]Recorded, error) {
+	if !isID(string(id)) {
+		return nil, ErrNotFound
+	}
+	rows, err := s.Pool.Query(ctx, sqlEvents+` WHERE e.delivery_id = $1 AND e.account_id = $2 ORDER BY e.seq`, string(id), account)
+	if err != nil {
+		return nil, err
+	}
+	list, err := pgx.CollectRows(rows, scanRecorded)
+	if err == nil && len(list) == 0 {
+		err = ErrNotFound
+	}
+	return list, err
+}
+
+// Feed returns the events of an account after a cursor in the order of commit,
+// at most limit of them, and the cursor to go on from. An event whose
+// transaction is still open is not passed over: it, and what came after, is
+// given later. The empty cursor is the beginning. Errors: ErrNotFound for a
+// cursor that is none.
+func (s *Service) Feed(ctx context.Context, account string, test bool, cursor string, limit int) (list []Recorded, next string, err error) {
+	tx, id, err := parseCursor(cursor)
+	if err != nil {
+		return nil, "", err
+	}
+	rows, err := s.Pool.Query(ctx, `SELECT e.body, encode(e.hash, 'hex'), v.sealed_at, e.tx::text::bigint, e.id FROM erds_event e
+		  JOIN delivery d ON d.id = e.delivery_id
+		  LEFT JOIN evidence v ON v.delivery_id = e.delivery_id AND v.seq = e.seq
+		 WHERE e.account_id = $1 AND d.test = $2 AND (e.tx, e.id) > ($3::text::xid8, $4) AND e.tx < pg_snapshot_xmin(pg_current_snapshot())
+		 ORDER BY e.tx, e.id LIMIT $5`, account, test, tx, id, min(max(limit, 1), MaxPage))
+	if err != nil {
+		return nil, "", err
+	}
+	next = cursor
+	var r Recorded
+	var body, eventID string
+	var sealed *time.Time
+	var lastTx int64
+	_, err = pgx.ForEachRow(rows, []any{&body, &r.Hash, &sealed, &lastTx, &eventID}, func() (err error) {
+		if r.Event, err = evidence.ParseEvent([]byte(body)); err != nil {
+			return err
+		}
+		r.SealedAt = time.Time{}
+		if sealed != nil {
+			r.SealedAt = sealed.UTC()
+		}
+		list, next = append(list, r), makeCursor(uint64(lastTx), eventID)
+		return nil
+	})
+	return list, next, err
+}
+
+// A cursor is the transaction and the id of the last event given.
+func makeCursor(tx uint64, id string) string {
+	b := binary.BigEndian.AppendUint64(nil, tx)
+	u := uuid.MustParse(id)
+	return base64.RawURLEncoding.EncodeToString(append(b, u[:]...))
+}
+
+func parseCursor(c string) (tx, id string, err error) {
+	if c == "" {
+		return "0", uuid.Nil.String(), nil
+	}
+	b, err := base64.RawURLEncoding.DecodeString(c)
+	if err != nil || len(b) != 24 {
+		return "", "", ErrNotFound
+	}
+	u, err := uuid.FromBytes(b[8:])
+	return strconv.FormatUint(binary.BigEndian.Uint64(b), 10), u.String(), err
+}
+
+// Cancel withdraws every delivery of a message that nobody has decided on, and
+// returns how many. Deliveries that are past it stay as they are. Errors:
+// ErrNotFound; ErrDecided when there was nothing left to withdraw.
+func (s *Service) Cancel(ctx context.Context, by identity.Actor, message ID) (int, error) {
+	if _, err := s.Message(ctx, by.Account, message); err != nil {
+		return 0, err
+	}
+	rows, err := s.Pool.Query(ctx, `SELECT id FROM delivery WHERE message_id = $1 AND account_id = $2 AND state IN ('submitted', 'notified') ORDER BY position`,
+		string(message), by.Account)
+	if err != nil {
+		return 0, err
+	}
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return 0, err
+	}
+	n := 0
+	for _, id := range ids {
+		_, err := s.move(ctx, ID(id), func(d Delivery, at time.Time) (Move, error) { return d.Cancel(by, at) })
+		switch {
+		case err == nil:
+			n++
+		case !errors.Is(err, ErrDecided) && !errors.Is(err, ErrWindowClosed):
+			return n, err
+		}
+	}
+	if n == 0 {
+		return 0, ErrDecided
+	}
+	return n, nil
+}

@@ -1,0 +1,252 @@
+package delivery
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/bode-erds/bode/identity"
+)
+
+// Retain removes what has reached the end of its retention, at most limit
+// messages, documents that no message took within a day, and old idempotency
+// keys and sessions. It returns how many messages went.
+func (s *Service) Retain(ctx context.Context, limit int) (int, error) {
+	if err := s.dropUnbound(ctx, limit); err != nil {
+		return 0, err
+	}
+	now := s.Now()
+	for _, q := range []struct {
+		sql string
+		age time.Duration
+	}{
+		{`DELETE FROM idempotency WHERE created_at < $1`, 7 * 24 * time.Hour},
+		{`DELETE FROM collect_session WHERE expires_at < $1`, 0},
+	} {
+		if _, err := s.Pool.Exec(ctx, q.sql, now.Add(-q.age)); err != nil {
+			return 0, err
+		}
+	}
+	return s.purgeDue(ctx, "", now, limit)
+}
+
+// What is due for removal, and what a crash left half removed.
+const (
+	sqlPurgeLeft = `SELECT id FROM message WHERE purged_at IS NOT NULL LIMIT $1`
+	sqlPurgeLive = `SELECT id FROM message WHERE purged_at IS NULL AND NOT held AND NOT test AND retain_until <= $2
+ ORDER BY retain_until LIMIT $1`
+	sqlPurgeTest = `SELECT id FROM message WHERE purged_at IS NULL AND NOT held AND test AND account_id = $3 AND retain_until <= $2
+ ORDER BY retain_until LIMIT $1`
+)
+
+// purgeDue removes messages that are due at the given time: live ones, or the
+// test messages of one account.
+func (s *Service) purgeDue(ctx context.Context, testOf string, at time.Time, limit int) (int, error) {
+	ids, err := s.ids(ctx, sqlPurgeLeft, limit)
+	if err != nil {
+		return 0, err
+	}
+	var due []string
+	if testOf == "" {
+		due, err = s.ids(ctx, sqlPurgeLive, limit, at)
+	} else {
+		due, err = s.ids(ctx, sqlPurgeTest, limit, at, testOf)
+	}
+	if err != nil {
+		return 0, err
+	}
+	ids = append(ids, due...)
+	n := 0
+	for _, id := range ids {
+		gone, err := s.purge(ctx, ID(id), at)
+		if err != nil {
+			return n, fmt.Errorf("delivery: purge message %s: %w", id, err)
+		}
+		if gone {
+			n++
+		}
+	}
+	return n, nil
+}
+
+func (s *Service) ids(ctx context.Context, sql string, args ...any) ([]string, error) {
+	rows, err := s.Pool.Query(ctx, sql, args...)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[string])
+}
+
+// purge removes one message for good:
+//
+//  1. in one transaction: the content keys are forgotten and purged_at is set;
+//     from here on nobody, we included, can read the content
+//  2. the objects, which are noise by now
+//  3. in one transaction: evidence, events, deliveries and the message itself,
+//     leaving a row that says that it was removed
+//
+// A crash between the steps is taken up by the next call.
+func (s *Service) purge(ctx context.Context, id ID, at time.Time) (bool, error) {
+	objects, due, err := s.shred(ctx, id, at)
+	if err != nil || !due {
+		return false, err
+	}
+	for _, o := range objects {
+		if err := s.Vault.Delete(ctx, o); err != nil {
+			return false, err
+		}
+	}
+	return true, s.erase(ctx, id, at)
+}
+
+// shred is step 1. It puts the message off when one of its deliveries moved
+// later than was known.
+func (s *Service) shred(ctx context.Context, id ID, at time.Time) (objects []string, due bool, err error) {
+	err = pgx.BeginFunc(ctx, s.Pool, func(tx pgx.Tx) error {
+		var p Policy
+		var held bool
+		var before *time.Time
+		if err := tx.QueryRow(ctx, `SELECT policy, held, purged_at FROM message WHERE id = $1 FOR UPDATE`, string(id)).
+			Scan(&p, &held, &before); err != nil {
+			return err
+		}
+		if held {
+			return ErrHeld
+		}
+		var last time.Time
+		if err := tx.QueryRow(ctx, `SELECT max(moved_at) FROM delivery WHERE message_id = $1`, string(id)).Scan(&last); err != nil {
+			return err
+		}
+		if until := p.retainUntil(last.UTC()); before == nil && until.After(at) {
+			_, err := tx.Exec(ctx, `UPDATE message SET retain_until = $2 WHERE id = $1`, string(id), until)
+			return err
+		}
+		due = true
+		rows, err := tx.Query(ctx, `
+			WITH d AS (UPDATE document SET wrapped_key = NULL, inline = NULL WHERE message_id = $1 RETURNING object),
+			     l AS (UPDATE letter SET wrapped_key = NULL WHERE delivery_id IN (SELECT id FROM delivery WHERE message_id = $1) RETURNING object)
+			SELECT object FROM d UNION ALL SELECT object FROM l`, string(id))
+		if err != nil {
+			return err
+		}
+		if objects, err = pgx.CollectRows(rows, pgx.RowTo[string]); err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, `UPDATE message SET purged_at = coalesce(purged_at, $2) WHERE id = $1`, string(id), at)
+		return err
+	})
+	if errors.Is(err, ErrHeld) {
+		return nil, false, nil
+	}
+	return objects, due, err
+}
+
+// erasures is step 3, in the order in which rows hang on each other.
+var erasures = []string{
+	`DELETE FROM evidence WHERE delivery_id IN (SELECT id FROM delivery WHERE message_id = $1)`,
+	`DELETE FROM notify_attempt WHERE notice_id IN (SELECT n.id FROM notice n JOIN delivery d ON d.id = n.delivery_id WHERE d.message_id = $1)`,
+	`DELETE FROM notice WHERE delivery_id IN (SELECT id FROM delivery WHERE message_id = $1)`,
+	`DELETE FROM code_challenge WHERE delivery_id IN (SELECT id FROM delivery WHERE message_id = $1)`,
+	`DELETE FROM letter WHERE delivery_id IN (SELECT id FROM delivery WHERE message_id = $1)`,
+	`DELETE FROM deadline WHERE delivery_id IN (SELECT id FROM delivery WHERE message_id = $1)`,
+	`DELETE FROM erds_event WHERE delivery_id IN (SELECT id FROM delivery WHERE message_id = $1)`,
+	`DELETE FROM delivery WHERE message_id = $1`,
+	`DELETE FROM document WHERE message_id = $1`,
+	`DELETE FROM legal_hold WHERE message_id = $1`,
+	`DELETE FROM message WHERE id = $1`,
+}
+
+func (s *Service) erase(ctx context.Context, id ID, at time.Time) error {
+	return pgx.BeginFunc(ctx, s.Pool, func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, `SELECT last_hash FROM delivery WHERE message_id = $1 ORDER BY position`, string(id))
+		if err != nil {
+			return err
+		}
+		heads, err := pgx.CollectRows(rows, pgx.RowTo[[]byte])
+		if err != nil {
+			return err
+		}
+		sum := sha256.New()
+		for _, h := range heads {
+			sum.Write(h)
+		}
+		if _, err := tx.Exec(ctx, `INSERT INTO erasure (message_id, erased_at, deliveries, heads) VALUES ($1, $2, $3, $4)`,
+			string(id), at, len(heads), sum.Sum(nil)); err != nil {
+			return err
+		}
+		var b pgx.Batch
+		for _, sql := range erasures {
+			b.Queue(sql, string(id))
+		}
+		return tx.SendBatch(ctx, &b).Close()
+	})
+}
+
+// dropUnbound removes uploads that no message took within a day: the row with
+// its key first, then the object.
+func (s *Service) dropUnbound(ctx context.Context, limit int) error {
+	rows, err := s.Pool.Query(ctx, `DELETE FROM document WHERE id IN (
+		SELECT id FROM document WHERE message_id IS NULL AND created_at < $1 ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+		RETURNING object`, s.Now().Add(-24*time.Hour), limit)
+	if err != nil {
+		return err
+	}
+	objects, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return err
+	}
+	for _, o := range objects {
+		if err := s.Vault.Delete(ctx, o); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Hold keeps a message beyond its retention while legal proceedings run (R27).
+// Errors: ErrNotFound, ErrPurged; ErrHeld when one is open already.
+func (s *Service) Hold(ctx context.Context, message ID, by identity.Actor, reason string) error {
+	return pgx.BeginFunc(ctx, s.Pool, func(tx pgx.Tx) error {
+		var held bool
+		var purged *time.Time
+		err := tx.QueryRow(ctx, `SELECT held, purged_at FROM message WHERE id = $1 FOR UPDATE`, string(message)).Scan(&held, &purged)
+		switch {
+		case errors.Is(err, pgx.ErrNoRows):
+			return ErrNotFound
+		case err != nil:
+			return err
+		case purged != nil:
+			return ErrPurged
+		case held:
+			return ErrHeld
+		}
+		if _, err := tx.Exec(ctx, `INSERT INTO legal_hold (id, message_id, reason, placed_by, placed_at) VALUES ($1, $2, $3, $4, $5)`,
+			uuid.Must(uuid.NewV7()).String(), string(message), reason, by.Subject, s.Now()); err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, `UPDATE message SET held = true WHERE id = $1`, string(message))
+		return err
+	})
+}
+
+// Lift ends the open hold of a message; its retention goes on as it was.
+// Errors: ErrNotFound when there is none.
+func (s *Service) Lift(ctx context.Context, message ID, by identity.Actor) error {
+	return pgx.BeginFunc(ctx, s.Pool, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, `UPDATE legal_hold SET lifted_by = $2, lifted_at = $3 WHERE message_id = $1 AND lifted_at IS NULL`,
+			string(message), by.Subject, s.Now())
+		if err != nil {
+			return err
+		}
+		if tag.RowsAffected() == 0 {
+			return ErrNotFound
+		}
+		_, err = tx.Exec(ctx, `UPDATE message SET held = false WHERE id = $1`, string(message))
+		return err
+	})
+}

@@ -1,0 +1,112 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
+
+	"github.com/bode-erds/bode/evidence"
+	"github.com/bode-erds/bode/identity"
+	"github.com/bode-erds/bode/notify"
+)
+
+// Journal writes events down, in the caller's transaction, and sees to it that
+// each is sealed after commit. It returns the hash of each, in order.
+type Journal interface {
+	Record(ctx context.Context, tx pgx.Tx, events ...evidence.Event) ([][32]byte, error)
+}
+
+// Outbox puts a job into the caller's transaction: it runs if, and only if,
+// that transaction commits.
+type Outbox interface {
+	InsertManyTx(ctx context.Context, tx pgx.Tx, params []river.InsertManyParams) ([]*rivertype.JobInsertResult, error)
+}
+
+// Codes are the one-time codes of the two channels. All take the caller's
+// transaction; a wrong code is counted even though Check returns an error.
+type Codes interface {
+	Issue(ctx context.Context, tx pgx.Tx, delivery string, channel notify.Channel, at time.Time) (challenge string, expires time.Time, err error)
+	Code(ctx context.Context, challenge string) (code string, expires time.Time, err error)
+	Check(ctx context.Context, delivery string, channel notify.Channel, code string, at time.Time) error
+}
+
+// Identities keeps what an auditor needs about an identification.
+type Identities interface {
+	SaveIdentification(ctx context.Context, tx pgx.Tx, p identity.Proof) (record string, err error)
+	NationalNumberDigest(number string) string
+}
+
+// Box encrypts small content that is kept in the database. The key comes back
+// wrapped in Stored, exactly as from a Vault.
+type Box interface {
+	SealSmall(name string, plain []byte) (sealed []byte, s Stored, err error)
+	OpenSmall(s Stored, sealed []byte) ([]byte, error)
+}
+
+// Config is what a Service is made of. Every field without a default is
+// required.
+type Config struct {
+	Pool       *pgxpool.Pool
+	Journal    Journal
+	Notices    notify.Enqueuer
+	Outbox     Outbox
+	Vault      Vault
+	Box        Box
+	Codes      Codes
+	Identities Identities
+	Post       PostPartner      // nil: no fallback to paper is offered
+	LinkKey    []byte           // at least 32 octets; keys the collect tokens
+	BaseURL    string           // scheme and host, no slash at the end
+	Service    string           // how the service calls itself to people
+	Zone       *time.Location   // calendar of terms; default Europe/Brussels
+	Now        func() time.Time // default time.Now
+	Log        *slog.Logger     // default slog.Default
+	Skew       time.Duration    // how far a clock may be behind the last event; default 2 s
+}
+
+func (c *Config) validate() error {
+	switch {
+	case c.Pool == nil, c.Journal == nil, c.Notices == nil, c.Outbox == nil, c.Vault == nil, c.Box == nil,
+		c.Codes == nil, c.Identities == nil:
+		return errors.New("delivery: Config lacks a part")
+	case len(c.LinkKey) < 32:
+		return errors.New("delivery: Config.LinkKey is shorter than 32 octets")
+	case c.BaseURL == "" || c.Service == "":
+		return errors.New("delivery: Config.BaseURL and Config.Service are required")
+	}
+	if c.Zone == nil {
+		z, err := time.LoadLocation("Europe/Brussels")
+		if err != nil {
+			return err
+		}
+		c.Zone = z
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	if c.Skew == 0 {
+		c.Skew = 2 * time.Second
+	}
+	return nil
+}
+
+// Service runs deliveries. Safe for concurrent use, by any number of processes
+// on one database.
+type Service struct{ Config }
+
+// New checks cfg and returns a Service.
+func New(cfg Config) (*Service, error) {
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	return &Service{cfg}, nil
+}

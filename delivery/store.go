@@ -1,0 +1,108 @@
+package delivery
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/bode-erds/bode/evidence"
+)
+
+// sqlDelivery selects a delivery with its message; callers add WHERE.
+const sqlDelivery = `
+SELECT d.id, d.position, d.state, d.last_seq, d.last_hash, d.last_at, d.moved_at, d.recipient, d.notice_code,
+       d.email, d.sms, d.notified_at, d.respond_by, d.decided_at, d.handed_over_at, d.identified, d.taken, d.post,
+       m.id, m.account_id, m.number, m.test, m.subject, m.reference, m.language, m.sender, m.sent_by, m.parts, m.policy,
+       m.deliveries, m.submitted_at, m.retain_until, m.held, m.purged_at, coalesce(c.ahead_us, 0)
+  FROM delivery d
+  JOIN message m ON m.id = d.message_id
+  LEFT JOIN test_clock c ON d.test AND c.account_id = d.account_id`
+
+// scanDelivery reads one row of sqlDelivery, and how far its clock is ahead.
+func scanDelivery(row pgx.Row) (d Delivery, ahead time.Duration, err error) {
+	var hash []byte
+	var aheadUS int64
+	var identified *evidence.Proof
+	var notified, respond, decided, handed, purged *time.Time
+	m := &d.Message
+	err = row.Scan(&d.ID, &d.Position, &d.State, &d.Seq, &hash, &d.LastAt, &d.MovedAt, &d.Recipient, &d.NoticeCode,
+		&d.Email, &d.SMS, &notified, &respond, &decided, &handed, &identified, &d.Taken, &d.Post,
+		&m.ID, &m.Account, &m.Number, &m.Test, &m.Subject, &m.Reference, &m.Language, &m.Sender, &m.SentBy, &m.Parts,
+		&m.Policy, &m.Deliveries, &m.SubmittedAt, &m.RetainUntil, &m.Held, &purged, &aheadUS)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return Delivery{}, 0, ErrNotFound
+	}
+	if err != nil {
+		return Delivery{}, 0, err
+	}
+	d.Hash = hex.EncodeToString(hash)
+	d.Identified = identified
+	for _, t := range []struct {
+		from *time.Time
+		to   *time.Time
+	}{{notified, &d.NotifiedAt}, {respond, &d.RespondBy}, {decided, &d.DecidedAt}, {handed, &d.HandedOverAt}, {purged, &m.PurgedAt}} {
+		if t.from != nil {
+			*t.to = t.from.UTC()
+		}
+	}
+	d.LastAt, d.MovedAt = d.LastAt.UTC(), d.MovedAt.UTC()
+	m.SubmittedAt, m.RetainUntil = m.SubmittedAt.UTC(), m.RetainUntil.UTC()
+	return d, time.Duration(aheadUS) * time.Microsecond, nil
+}
+
+// lock reads a delivery and holds it until the transaction ends.
+func lock(ctx context.Context, tx pgx.Tx, id ID) (Delivery, time.Duration, error) {
+	return scanDelivery(tx.QueryRow(ctx, sqlDelivery+` WHERE d.id = $1 FOR UPDATE OF d`, string(id)))
+}
+
+const sqlSave = `
+UPDATE delivery
+   SET state = $2, last_seq = $3, last_hash = $4, last_at = $5, moved_at = $6, email = $7, sms = $8, notified_at = $9,
+       respond_by = $10, decided_at = $11, handed_over_at = $12, identified = $13, taken = $14, post = $15
+ WHERE id = $1 AND state = $16 AND last_seq = $17`
+
+const sqlDeadline = `
+INSERT INTO deadline (delivery_id, kind, account_id, test, due_at) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (delivery_id, kind) DO UPDATE SET due_at = excluded.due_at, done_at = NULL`
+
+const sqlSettle = `UPDATE deadline SET done_at = $3 WHERE delivery_id = $1 AND kind = ANY ($2) AND done_at IS NULL`
+
+// save writes after over before, in one round trip, with its deadlines.
+func save(ctx context.Context, tx pgx.Tx, before, after Delivery, set []Deadline, settle []DeadlineKind, at time.Time) error {
+	hash, err := hex.DecodeString(after.Hash)
+	if err != nil {
+		return err
+	}
+	var b pgx.Batch
+	b.Queue(sqlSave, string(after.ID), after.State, after.Seq, hash, after.LastAt, after.MovedAt, after.Email, after.SMS,
+		null(after.NotifiedAt), null(after.RespondBy), null(after.DecidedAt), null(after.HandedOverAt),
+		after.Identified, after.Taken, after.Post, before.State, before.Seq).Exec(one)
+	if len(settle) > 0 {
+		b.Queue(sqlSettle, string(after.ID), settle, at)
+	}
+	for _, d := range set {
+		b.Queue(sqlDeadline, string(after.ID), d.Kind, after.Message.Account, after.Message.Test, d.DueAt)
+	}
+	return tx.SendBatch(ctx, &b).Close()
+}
+
+// one demands that a statement touched exactly one row.
+func one(tag pgconn.CommandTag) error {
+	if tag.RowsAffected() != 1 {
+		return fmt.Errorf("delivery: %d rows touched where one was expected", tag.RowsAffected())
+	}
+	return nil
+}
+
+// null makes the zero time NULL.
+func null(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}

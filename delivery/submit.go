@@ -1,0 +1,285 @@
+package delivery
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/bode-erds/bode/evidence"
+	"github.com/bode-erds/bode/identity"
+	"github.com/bode-erds/bode/notify"
+)
+
+// Submission is what a sender hands over.
+type Submission struct {
+	Subject    string
+	Body       string
+	Reference  string
+	Language   string // of receipts to the sender
+	Documents  []string
+	Recipients []Recipient // NationalNumber as digits; it is kept as a keyed digest only
+	Policy     Policy
+}
+
+// Submitter is who submits: the account and the person or key acting for it.
+type Submitter struct {
+	By     identity.Actor
+	Sender evidence.Party
+	Test   bool
+}
+
+// Once names an attempt to do something at most once: the caller's key, unique
+// in its account, and the digest of what was asked. The zero Once is not
+// remembered.
+type Once struct {
+	Key    string
+	Digest []byte // SHA-256
+}
+
+// chunk bounds how many deliveries are made in one round trip.
+const chunk = 500
+
+// Submit takes responsibility for a message: when it returns, message,
+// deliveries, A.1 events and the jobs that follow are durable, or nothing is.
+// The same Once gives the first answer again, with replayed set. Errors:
+// FieldErrors, ErrKeyReused.
+//
+// EN 319 522-1 §6.2.1 A.1
+func (s *Service) Submit(ctx context.Context, by Submitter, sub Submission, once Once) (m Message, replayed bool, err error) {
+	sub = sub.normal()
+	if faults := sub.validate(s.Post != nil); len(faults) > 0 {
+		return Message{}, false, faults
+	}
+	if by.By.Account == "" {
+		return Message{}, false, ErrUnidentified
+	}
+	m = Message{
+		ID: ID(evidence.NewID()), Account: by.By.Account, Number: newNumber(), Test: by.Test,
+		Subject: sub.Subject, Reference: sub.Reference, Language: sub.Language, Policy: sub.Policy,
+		Sender: by.Sender, SentBy: actingParty(by.By), Deliveries: len(sub.Recipients),
+	}
+	text, err := s.sealText(m, sub)
+	if err != nil {
+		return Message{}, false, err
+	}
+	err = pgx.BeginFunc(ctx, s.Pool, func(tx pgx.Tx) error { return s.submitTx(ctx, tx, &m, sub, text, once) })
+	var earlier replay
+	if errors.As(err, &earlier) {
+		m, err = s.Message(ctx, by.By.Account, earlier.ref)
+		return m, true, err
+	}
+	return m, false, err
+}
+
+// submitTx writes a message in four steps: claim the key and the documents,
+// record the events, insert the rows they stand on, enqueue the notices.
+func (s *Service) submitTx(ctx context.Context, tx pgx.Tx, m *Message, sub Submission, text textPart, once Once) error {
+	docs, ahead, err := s.claim(ctx, tx, *m, sub.Documents, once)
+	if err != nil {
+		return err
+	}
+	m.Parts = append([]evidence.Part{text.part}, docs...)
+	if m.SubmittedAt, err = s.clock(ahead, time.Time{}); err != nil {
+		return err
+	}
+	m.RetainUntil = sub.Policy.retainUntil(m.SubmittedAt)
+	if err := s.insertMessage(ctx, tx, *m, text); err != nil {
+		return err
+	}
+	for first := 0; first < len(sub.Recipients); first += chunk {
+		part := sub.Recipients[first:min(first+chunk, len(sub.Recipients))]
+		if err := s.insertDeliveries(ctx, tx, *m, part, first); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// textPart is the message text, encrypted, as it becomes part 0.
+type textPart struct {
+	id     string
+	part   evidence.Part
+	sealed []byte
+	stored Stored
+}
+
+// sealText makes the text that the recipient will read and the digest that
+// binds subject and body together.
+func (s *Service) sealText(m Message, sub Submission) (textPart, error) {
+	plain := []byte(sub.Subject + "\n\n" + sub.Body + "\n")
+	sum := sha256.Sum256(plain)
+	id := evidence.NewID()
+	sealed, stored, err := s.Box.SealSmall(objectName(m.Account, id), plain)
+	if err != nil {
+		return textPart{}, fmt.Errorf("delivery: seal message text: %w", err)
+	}
+	return textPart{id: id, sealed: sealed, stored: stored, part: evidence.Part{
+		Name: "message.txt", MediaType: "text/plain; charset=utf-8", Size: int64(len(plain)), SHA256: hex.EncodeToString(sum[:]),
+	}}, nil
+}
+
+func objectName(account, id string) string { return account + "/" + id }
+
+// replay is not an error to callers: the key was used for the same thing.
+type replay struct{ ref ID }
+
+func (replay) Error() string { return "delivery: answered before" }
+
+const sqlClaimKey = `
+INSERT INTO idempotency (account_id, key, kind, digest, ref, created_at) VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (account_id, key) DO UPDATE SET key = excluded.key RETURNING kind, digest, ref`
+
+const sqlTestClock = `SELECT coalesce((SELECT ahead_us FROM test_clock WHERE account_id = $1 AND $2), 0)`
+
+const sqlClaimDocuments = `
+UPDATE document d SET message_id = $1, position = w.position
+  FROM unnest($2::uuid[]) WITH ORDINALITY AS w (id, position)
+ WHERE d.id = w.id AND d.account_id = $3 AND d.message_id IS NULL
+RETURNING w.position, d.filename, d.media_type, d.size, encode(d.sha256, 'hex')`
+
+// claim takes the idempotency key and the documents for m, in one round trip.
+func (s *Service) claim(ctx context.Context, tx pgx.Tx, m Message, ids []string, once Once) ([]evidence.Part, time.Duration, error) {
+	var b pgx.Batch
+	var earlier ID
+	if once.Key != "" {
+		b.Queue(sqlClaimKey, m.Account, once.Key, "message", once.Digest, string(m.ID), s.Now()).QueryRow(func(row pgx.Row) (err error) {
+			earlier, err = sameOnce(row, "message", once)
+			return err
+		})
+	}
+	var aheadUS int64
+	b.Queue(sqlTestClock, m.Account, m.Test).QueryRow(func(row pgx.Row) error { return row.Scan(&aheadUS) })
+	parts := make([]evidence.Part, len(ids))
+	if len(ids) > 0 {
+		b.Queue(sqlClaimDocuments, string(m.ID), ids, m.Account).Query(func(rows pgx.Rows) error {
+			var pos int64
+			var p evidence.Part
+			_, err := pgx.ForEachRow(rows, []any{&pos, &p.Name, &p.MediaType, &p.Size, &p.SHA256}, func() error {
+				parts[pos-1] = p
+				return nil
+			})
+			return err
+		})
+	}
+	if err := tx.SendBatch(ctx, &b).Close(); err != nil {
+		return nil, 0, err
+	}
+	if earlier != "" && earlier != m.ID {
+		return nil, 0, replay{earlier}
+	}
+	var faults FieldErrors
+	for i, p := range parts {
+		if p.SHA256 == "" {
+			faults = append(faults, FieldError{Pointer: fmt.Sprintf("/documents/%d", i), Code: "document_unknown"})
+		}
+	}
+	if len(faults) > 0 {
+		return nil, 0, faults
+	}
+	return parts, time.Duration(aheadUS) * time.Microsecond, nil
+}
+
+// sameOnce reads what a key was used for and refuses another use.
+func sameOnce(row pgx.Row, kind string, once Once) (ref ID, err error) {
+	var was string
+	var digest []byte
+	if err := row.Scan(&was, &digest, &ref); err != nil {
+		return "", err
+	}
+	if was != kind || !slices.Equal(digest, once.Digest) {
+		return "", ErrKeyReused
+	}
+	return ref, nil
+}
+
+const sqlInsertMessage = `
+INSERT INTO message (id, account_id, number, test, subject, reference, language, sender, sent_by, parts, policy,
+                     deliveries, submitted_at, retain_until)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`
+
+const sqlInsertText = `
+INSERT INTO document (id, account_id, message_id, position, filename, media_type, size, sha256, object, inline, key_id, wrapped_key, created_at)
+VALUES ($1, $2, $3, 0, $4, $5, $6, $7, $8, $9, $10, $11, $12)`
+
+func (s *Service) insertMessage(ctx context.Context, tx pgx.Tx, m Message, t textPart) error {
+	var b pgx.Batch
+	b.Queue(sqlInsertMessage, string(m.ID), m.Account, m.Number, m.Test, m.Subject, m.Reference, m.Language, m.Sender,
+		m.SentBy, m.Parts, m.Policy, m.Deliveries, m.SubmittedAt, m.RetainUntil)
+	sum, err := hex.DecodeString(t.part.SHA256)
+	if err != nil {
+		return err
+	}
+	b.Queue(sqlInsertText, t.id, m.Account, string(m.ID), t.part.Name, t.part.MediaType, t.part.Size, sum,
+		t.stored.Name, t.sealed, t.stored.KeyID, t.stored.Key, m.SubmittedAt)
+	return tx.SendBatch(ctx, &b).Close()
+}
+
+const sqlInsertDeliveries = `
+INSERT INTO delivery (id, message_id, account_id, position, test, state, last_seq, last_hash, last_at, moved_at,
+                      recipient, link_hash, link_nonce, notice_code)
+SELECT n.id, $1, $2, n.position, $3, 'submitted', 1, n.hash, $4, $4, n.recipient, n.link_hash, n.nonce, n.code
+  FROM unnest($5::uuid[], $6::integer[], $7::bytea[], $8::jsonb[], $9::bytea[], $10::bytea[], $11::text[])
+    AS n (id, position, hash, recipient, link_hash, nonce, code)`
+
+// insertDeliveries begins the deliveries to recipients, the first of which is
+// number first (from 0) of the message.
+func (s *Service) insertDeliveries(ctx context.Context, tx pgx.Tx, m Message, recipients []Recipient, first int) error {
+	n := len(recipients)
+	ids, positions, hashes := make([]string, n), make([]int, n), make([][]byte, n)
+	bodies, links, nonces, codes := make([]string, n), make([][]byte, n), make([][]byte, n), make([]string, n)
+	events, notices := make([]evidence.Event, n), make([]notify.Notice, 0, 2*n)
+	for i, r := range recipients {
+		if r.NationalNumber != "" {
+			r.NationalNumber = s.Identities.NationalNumberDigest(r.NationalNumber)
+		}
+		body, err := json.Marshal(r)
+		if err != nil {
+			return err
+		}
+		d := Delivery{ID: ID(evidence.NewID()), Message: m, Position: first + i + 1, Recipient: r}
+		nonces[i] = make([]byte, 16)
+		rand.Read(nonces[i])
+		_, links[i] = s.link(d.ID, nonces[i])
+		ids[i], positions[i], bodies[i], codes[i] = string(d.ID), d.Position, string(body), newNoticeCode()
+		events[i] = d.event(evidence.SubmissionAcceptance, m.SubmittedAt)
+		events[i].ID, events[i].Seq = evidence.NewID(), 1
+		for _, ch := range []notify.Channel{notify.Email, notify.SMS} {
+			notice := d.tell(notify.Announcement, ch)
+			notice.ID = evidence.NewID()
+			notices = append(notices, notice)
+		}
+	}
+	sums, err := s.Journal.Record(ctx, tx, events...)
+	if err != nil {
+		return err
+	}
+	for i := range sums {
+		hashes[i] = sums[i][:]
+	}
+	if _, err := tx.Exec(ctx, sqlInsertDeliveries, string(m.ID), m.Account, m.Test, m.SubmittedAt,
+		ids, positions, hashes, bodies, links, nonces, codes); err != nil {
+		return err
+	}
+	return s.Notices.Enqueue(ctx, tx, notices...)
+}
+
+// actingParty is the person or key behind an act, as evidence shows it.
+func actingParty(a identity.Actor) evidence.Party {
+	p := evidence.Party{Kind: evidence.NaturalPerson, Given: a.Given, Family: a.Family,
+		Identifier: evidence.Identifier{Scheme: "bode:" + string(a.Kind), Value: a.Subject}}
+	if a.Kind == identity.ActorKey {
+		p.Kind, p.Name = evidence.LegalPerson, a.Name
+	}
+	if a.Method != "" {
+		p.Proof = proofOf(a)
+	}
+	return p
+}

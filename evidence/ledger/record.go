@@ -1,0 +1,103 @@
+package ledger
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
+
+	"github.com/bode-erds/bode/evidence"
+)
+
+// Errors of the ledger.
+var (
+	ErrNotFound = errors.New("ledger: no such evidence")
+	ErrPending  = errors.New("ledger: evidence is still being made")
+)
+
+// Outbox puts jobs into the caller's transaction.
+type Outbox interface {
+	InsertManyTx(ctx context.Context, tx pgx.Tx, params []river.InsertManyParams) ([]*rivertype.JobInsertResult, error)
+}
+
+// Config is what a Ledger is made of. Pool, Engine and Issuer are required, and
+// Outbox before anything is recorded.
+type Config struct {
+	Pool   *pgxpool.Pool
+	Outbox Outbox
+	Engine evidence.Engine
+	Issuer evidence.Issuer
+	Now    func() time.Time // default time.Now
+	Log    *slog.Logger     // default slog.Default
+}
+
+// Ledger is safe for concurrent use.
+type Ledger struct{ Config }
+
+// New checks cfg and returns a Ledger.
+func New(cfg Config) (*Ledger, error) {
+	if cfg.Pool == nil {
+		return nil, errors.New("ledger: Config.Pool is required")
+	}
+	if err := cfg.Issuer.Validate(); err != nil {
+		return nil, fmt.Errorf("ledger: %w", err)
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.Default()
+	}
+	return &Ledger{cfg}, nil
+}
+
+const sqlRecord = `
+INSERT INTO erds_event (delivery_id, seq, id, message_id, account_id, name, at, body, prev, hash)
+SELECT e.delivery_id, e.seq, e.id, e.message_id, coalesce(d.account_id, m.account_id), e.name, e.at, e.body, e.prev, e.hash
+  FROM unnest($1::uuid[], $2::integer[], $3::uuid[], $4::uuid[], $5::text[], $6::timestamptz[], $7::text[], $8::bytea[], $9::bytea[])
+    AS e (delivery_id, seq, id, message_id, name, at, body, prev, hash)
+  LEFT JOIN delivery d ON d.id = e.delivery_id
+  LEFT JOIN message m ON d.id IS NULL AND m.id = e.message_id`
+
+// Record writes events down, in the caller's transaction, and enqueues their
+// sealing there. Each must be the next of its delivery; the schema refuses
+// anything else at commit. It returns their hashes in order.
+func (l *Ledger) Record(ctx context.Context, tx pgx.Tx, events ...evidence.Event) ([][32]byte, error) {
+	n := len(events)
+	hashes := make([][32]byte, n)
+	ids, seqs, evs, msgs := make([]string, n), make([]int, n), make([]string, n), make([]string, n)
+	names, ats, bodies := make([]string, n), make([]time.Time, n), make([]string, n)
+	prevs, sums := make([][]byte, n), make([][]byte, n)
+	jobs := make([]river.InsertManyParams, n)
+	for i, e := range events {
+		body, err := e.Encode()
+		if err != nil {
+			return nil, err
+		}
+		if e.Prev != "" {
+			if prevs[i], err = hex.DecodeString(e.Prev); err != nil {
+				return nil, err
+			}
+		}
+		hashes[i] = evidence.Hash(body)
+		ids[i], seqs[i], evs[i], msgs[i] = e.Delivery, e.Seq, e.ID, e.Message
+		names[i], ats[i], bodies[i], sums[i] = string(e.Name), e.At, string(body), hashes[i][:]
+		jobs[i] = river.InsertManyParams{Args: SealArgs{Delivery: e.Delivery, Seq: e.Seq}}
+	}
+	tag, err := tx.Exec(ctx, sqlRecord, ids, seqs, evs, msgs, names, ats, bodies, prevs, sums)
+	if err != nil {
+		return nil, err
+	}
+	if int(tag.RowsAffected()) != n {
+		return nil, fmt.Errorf("ledger: %d of %d events recorded", tag.RowsAffected(), n)
+	}
+	_, err = l.Outbox.InsertManyTx(ctx, tx, jobs)
+	return hashes, err
+}
