@@ -41,12 +41,13 @@ type Config struct {
 
 // Provider is a running provider. Safe for concurrent use.
 type Provider struct {
-	cfg    Config
-	issuer string
-	server *http.Server
-	http   *http.Client
-	text   map[string]map[string]string
-	done   chan struct{} // closed by Close: releases what hangs
+	cfg     Config
+	issuer  string
+	server  *http.Server
+	http    *http.Client
+	text    map[string]map[string]string
+	done    chan struct{} // closed by Close: releases what hangs
+	closing sync.Once
 
 	mu       sync.Mutex
 	fault    Fault
@@ -130,8 +131,8 @@ func (p *Provider) AddClient(c Client) {
 	p.clients[c.ID] = c
 }
 
-// Close stops answering at once.
+// Close stops answering at once. Closing again does nothing.
 func (p *Provider) Close() error {
-	close(p.done)
+	p.closing.Do(func() { close(p.done) })
 	return p.server.Close()
 }

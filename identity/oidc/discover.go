@@ -115,7 +115,7 @@ func (p *Provider) ask(now time.Time) (*discovered, error) {
 		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%w: discovery: %.300s", ErrUnavailable, err.Error())
+		return nil, fmt.Errorf("%w: discovery: %.300q", ErrUnavailable, err.Error())
 	}
 	d := &discovered{op: op, at: now}
 	if err := op.Claims(&d.meta); err != nil {

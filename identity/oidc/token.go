@@ -166,7 +166,7 @@ func (w *watchedKeys) VerifySignature(ctx context.Context, jws string) ([]byte, 
 
 func (w *watchedKeys) explain(err error) error {
 	if w.err != nil && strings.HasPrefix(w.err.Error(), "fetching keys") {
-		return fmt.Errorf("%w: the provider's keys: %.200s", ErrUnavailable, w.err.Error())
+		return fmt.Errorf("%w: the provider's keys: %.200q", ErrUnavailable, w.err.Error())
 	}
-	return fmt.Errorf("%w: %.300s", ErrToken, err.Error())
+	return fmt.Errorf("%w: %.300q", ErrToken, err.Error())
 }
