@@ -64,6 +64,21 @@ func Find(ctx context.Context, s Search) (Binaries, error) {
 	return Binaries{}, err
 }
 
+// Obtain is Find, and Fetch when Find has nothing to offer and nobody has said
+// which programs to use. A version that Fetch does not know must be installed.
+func Obtain(ctx context.Context, s Search, f FetchConfig) (Binaries, error) {
+	b, err := Find(ctx, s)
+	named := s.BinDir != "" || os.Getenv("BODE_PG_BIN") != ""
+	if err == nil || named || ctx.Err() != nil || (s.Major != 0 && s.Major != fetchedMajor) {
+		return b, err
+	}
+	b, fetchErr := Fetch(ctx, f)
+	if fetchErr != nil {
+		return Binaries{}, fmt.Errorf("%w; fetching one failed too: %w", err, fetchErr)
+	}
+	return b, nil
+}
+
 // candidates lists directories that may hold a server, best first, each once.
 func candidates(ctx context.Context, globs []string) []string {
 	var dirs []string

@@ -103,18 +103,7 @@ func (inst *instance) chooseBinaries(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	b, err := Find(ctx, Search{BinDir: inst.cfg.BinDir, Major: major})
-	if err != nil && ctx.Err() == nil && inst.cfg.BinDir == "" && os.Getenv("BODE_PG_BIN") == "" {
-		// A cluster of a version that we cannot fetch needs that version installed.
-		if major == 0 || major == fetchedMajor {
-			inst.log.Info("no PostgreSQL on this machine, fetching one")
-			var fetchErr error
-			if b, fetchErr = Fetch(ctx, FetchConfig{Repository: inst.cfg.Repository}); fetchErr != nil {
-				return fmt.Errorf("%w; fetching it failed too: %w", err, fetchErr)
-			}
-			err = nil
-		}
-	}
+	b, err := Obtain(ctx, Search{BinDir: inst.cfg.BinDir, Major: major}, FetchConfig{Repository: inst.cfg.Repository})
 	if err != nil {
 		if major != 0 {
 			return fmt.Errorf("%w %d: %w", ErrVersion, major, err)

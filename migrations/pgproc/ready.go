@@ -24,12 +24,13 @@ import (
 const maxSocketPath = 103
 
 // openSocketDir chooses and makes the directory of the socket. A path too long
-// for a socket moves it to a short one, named after the instance so that a crash
-// leaves one directory at most.
+// for a socket, or with a comma, which separates hosts in an address, moves it to
+// a short one, named after the instance so that a crash leaves one directory at
+// most.
 func (inst *instance) openSocketDir(port int) error {
 	inst.sockDir = filepath.Join(inst.dir, "sock")
 	name := ".s.PGSQL." + strconv.Itoa(port)
-	if len(inst.sockDir)+1+len(name) > maxSocketPath {
+	if len(inst.sockDir)+1+len(name) > maxSocketPath || strings.Contains(inst.sockDir, ",") {
 		sum := sha256.Sum256([]byte(inst.dir))
 		inst.sockDir = "/tmp/bode-pg-" + hex.EncodeToString(sum[:8])
 		inst.remove = append(inst.remove, inst.sockDir)
@@ -124,9 +125,8 @@ func (s *Server) dsn(role, password, database string) string {
 		Scheme: "postgres",
 		User:   url.UserPassword(role, password),
 		Path:   "/" + database,
-		RawQuery: url.Values{
-			"host": {host}, "port": {strconv.Itoa(s.port)}, "sslmode": {"disable"},
-		}.Encode(),
+		// In a connection address a plus sign is no blank.
+		RawQuery: "host=" + strings.ReplaceAll(url.QueryEscape(host), "+", "%20") + "&port=" + strconv.Itoa(s.port) + "&sslmode=disable",
 	}
 	return u.String()
 }

@@ -36,10 +36,7 @@ func startPrivate(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	bin, err := pgproc.Find(ctx, pgproc.Search{})
-	if errors.Is(err, pgproc.ErrNotFound) {
-		bin, err = pgproc.Fetch(ctx, pgproc.FetchConfig{})
-	}
+	bin, err := pgproc.Obtain(ctx, pgproc.Search{}, pgproc.FetchConfig{})
 	if err != nil {
 		return "", err
 	}
