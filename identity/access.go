@@ -1,0 +1,118 @@
+package identity
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Access is one use of an account (R6).
+type Access struct {
+	ID        string // UUIDv7; given by the log
+	Account   string // empty for a sign-in with an unknown login
+	Person    string // empty for a key
+	Key       string // empty for a person
+	At        time.Time
+	Action    string // "signed_in", "sign_in_refused", …: lower-case letters and underscores, a key of the translation files
+	IP        string
+	Language  string
+	UserAgent string // browser and operating system, as sent
+}
+
+// LogAccess records a use of an account by an actor, in the caller's
+// transaction, or on its own when tx is nil. action is a key of the translation
+// files. What it did to a delivery stands in that delivery's events; this log is
+// for the account's people.
+func (s *Service) LogAccess(ctx context.Context, tx pgx.Tx, by Actor, action, language string) error {
+	a := Access{Account: by.Account, At: s.now(), Action: action, IP: by.IP, Language: language, UserAgent: by.UserAgent}
+	switch by.Kind {
+	case ActorPerson:
+		a.Person = by.Subject
+	case ActorKey:
+		a.Key = by.Subject
+	}
+	if tx == nil {
+		return s.log1(ctx, s.pool, a)
+	}
+	return s.log1(ctx, tx, a)
+}
+
+// logBy records what an actor did to an account.
+func (s *Service) logBy(ctx context.Context, q querier, by Actor, account string, at time.Time, action string) error {
+	a := Access{Account: account, At: at, Action: action, IP: by.IP, UserAgent: by.UserAgent}
+	switch by.Kind {
+	case ActorPerson:
+		a.Person = by.Subject
+	case ActorKey:
+		a.Key = by.Subject
+	}
+	return s.log1(ctx, q, a)
+}
+
+func (s *Service) log1(ctx context.Context, q querier, a Access) error {
+	id, err := newID()
+	if err != nil {
+		return err
+	}
+	_, err = q.Exec(ctx, `
+INSERT INTO access_log (id, account_id, person_id, key_id, at, action, ip, language, user_agent)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+		id, orNull(a.Account), orNull(a.Person), orNull(a.Key), a.At, a.Action,
+		clean(a.IP, 64), clean(a.Language, 35), clean(a.UserAgent, 500))
+	if err != nil {
+		return fmt.Errorf("identity: access log: %w", err)
+	}
+	return nil
+}
+
+// maxAccesses is the largest page of the access log.
+const maxAccesses = 200
+
+// Accesses lists uses of the actor's account, latest first (R36): an
+// administrator sees all of them, others their own. before is the ID of the last
+// one already seen, or empty. At most limit, at most 200.
+//
+// Errors: ErrNotFound.
+func (s *Service) Accesses(ctx context.Context, by Actor, before string, limit int) ([]Access, error) {
+	if by.Kind != ActorPerson || !isID(by.Account) || !isID(by.Subject) || before != "" && !isID(before) {
+		return nil, ErrNotFound
+	}
+	rows, err := s.pool.Query(ctx, `
+SELECT l.id, coalesce(l.account_id::text, ''), coalesce(l.person_id::text, ''), coalesce(l.key_id::text, ''),
+       l.at, l.action, l.ip, l.language, l.user_agent
+  FROM access_log l
+  JOIN membership m ON m.account_id = l.account_id AND m.person_id = $2
+ WHERE l.account_id = $1 AND ($3::uuid IS NULL OR l.id < $3) AND (m.role = 'administrator' OR l.person_id = $2)
+ ORDER BY l.id DESC LIMIT $4`, by.Account, by.Subject, orNull(before), max(1, min(limit, maxAccesses)))
+	if err != nil {
+		return nil, fmt.Errorf("identity: accesses: %w", err)
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[Access])
+}
+
+// AccessKept is how long an access is kept (R6).
+const AccessKept = 24 // months
+
+// Sweep removes what has outlived its use: accesses older than [AccessKept]
+// months, sessions and resets that ended, attempts nobody repeated, and the
+// personal data of accounts that closed long enough ago (R7). Calling it again,
+// or from two processes at once, does no harm.
+func (s *Service) Sweep(ctx context.Context) error {
+	at := s.now()
+	for _, d := range []struct {
+		sql  string
+		upTo time.Time
+	}{
+		{`DELETE FROM access_log WHERE at < $1`, at.AddDate(0, -AccessKept, 0)},
+		{`DELETE FROM session WHERE absolute_expires_at < $1`, at},
+		{`DELETE FROM password_reset WHERE expires_at < $1`, at},
+		{`DELETE FROM attempt_limit WHERE last_at < $1 AND blocked_until < $1`, at.Add(-forgetAfter)},
+	} {
+		if _, err := s.pool.Exec(ctx, d.sql, d.upTo); err != nil {
+			return fmt.Errorf("identity: sweep: %w", err)
+		}
+	}
+	return s.eraseClosed(ctx, at)
+}

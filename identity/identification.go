@@ -1,0 +1,168 @@
+package identity
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Occasion is when and for what somebody identified.
+type Occasion struct {
+	Delivery  string // empty for an account holder
+	IP        string
+	UserAgent string
+}
+
+// SaveIdentification keeps a proof in the caller's transaction and returns the
+// id of its record, which evidence cites. Names, level and time stand in the
+// open; birth date, national number and the provider's signed token are sealed
+// and bound to the record, so that only an auditor's [Service.OpenIdentification]
+// sees them. A record never changes.
+//
+// Errors: FieldErrors when the proof names nobody or has no time.
+//
+// CIR (EU) 2025/1944 annex I REQ-QERDS-5.2.1.1-01.
+func (s *Service) SaveIdentification(ctx context.Context, tx pgx.Tx, p Proof, o Occasion) (record string, err error) {
+	var bad FieldErrors
+	for _, f := range []FieldError{{"method", p.Method}, {"provider", p.Provider}, {"subject", p.Subject}, {"family", p.Family}} {
+		if f.Code == "" {
+			bad = append(bad, FieldError{f.Field, "missing"})
+		}
+	}
+	if p.At.IsZero() {
+		bad = append(bad, FieldError{"at", "missing"})
+	}
+	if p.Level != LevelNone && p.Level.rank() == 0 {
+		bad = append(bad, FieldError{"level", "malformed"})
+	}
+	if o.Delivery != "" && !isID(o.Delivery) {
+		bad = append(bad, FieldError{"delivery", "malformed"})
+	}
+	if err := bad.orNil(); err != nil {
+		return "", err
+	}
+	if record, err = newID(); err != nil {
+		return "", err
+	}
+	plain, err := json.Marshal(p)
+	if err != nil {
+		return "", fmt.Errorf("identity: seal identification: %w", err)
+	}
+	sealed, err := s.box.Seal(plain, identificationPlace(record))
+	if err != nil {
+		return "", fmt.Errorf("identity: seal identification: %w", err)
+	}
+	token := sha256.Sum256(p.Token)
+	_, err = tx.Exec(ctx, insertIdentification, record, orNull(o.Delivery), clean(p.Method, 60), clean(p.Provider, 500),
+		s.digest("provider subject", p.Provider, p.Subject), orNull(s.NationalNumberDigest(p.NationalNumber)),
+		clean(p.Given, 400), clean(p.Family, 400), p.Level, p.At.UTC().Truncate(time.Microsecond), s.now(),
+		clean(o.IP, 64), clean(o.UserAgent, 500), token[:], sealed)
+	if err != nil {
+		return "", fmt.Errorf("identity: save identification: %w", err)
+	}
+	return record, nil
+}
+
+const insertIdentification = `
+INSERT INTO identification (id, delivery_id, method, provider, subject_digest, national_digest, given, family, level, at,
+                            recorded_at, ip, user_agent, token_sha256, sealed)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`
+
+func identificationPlace(record string) []byte { return []byte("identification:" + record) }
+
+// OpenIdentification shows an auditor everything that was proven. Only the
+// system may, on behalf of an operator who gave a reason; the opening itself is
+// logged for operators (R37 registers the disclosure).
+//
+// Errors: ErrForbidden, ErrNotFound, ErrSealed.
+func (s *Service) OpenIdentification(ctx context.Context, by Actor, record, reason string) (Proof, error) {
+	if by.Kind != ActorSystem || reason == "" {
+		return Proof{}, ErrForbidden
+	}
+	if !isID(record) {
+		return Proof{}, ErrNotFound
+	}
+	var sealed []byte
+	err := s.pool.QueryRow(ctx, `SELECT sealed FROM identification WHERE id = $1`, record).Scan(&sealed)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return Proof{}, ErrNotFound
+	}
+	if err != nil {
+		return Proof{}, fmt.Errorf("identity: open identification: %w", err)
+	}
+	s.log.WarnContext(ctx, "identification opened", "record", record, "reason", reason)
+	return s.unseal(record, sealed)
+}
+
+func (s *Service) unseal(record string, sealed []byte) (p Proof, err error) {
+	plain, err := s.box.Open(sealed, identificationPlace(record))
+	if err != nil {
+		return Proof{}, err
+	}
+	if err := json.Unmarshal(plain, &p); err != nil {
+		return Proof{}, fmt.Errorf("%w: %w", ErrSealed, err)
+	}
+	return p, nil
+}
+
+// DeleteIdentifications removes the records of a delivery whose retention ended,
+// in the caller's transaction. A record an account holder is bound to stays.
+func (s *Service) DeleteIdentifications(ctx context.Context, tx pgx.Tx, delivery string) error {
+	_, err := tx.Exec(ctx, `
+DELETE FROM identification i WHERE i.delivery_id = $1 AND NOT EXISTS (SELECT FROM person p WHERE p.identification_id = i.id)`, delivery)
+	if err != nil {
+		return fmt.Errorf("identity: delete identifications: %w", err)
+	}
+	return nil
+}
+
+// BindIdentification makes a record the proof of who an account holder is (R2).
+// The record has to reach "substantial" and name that person; the person is
+// called from then on as the record says. Somebody who is bound already can be
+// bound only to a record of the same national number or provider's subject. Only
+// the system may: the face that calls it has just seen the person identify.
+//
+// Errors: ErrForbidden when it is somebody else or the level is too low,
+// ErrNotFound.
+func (s *Service) BindIdentification(ctx context.Context, by Actor, person, record string) error {
+	if by.Kind != ActorSystem {
+		return ErrForbidden
+	}
+	if !isID(person) || !isID(record) {
+		return ErrNotFound
+	}
+	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		var r struct {
+			given, family, oldGiven, oldFamily string
+			level                              Level
+			bound, same                        bool
+		}
+		err := tx.QueryRow(ctx, `
+SELECT i.given, i.family, i.level, p.given, p.family, p.identification_id IS NOT NULL,
+       coalesce(i.national_digest = o.national_digest, false) OR coalesce(i.subject_digest = o.subject_digest, false)
+  FROM person p JOIN identification i ON i.id = $2 LEFT JOIN identification o ON o.id = p.identification_id
+ WHERE p.id = $1 FOR UPDATE OF p`, person, record).Scan(&r.given, &r.family, &r.level, &r.oldGiven, &r.oldFamily, &r.bound, &r.same)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return ErrNotFound
+		}
+		if err != nil {
+			return fmt.Errorf("identity: bind identification: %w", err)
+		}
+		switch {
+		case !r.level.AtLeast(LevelSubstantial):
+			return fmt.Errorf("%w: level %q", ErrForbidden, r.level)
+		case r.bound && !r.same, !r.bound && !sameName(r.oldGiven, r.oldFamily, r.given, r.family, false):
+			return fmt.Errorf("%w: the record names somebody else", ErrForbidden)
+		}
+		_, err = tx.Exec(ctx, `UPDATE person SET identification_id = $2, given = $3, family = $4 WHERE id = $1`, person, record, r.given, r.family)
+		if err != nil {
+			return fmt.Errorf("identity: bind identification: %w", err)
+		}
+		return nil
+	})
+}

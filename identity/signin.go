@@ -1,0 +1,167 @@
+package identity
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// How somebody signed in. The second and third are two factors.
+const (
+	MethodPassword = "password"
+	MethodTOTP     = "password+totp"
+	MethodRecovery = "password+recovery" // a recovery code; time to enrol a new factor
+)
+
+// SignIn opens a session for a person in one of the person's accounts, the one
+// joined first. code is a code of the authenticator, or a recovery code, and is
+// ignored for a person without a second factor. token is the session's only
+// key; it is kept as a digest.
+//
+// A wrong login, a wrong password and a wrong code give the same answer after
+// the same work. Tries are counted before they are looked at; a success forgives
+// them. The same authenticator step is good once, a recovery code is good once.
+//
+// Errors: ErrSignIn, *Locked, ErrBusy.
+//
+// REQ-QERDS-5.2.2-03 (a).
+func (s *Service) SignIn(ctx context.Context, login, password, code, ip, userAgent, language string) (token string, _ Session, _ error) {
+	at := s.now()
+	login = foldLogin(login)
+	pair, all, addr := s.countedBy(pairLimit(), login, network(ip)), s.countedBy(loginLimit(), login), s.countedBy(addressLimit(), network(ip))
+	if err := s.try(ctx, at, addr, pair, all); err != nil {
+		return "", Session{}, err
+	}
+	c, err := s.candidate(ctx, login)
+	if err != nil {
+		return "", Session{}, err
+	}
+	right, stale, err := s.hasher.verify(ctx, c.PasswordHash, password)
+	if err != nil {
+		return "", Session{}, err
+	}
+	from := Session{IP: clean(ip, 64), UserAgent: clean(userAgent, 500), Language: sessionLanguage(language, c.Language)}
+	if !right || c.Account == "" {
+		return "", Session{}, s.refuse(ctx, c, from, at)
+	}
+	if c.TOTP != nil {
+		if err := s.try(ctx, at, s.countedBy(factorLimit(), c.Person)); errors.Is(err, ErrLocked) {
+			return "", Session{}, s.refuse(ctx, c, from, at) // saying "locked" would say that the password is right
+		} else if err != nil {
+			return "", Session{}, err
+		}
+	}
+	var rehashed string
+	if stale {
+		if rehashed, err = s.hasher.hash(ctx, password); err != nil {
+			return "", Session{}, err
+		}
+	}
+	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		method, err := s.secondFactor(ctx, tx, c, code, at)
+		if err != nil {
+			return err
+		}
+		if stale {
+			_, err := tx.Exec(ctx, `UPDATE person SET password_hash = $3 WHERE id = $1 AND password_hash = $2`, c.Person, c.PasswordHash, rehashed)
+			if err != nil {
+				return fmt.Errorf("identity: sign in: %w", err)
+			}
+		}
+		if err := s.forgive(ctx, tx, []counted{s.countedBy(factorLimit(), c.Person), all, pair}, addr); err != nil {
+			return err
+		}
+		if token, err = s.openSession(ctx, tx, c, method, from, at); err != nil {
+			return err
+		}
+		return s.log1(ctx, tx, Access{Account: c.Account, Person: c.Person, At: at, Action: "signed_in", IP: ip, UserAgent: userAgent, Language: from.Language})
+	})
+	if errors.Is(err, ErrCode) {
+		return "", Session{}, s.refuse(ctx, c, from, at)
+	}
+	if err != nil {
+		return "", Session{}, err
+	}
+	sess, err := s.Session(ctx, token)
+	return token, sess, err
+}
+
+// candidate is who may be signing in. Of a login that does not exist everything
+// but a password hash is empty.
+type candidate struct {
+	Person       string
+	PasswordHash string
+	TOTP         []byte
+	Language     string
+	Account      string // empty when every account is closed
+}
+
+func (s *Service) candidate(ctx context.Context, login string) (c candidate, err error) {
+	err = s.pool.QueryRow(ctx, `
+SELECT p.id, p.password_hash, p.totp_secret, p.language, coalesce((
+       SELECT m.account_id::text FROM membership m JOIN account a ON a.id = m.account_id
+        WHERE m.person_id = p.id AND a.closed_at IS NULL
+        ORDER BY m.created_at, m.account_id LIMIT 1), '')
+  FROM person p WHERE p.login = $1`, login).Scan(&c.Person, &c.PasswordHash, &c.TOTP, &c.Language, &c.Account)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return candidate{PasswordHash: s.hasher.dummy}, nil
+	}
+	if err != nil {
+		return candidate{}, fmt.Errorf("identity: sign in: %w", err)
+	}
+	return c, nil
+}
+
+// refuse leaves the refusal in the access log, for a login that does not exist
+// too, since a write takes time that could be measured.
+func (s *Service) refuse(ctx context.Context, c candidate, from Session, at time.Time) error {
+	err := s.log1(ctx, s.pool, Access{Account: c.Account, Person: c.Person, At: at, Action: "sign_in_refused",
+		IP: from.IP, UserAgent: from.UserAgent, Language: from.Language})
+	if err != nil {
+		return err
+	}
+	return ErrSignIn
+}
+
+// secondFactor uses up the code. ErrCode when it does not fit. The person's row
+// is locked, so that one code opens one session however many ask at once.
+func (s *Service) secondFactor(ctx context.Context, tx pgx.Tx, c candidate, code string, at time.Time) (method string, err error) {
+	var sealed []byte
+	var hash string
+	var last int64
+	err = tx.QueryRow(ctx, `SELECT totp_secret, totp_step, password_hash FROM person WHERE id = $1 FOR UPDATE`, c.Person).Scan(&sealed, &last, &hash)
+	if errors.Is(err, pgx.ErrNoRows) || err == nil && hash != c.PasswordHash {
+		return "", ErrCode // gone, or the password changed meanwhile
+	}
+	if err != nil {
+		return "", fmt.Errorf("identity: second factor: %w", err)
+	}
+	if sealed == nil {
+		return MethodPassword, nil
+	}
+	if recoveryForm(code) != "" {
+		tag, err := tx.Exec(ctx, `DELETE FROM recovery_code WHERE hash = $1 AND person_id = $2`, s.recoveryHash(c.Person, code), c.Person)
+		if err != nil {
+			return "", fmt.Errorf("identity: recovery code: %w", err)
+		}
+		if tag.RowsAffected() == 1 {
+			return MethodRecovery, nil
+		}
+		return "", ErrCode
+	}
+	step, err := s.stepOf(sealed, c.Person, code, at, last)
+	if err != nil {
+		return "", err
+	}
+	tag, err := tx.Exec(ctx, `UPDATE person SET totp_step = $2 WHERE id = $1 AND totp_step < $2`, c.Person, step)
+	if err != nil {
+		return "", fmt.Errorf("identity: second factor: %w", err)
+	}
+	if tag.RowsAffected() != 1 {
+		return "", ErrCode
+	}
+	return MethodTOTP, nil
+}
