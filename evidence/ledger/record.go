@@ -16,12 +16,6 @@ import (
 	"github.com/bode-erds/bode/evidence"
 )
 
-// Errors of the ledger.
-var (
-	ErrNotFound = errors.New("ledger: no such evidence")
-	ErrPending  = errors.New("ledger: evidence is still being made")
-)
-
 // Outbox puts jobs into the caller's transaction.
 type Outbox interface {
 	InsertManyTx(ctx context.Context, tx pgx.Tx, params []river.InsertManyParams) ([]*rivertype.JobInsertResult, error)

@@ -67,7 +67,7 @@ func (w SealWorker) Work(ctx context.Context, job *river.Job[SealArgs]) error {
 // with, if not nil, runs in the transaction of step 3.
 func (l *Ledger) Seal(ctx context.Context, delivery string, seq int, with func(pgx.Tx) error) error {
 	doc, err := l.document(ctx, delivery, seq)
-	if errors.Is(err, ErrNotFound) {
+	if errors.Is(err, evidence.ErrNoEvidence) {
 		return nil // removed at the end of its retention
 	}
 	if err != nil {
@@ -97,7 +97,7 @@ func (l *Ledger) Seal(ctx context.Context, delivery string, seq int, with func(p
 	return nil
 }
 
-// document reads an event and all before it. Errors: ErrNotFound.
+// document reads an event and all before it. Errors: evidence.ErrNoEvidence.
 func (l *Ledger) document(ctx context.Context, delivery string, seq int) (evidence.Document, error) {
 	rows, err := l.Pool.Query(ctx, `SELECT body FROM erds_event WHERE delivery_id = $1 AND seq <= $2 ORDER BY seq`, delivery, seq)
 	if err != nil {
@@ -108,7 +108,7 @@ func (l *Ledger) document(ctx context.Context, delivery string, seq int) (eviden
 		return evidence.Document{}, err
 	}
 	if len(bodies) == 0 {
-		return evidence.Document{}, ErrNotFound
+		return evidence.Document{}, evidence.ErrNoEvidence
 	}
 	events := make([]evidence.Event, len(bodies))
 	for i, b := range bodies {
