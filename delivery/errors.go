@@ -30,6 +30,23 @@ var (
 	ErrClock        = errors.New("delivery: clock is behind the last event")
 )
 
+// One-time codes. Codes implementations answer with these.
+var (
+	ErrCodeWrong    = errors.New("delivery: wrong code") // see WrongCode
+	ErrCodeExpired  = errors.New("delivery: code is too old, or was replaced by a newer one")
+	ErrCodeUsed     = errors.New("delivery: code was used")
+	ErrTooManyTries = errors.New("delivery: too many wrong codes")
+	ErrTooManyCodes = errors.New("delivery: too many codes asked for")
+)
+
+// WrongCode is an ErrCodeWrong that says how many tries are left.
+type WrongCode struct{ Left int }
+
+func (e WrongCode) Error() string { return fmt.Sprintf("%v: %d tries left", ErrCodeWrong, e.Left) }
+
+// Unwrap makes it an ErrCodeWrong.
+func (WrongCode) Unwrap() error { return ErrCodeWrong }
+
 // Keeping.
 var (
 	ErrHeld     = errors.New("delivery: under legal hold")
