@@ -111,7 +111,7 @@ func ParseCMS(der []byte) (*CMS, error) {
 		return nil, errors.New("content info is not signed data")
 	}
 	var sd cmsSignedData
-	if err := strictDER(outer.Content.FullBytes, &sd); err != nil {
+	if err := strictDER(outer.Content.Bytes, &sd); err != nil {
 		return nil, fmt.Errorf("signed data: %w", err)
 	}
 	if len(sd.Signers) != 1 || len(sd.Algorithms) != 1 {
@@ -122,7 +122,7 @@ func ParseCMS(der []byte) (*CMS, error) {
 		return nil, err
 	}
 	if len(sd.Encap.Content.FullBytes) > 0 {
-		if err := strictDER(sd.Encap.Content.FullBytes, &c.Content); err != nil {
+		if err := strictDER(sd.Encap.Content.Bytes, &c.Content); err != nil {
 			return nil, fmt.Errorf("content: %w", err)
 		}
 	}

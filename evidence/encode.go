@@ -18,6 +18,9 @@ func (e Event) Encode() ([]byte, error) {
 	if err := e.check(); err != nil {
 		return nil, err
 	}
+	if len(e.Parts) == 0 {
+		e.Parts = nil // one encoding for none
+	}
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)

@@ -13,14 +13,14 @@ const NonceSize = 32
 // Document is what one piece of evidence is made of. The same Document always
 // gives the same bytes.
 type Document struct {
-	Event   Event
-	Hash    string  // hex SHA-256 of the encoded Event; set by Prepare when empty, checked when not
-	History []Event // the events before it, from the first on; may be empty, never partial
-	Issuer  Issuer
+	Event   Event   `json:"event"`
+	Hash    string  `json:"hash"` // hex SHA-256 of the encoded Event; set by Prepare when empty, checked when not
+	History []Event `json:"-"`    // the events before it, from the first on; may be empty, never partial
+	Issuer  Issuer  `json:"issuer"`
 	// Nonce is random, made once when the event is recorded and stored with it.
 	// It keeps the digest of the document unguessable after personal data was
 	// erased, so that a public log may keep the digest.
-	Nonce [NonceSize]byte
+	Nonce [NonceSize]byte `json:"-"`
 }
 
 // Claim is what this document may say of itself.

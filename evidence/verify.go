@@ -49,7 +49,8 @@ type Report struct {
 	Checks []Check     `json:"checks"`
 	Stamps []TokenInfo `json:"stamps,omitempty"` // of the seal first
 	Signer string      `json:"signer,omitempty"` // subject of the sealing certificate
-	Facts  Facts       `json:"facts,omitzero"`   // what the evidence says; only set when OK
+	// Document is what the evidence says, read back from its XML; only set when OK.
+	Document *Document `json:"document,omitempty"`
 	// Content is what the seal protects, only set when OK: for XML the evidence
 	// without its signature, for PDF the attached signed XML.
 	Content []byte `json:"-"`
@@ -105,24 +106,4 @@ type TokenInfo struct {
 	Authority string    `json:"authority"` // subject of the time-stamping certificate
 	Policy    string    `json:"policy"`    // dotted
 	Nonce     []byte    `json:"-"`         // as requested; nil without
-}
-
-// Facts is what a piece of evidence says, as read from its XML.
-type Facts struct {
-	ID        string    `json:"id"`
-	Event     Name      `json:"event"`
-	At        time.Time `json:"at"`
-	Seq       int       `json:"seq"`
-	Prev      string    `json:"prev,omitempty"` // hex SHA-256 of the event before it
-	Hash      string    `json:"hash"`           // hex SHA-256 of the event itself
-	Delivery  string    `json:"delivery"`
-	Message   string    `json:"message"`
-	Number    string    `json:"number"`
-	Subject   string    `json:"subject"`
-	Submitted time.Time `json:"submitted,omitzero"`
-	Sender    string    `json:"sender"`
-	Recipient string    `json:"recipient"`
-	Issuer    string    `json:"issuer"`
-	Claim     Claim     `json:"claim"`
-	Parts     []Part    `json:"parts,omitempty"`
 }

@@ -7,7 +7,8 @@ import (
 
 // writeExtensions writes what ETSI's components have no place for, in our own
 // namespace and never critical: a reader that does not know it loses nothing
-// the standard asks for. EN 319 522-3 §5.2.2.27
+// the standard asks for. With the components it says everything the event says,
+// so that [ReadXML] can give the event back. EN 319 522-3 §5.2.2.27
 func writeExtensions(w *Canonical, d Document) {
 	e := d.Event
 	w.Open("e:Extensions")
@@ -47,6 +48,7 @@ func writeExtensions(w *Canonical, d Document) {
 func writeService(w *Canonical, i Issuer) {
 	w.Leaf("b:Service", i.ServiceName)
 	optional(w, "b:VerifyAt", i.VerifyURL)
+	w.Leaf("b:Issuer", i.Identifier.Value, Attr{"scheme", i.Identifier.Scheme}, Attr{"country", i.Country})
 	if i.Qualified {
 		w.Leaf("b:TrustedListEntry", i.TrustedListEntry)
 		w.Leaf("b:QualifiedSeal", i.QualifiedSeal)
@@ -59,6 +61,9 @@ func writeService(w *Canonical, i Issuer) {
 func writeOwnParty(w *Canonical, role string, p Party) {
 	w.Open("b:Party", Attr{"kind", string(p.Kind)}, Attr{"role", role})
 	w.Open("b:Declared")
+	if p.Identifier != (Identifier{}) {
+		w.Leaf("b:Identifier", p.Identifier.Value, Attr{"scheme", p.Identifier.Scheme})
+	}
 	optional(w, "b:Name", p.Name)
 	optional(w, "b:Given", p.Given)
 	optional(w, "b:Family", p.Family)
@@ -69,7 +74,9 @@ func writeOwnParty(w *Canonical, role string, p Party) {
 	}
 	w.Close("b:Declared")
 	if r := p.Proof; r != nil {
-		w.Open("b:Identified")
+		w.Open("b:Identified", Attr{"method", r.Method}, Attr{"level", r.Level}, Attr{"at", formatTime(r.At)})
+		optional(w, "b:Given", r.Given)
+		optional(w, "b:Family", r.Family)
 		optional(w, "b:Provider", r.Provider)
 		optional(w, "b:Record", r.Record)
 		w.Close("b:Identified")
