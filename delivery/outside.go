@@ -56,8 +56,8 @@ type LetterPart struct {
 	Open      func(ctx context.Context) (io.ReadCloser, error)
 }
 
-// Posted is what handing a letter over gave.
-type Posted struct {
+// PostReceipt is what handing a letter over gave.
+type PostReceipt struct {
 	Partner string // configured name
 	Item    string // the partner's or our own item id; the same letter gives the same id
 	Pages   int
@@ -68,7 +68,7 @@ type Posted struct {
 // PostPartner prints and posts. HandOver is idempotent by (Delivery, Number): a
 // repeated call gives the same item and never two letters.
 type PostPartner interface {
-	HandOver(ctx context.Context, l Letter) (Posted, error)
+	HandOver(ctx context.Context, l Letter) (PostReceipt, error)
 	// Reports returns what the partner said since the last call and keeps
 	// returning a report until done was called for it.
 	Reports(ctx context.Context) ([]PostReport, error)

@@ -30,7 +30,7 @@ var postReasons = map[string]string{"expired": "not_accepted_in_time", "undelive
 // ErrNotOpen when the delivery does not go on paper.
 //
 // EN 319 522-1 §6.2.7 F.1
-func (d Delivery) HandedToPost(p Posted, at time.Time) (Move, error) {
+func (d Delivery) HandedToPost(p PostReceipt, at time.Time) (Move, error) {
 	why := d.PostReason()
 	if why == "" {
 		return Move{}, ErrNotOpen

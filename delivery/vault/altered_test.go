@@ -21,12 +21,15 @@ const (
 func TestFlippedBitAnywhere(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, s store) {
-		for _, size := range []int{0, 5, 3 << 20} {
+		for _, size := range []int{0, 5, 50_000, 3 << 20} {
 			name := fmt.Sprintf("flip-%d", size)
 			content := random(size, 10)
 			stored := mustPut(t, s, name, content)
 			good := s.read(t, name)
 			places := []int{0, 1, 16, 32, 33, 39, header, header + tag - 1, len(good) - tag, len(good) - 1}
+			if size == 50_000 { // segments of 4 KiB
+				places = append(places, 4095, 4096, 8192, 20_000)
+			}
 			if size > segment {
 				places = append(places, segment-tag-1, segment-tag, segment-1, segment, segment+1, 2*segment-1, 2*segment, len(good)-tag-1)
 			}

@@ -18,7 +18,7 @@ type DirConfig struct {
 	Keys *Keyring // required
 }
 
-// Dir keeps objects as files in a local directory, spread over 65 536 folders.
+// Dir keeps objects as files in a local directory, spread over 4096 folders.
 // Any number of processes may share it.
 type Dir struct {
 	root  string
@@ -65,7 +65,11 @@ func (v *Dir) Put(ctx context.Context, name string, r io.Reader) (delivery.Store
 	if _, err := os.Lstat(path); err == nil {
 		return delivery.Stored{}, fmt.Errorf("%w: %s", ErrExists, name) // before reading r in vain
 	}
-	cipher, s, err := v.keys.seal(name)
+	r, small, err := peek(ctx, r)
+	if err != nil {
+		return delivery.Stored{}, err
+	}
+	cipher, s, err := v.keys.seal(name, small)
 	if err != nil {
 		return delivery.Stored{}, err
 	}
@@ -77,7 +81,7 @@ func (v *Dir) Put(ctx context.Context, name string, r io.Reader) (delivery.Store
 		return delivery.Stored{}, fmt.Errorf("vault: put %s: %w", name, err)
 	}
 	defer d.discard()
-	if err := encrypt(ctx, &flowing{f: d.File}, r, cipher, &s); err != nil {
+	if err := encrypt(&flowing{f: d.File}, r, cipher, &s); err != nil {
 		return delivery.Stored{}, err
 	}
 	err = d.publish(path)

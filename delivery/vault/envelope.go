@@ -12,11 +12,17 @@ import (
 )
 
 // seal makes a fresh data key for name and wraps it with the key of this month.
-// The result has no size and no digest yet.
-func (k *Keyring) seal(name string) (tink.StreamingAEAD, delivery.Stored, error) {
-	// The whole keyset is wrapped, so that the cipher may change one day
-	// without touching what is stored.
-	handle, err := keyset.NewHandle(streamingaead.AES256GCMHKDF1MBKeyTemplate())
+// The result has no size and no digest yet. small says that the content is no
+// longer than smallContent.
+func (k *Keyring) seal(name string, small bool) (tink.StreamingAEAD, delivery.Stored, error) {
+	template := streamingaead.AES256GCMHKDF1MBKeyTemplate()
+	if small {
+		// The buffers of two long segments would cost more than the content.
+		template = streamingaead.AES256GCMHKDF4KBKeyTemplate()
+	}
+	// The whole keyset is wrapped, with the segment size in it, so that either
+	// may change one day without touching what is stored.
+	handle, err := keyset.NewHandle(template)
 	if err != nil {
 		return nil, delivery.Stored{}, fmt.Errorf("vault: make data key: %w", err)
 	}

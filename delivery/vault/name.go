@@ -33,12 +33,13 @@ func checkName(name string) error {
 	return nil
 }
 
-// fanOut is the directory of a name below the root: "ab/cd". It comes from a
-// digest, because names that begin with the time would all fall together.
+// fanOut is the directory of a name below the root: "ab/c", one of 4096. It
+// comes from a digest, because names that begin with the time would all fall
+// together.
 func fanOut(name string) string {
 	sum := sha256.Sum256([]byte(name))
 	h := hex.EncodeToString(sum[:2])
-	return filepath.Join(h[:2], h[2:])
+	return filepath.Join(h[:2], h[2:3])
 }
 
 // fileName is the name of the file of an object: slashes become underscores,

@@ -40,7 +40,11 @@ func (v *S3) Put(ctx context.Context, name string, r io.Reader) (delivery.Stored
 	case minio.ToErrorResponse(err).Code != minio.NoSuchKey:
 		return delivery.Stored{}, fmt.Errorf("vault: put %s: %w", name, err)
 	}
-	cipher, s, err := v.keys.seal(name)
+	r, small, err := peek(ctx, r)
+	if err != nil {
+		return delivery.Stored{}, err
+	}
+	cipher, s, err := v.keys.seal(name, small)
 	if err != nil {
 		return delivery.Stored{}, err
 	}
@@ -48,7 +52,7 @@ func (v *S3) Put(ctx context.Context, name string, r io.Reader) (delivery.Stored
 	encrypted := make(chan struct{})
 	go func() {
 		defer close(encrypted)
-		w.CloseWithError(encrypt(ctx, w, r, cipher, &s)) // nil is io.EOF
+		w.CloseWithError(encrypt(w, r, cipher, &s)) // nil is io.EOF
 	}()
 	err = v.upload(ctx, name, ciphertext)
 	ciphertext.CloseWithError(io.ErrClosedPipe)

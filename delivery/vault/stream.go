@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -14,17 +15,38 @@ import (
 	"github.com/bode-erds/bode/delivery"
 )
 
-const copyBuffer = 64 << 10 // octets per read from the caller
+const (
+	copyBuffer   = 64 << 10 // octets per read from the caller
+	smallContent = 64 << 10 // octets of plaintext; shorter content gets short segments
+)
+
+// peek reads the beginning of r, tells whether that was all, and returns a
+// reader of everything.
+func peek(ctx context.Context, r io.Reader) (whole io.Reader, small bool, err error) {
+	r = heeding{ctx, r}
+	head := make([]byte, 0, smallContent+1)
+	for len(head) < cap(head) {
+		n, err := r.Read(head[len(head):cap(head)])
+		head = head[:len(head)+n]
+		if err == io.EOF {
+			return bytes.NewReader(head), true, nil
+		}
+		if err != nil {
+			return nil, false, fmt.Errorf("vault: put: %w", err)
+		}
+	}
+	return io.MultiReader(bytes.NewReader(head), r), false, nil
+}
 
 // encrypt copies r to w under cipher and fills in size and digest of s. An
 // error of r is returned wrapped, so that the caller recognises its own.
-func encrypt(ctx context.Context, w io.Writer, r io.Reader, cipher tink.StreamingAEAD, s *delivery.Stored) error {
+func encrypt(w io.Writer, r io.Reader, cipher tink.StreamingAEAD, s *delivery.Stored) error {
 	enc, err := cipher.NewEncryptingWriter(w, []byte(s.Name))
 	if err != nil {
 		return fmt.Errorf("vault: encrypt: %w", err)
 	}
 	digest := sha256.New()
-	n, err := io.CopyBuffer(io.MultiWriter(digest, enc), heeding{ctx, r}, make([]byte, copyBuffer))
+	n, err := io.CopyBuffer(io.MultiWriter(digest, enc), r, make([]byte, copyBuffer))
 	if err != nil {
 		return fmt.Errorf("vault: put: %w", err)
 	}

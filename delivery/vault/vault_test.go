@@ -18,7 +18,7 @@ import (
 
 // Sizes of plaintext at which the format or the transport turns a page.
 var edges = []int{
-	0, 1, 64<<10 - 1, 64 << 10,
+	0, 1, 4040, 4041, 64<<10 - 1, 64 << 10, 64<<10 + 1,
 	1048519, 1048520, 1048521, // the first segment is full
 	1114039, 1114040, 1114041, // the last that goes to S3 in one request
 	2097079, 2097080, 2097081, // two segments

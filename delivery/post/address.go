@@ -1,0 +1,97 @@
+package post
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"golang.org/x/text/language"
+	"golang.org/x/text/language/display"
+
+	"github.com/bode-erds/bode/delivery"
+)
+
+// Address lines a window has room for. UPU S42: at most seven.
+const minLines, maxLines = 3, 7
+
+// address is what stands in the window.
+type address struct {
+	Lines   []string
+	Country string // ISO 3166-1 alpha-2
+}
+
+// countries finds the code of a country written in one of our languages or as
+// a code.
+type countries map[string]string
+
+// newCountries names every territory in the four languages.
+func newCountries() countries {
+	c := countries{}
+	for a := 'A'; a <= 'Z'; a++ {
+		for b := 'A'; b <= 'Z'; b++ {
+			r, err := language.ParseRegion(string([]rune{a, b}))
+			if err != nil || !r.IsCountry() || r.Canonicalize() != r {
+				continue
+			}
+			c[r.String()] = r.String()
+			for _, lang := range []language.Tag{language.Dutch, language.French, language.German, language.English} {
+				if name := display.Regions(lang).Name(r); name != "" {
+					c[strings.ToUpper(name)] = r.String()
+				}
+			}
+		}
+	}
+	return c
+}
+
+// belgianTown is a Belgian postcode and place: what an address without a
+// country ends with. A fifth digit, or a Dutch postcode's letters, is abroad.
+var belgianTown = regexp.MustCompile(`^[1-9]\d{3} [\p{L}'’\-. ]{3,}$`)
+var dutchTown = regexp.MustCompile(`^\d{4} ?[A-Z]{2} `)
+
+// block makes the lines for the window out of l.To. The country is written
+// only on letters that leave home, in capitals, last (UPU S42); the line with
+// the postcode is in capitals at home. Errors: ErrAddress.
+func (c countries) block(l delivery.Letter, home string, f *faces) (address, error) {
+	var a address
+	for _, line := range l.To {
+		line, _ := f.printable(strings.Join(strings.Fields(line), " "))
+		if strings.Contains(line, string(replacement)) {
+			return a, fmt.Errorf("%w: a line has characters that cannot be printed", ErrAddress)
+		}
+		if line != "" {
+			a.Lines = append(a.Lines, line)
+		}
+	}
+	if len(a.Lines) == 0 {
+		return a, fmt.Errorf("%w: no lines", ErrAddress)
+	}
+	last := len(a.Lines) - 1
+	end := strings.ToUpper(a.Lines[last])
+	code, named := c[end]
+	switch {
+	case named:
+		a.Lines, a.Country = a.Lines[:last], code
+	case home == "BE" && belgianTown.MatchString(a.Lines[last]) && !dutchTown.MatchString(end+" "):
+		a.Country = home
+	default:
+		return a, fmt.Errorf("%w: the last line is not a country", ErrAddress)
+	}
+	if n := len(a.Lines); n > 0 && a.Country == home {
+		a.Lines[n-1] = strings.ToUpper(a.Lines[n-1])
+	}
+	if a.Country != home {
+		if len(end) == 2 {
+			tag, err := language.Parse(l.Language)
+			if err != nil {
+				return a, fmt.Errorf("%w: language %q", ErrLetter, l.Language)
+			}
+			end = strings.ToUpper(display.Regions(tag).Name(language.MustParseRegion(code)))
+		}
+		a.Lines = append(a.Lines, end)
+	}
+	if n := len(a.Lines); n < minLines || n > maxLines {
+		return a, fmt.Errorf("%w: %d lines", ErrAddress, n)
+	}
+	return a, nil
+}

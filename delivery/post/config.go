@@ -1,0 +1,108 @@
+package post
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// Config says where letters go and what they look like.
+type Config struct {
+	Dir        string         // the hot folder; made when it is not there
+	Partner    string         // name of the partner, as it goes into evidence
+	Service    string         // the word-mark; default "Bode"
+	Window     Window         // default: WindowNamed("be-right")
+	Return     []string       // where undelivered letters go back; default: the sender's own address
+	Country    string         // home country, ISO 3166-1 alpha-2; default "BE"
+	MaxPages   int            // pages of a letter, blanks included; default 200, at most 400
+	MaxBytes   int64          // octets of one part that is to be printed; default 32 MiB
+	Simplex    bool           // print on one side; default both
+	Colour     bool           // default black on white
+	Product    string         // the partner's product; default "registered"
+	KeepCopies time.Duration  // how long the PDF of a letter without a final report is kept; default 30 days
+	Settle     time.Duration  // how long an unreadable status file may still be growing; default 2 minutes
+	Location   *time.Location // zone of the times shown; default Europe/Brussels
+	Logger     *slog.Logger   // default slog.Default()
+	Now        func() time.Time
+}
+
+// validate fills in defaults and refuses what cannot work.
+func (c *Config) validate() error {
+	if c.Dir == "" || c.Partner == "" {
+		return fmt.Errorf("post: configuration: folder and partner are needed")
+	}
+	if c.Window.Window == (Box{}) {
+		var err error
+		if c.Window, err = WindowNamed("be-right"); err != nil {
+			return err
+		}
+	}
+	if err := c.Window.validate(); err != nil {
+		return err
+	}
+	if c.Location == nil {
+		var err error
+		if c.Location, err = time.LoadLocation("Europe/Brussels"); err != nil {
+			return fmt.Errorf("post: configuration: %w", err)
+		}
+	}
+	def(&c.Service, "Bode")
+	def(&c.Country, "BE")
+	def(&c.Product, "registered")
+	def(&c.MaxPages, 200)
+	def(&c.MaxBytes, 32<<20)
+	def(&c.KeepCopies, 30*24*time.Hour)
+	def(&c.Settle, 2*time.Minute)
+	if c.MaxPages < 4 || c.MaxPages > 400 {
+		return fmt.Errorf("post: configuration: letters of at most %d pages", c.MaxPages)
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return nil
+}
+
+// def sets what was left at its zero value.
+func def[T comparable](v *T, d T) {
+	var zero T
+	if *v == zero {
+		*v = d
+	}
+}
+
+// NewHotFolder opens, and where needed makes, the folder of cfg.
+func NewHotFolder(cfg Config) (*HotFolder, error) {
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	h := &HotFolder{cfg: cfg, turn: make(chan struct{}, 1), create: createFile}
+	for dir, mode := range map[string]os.FileMode{
+		"": 0o750, "test": 0o750, "status": 0o770, "status/done": 0o750, "status/bad": 0o750, "sent": 0o700, "tmp": 0o700,
+	} {
+		if err := os.MkdirAll(filepath.Join(cfg.Dir, dir), mode); err != nil {
+			return nil, fmt.Errorf("post: %w", err)
+		}
+	}
+	f, err := newFaces()
+	if err != nil {
+		return nil, err
+	}
+	w, err := loadWords()
+	if err != nil {
+		return nil, err
+	}
+	if h.causes, err = loadCauses(); err != nil {
+		return nil, err
+	}
+	h.setter = &typesetter{cfg: cfg, faces: f, words: w, countries: newCountries()}
+	if err := json.Unmarshal(mailingFile, &h.setter.mailing); err != nil {
+		return nil, fmt.Errorf("post: mailing.json: %w", err)
+	}
+	return h, nil
+}

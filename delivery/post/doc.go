@@ -1,0 +1,50 @@
+// Package post puts a delivery that nobody collected on paper: it typesets a
+// print-ready A4 letter and hands it to a print and post partner through a
+// folder.
+//
+// # The letter
+//
+// A cover in the recipient's language with the address where the envelope's
+// window is, then the message text, then the content's PDFs as they are, each
+// beginning on a new sheet. Every sheet carries a Data Matrix code and
+// "sheet n/m" in its left margin, so that an inserting machine and the
+// recipient can both see that none is missing:
+//
+//	<item>|<number>|<sheet>/<sheets>|D     (S instead of D: printed on one side)
+//
+// Pages that are not A4 are turned and shrunk to fit, never enlarged.
+// Annotations that would print (filled forms, stamps) become part of the page.
+// What cannot go on paper is listed on the cover with its digest and a reason
+// from [Cause]; the letter goes out all the same.
+//
+// Where things stand on the sheet is data: windows.json, in millimetres from
+// the upper left corner. "din-5008-b" follows DIN 5008 form B (window 20/45,
+// 85 × 45 mm, the upper 17.7 mm for the return line, folds at 105 and 210 mm).
+// "be-right" is the right-hand window usual in Belgium; envelope makers differ
+// by some millimetres, so take the partner's drawing and [ParseWindow] it.
+// slack is how far a sheet may slide in its envelope without the address
+// leaving the window or anything else entering it. mailing.json holds the
+// weights (A4, 80 g/m²: 5 g) and envelope sizes we reckon with; the partner
+// decides on the envelope.
+//
+// # The folder
+//
+// We write <item>.pdf and then, last, <item>.json, the manifest; a partner
+// looks for manifests only and takes the PDF first, the manifest last. Letters
+// of test deliveries go to the subfolder test and must not be posted. A partner
+// that sees an item twice has one letter, not two: an item's name depends on
+// delivery and number alone. A partner answers with files in status:
+//
+//	{"id": "…", "item": "…", "status": "posted|delivered|returned|refused",
+//	 "cause": "…", "at": "2026-11-23T09:00:00Z", "text": "…"}
+//
+// best written under another name and renamed to *.json; a file that is still
+// growing is waited for. Files dealt with go to status/done, files that make no
+// sense to status/bad. Our own record of what was handed over is in sent; it is
+// what makes a repeated call harmless, so it must live as long as the
+// deliveries do.
+//
+// Sources: EN 319 522-1 §6.2.7 F.1 and F.2; ISO/IEC 16022 (Data Matrix);
+// ISO 32000-1 §8.10 and §12.5.5 (form XObjects, appearances); DIN 5008;
+// UPU S42 (address lines).
+package post
