@@ -3,11 +3,11 @@
 // delivery.Vault and differ only in where the ciphertext lies.
 //
 // Every object has its own data key. The object is encrypted with it as a
-// stream of authenticated segments (Tink AES256_GCM_HKDF_1MB, or _4KB when it is
-// short) whose associated data is the object's name, so that no object passes
-// for another. The data key
-// never lies beside the object: Put returns it, wrapped by the key-encryption
-// key of the current month, and the caller stores it in a row.
+// stream of authenticated segments (Tink AES256_GCM_HKDF_1MB, or _4KB when it
+// is short) whose associated data is the object's name, so that no object
+// passes for another. The data key never lies beside the object: Put returns
+// it, wrapped by the key-encryption key of the current month, and the caller
+// stores it in a row. testdata/vector.py writes the same format down again.
 //
 // Content is therefore erased in three ways, each sufficient by itself:
 //
