@@ -140,16 +140,18 @@ func (t *flow) need(h float64) {
 	t.y, t.end = 38, 284
 }
 
-// para writes a paragraph and leaves gap under it.
+// para writes a paragraph and leaves gap under it. A short one stays together.
 func (t *flow) para(name face, size, x, width, gap float64, s string) {
 	s, _ = t.f.printable(s)
 	lead := size * 0.3528 * 1.36
-	for _, l := range strings.Split(s, "\n") {
-		for _, l := range t.f.wrap(name, size, width, l) {
-			t.need(lead)
-			t.text(name, size, x, t.y, l)
-			t.y += lead
-		}
+	lines := t.f.wrap(name, size, width, strings.Join(strings.Fields(s), " "))
+	if len(lines) < 8 {
+		t.need(lead * float64(len(lines)-1))
+	}
+	for _, l := range lines {
+		t.need(0)
+		t.text(name, size, x, t.y, l)
+		t.y += lead
 	}
 	t.y += gap
 }
