@@ -193,7 +193,8 @@ func (s *Service) Identify(ctx context.Context, c Collecting, p identity.Proof, 
 	}
 	matched := false
 	err := pgx.BeginFunc(ctx, s.Pool, func(tx pgx.Tx) error {
-		record, err := s.Identities.SaveIdentification(ctx, tx, p)
+		record, err := s.Identities.SaveIdentification(ctx, tx, p,
+			identity.Occasion{Delivery: string(c.Delivery), IP: ip, UserAgent: userAgent})
 		if err != nil {
 			return err
 		}

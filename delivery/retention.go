@@ -149,9 +149,6 @@ func (s *Service) shred(ctx context.Context, id ID, at time.Time) (objects []str
 // erasures is step 3, in the order in which rows hang on each other.
 var erasures = []string{
 	`DELETE FROM evidence WHERE delivery_id IN (SELECT id FROM delivery WHERE message_id = $1)`,
-	`DELETE FROM notify_attempt WHERE notice_id IN (SELECT n.id FROM notice n JOIN delivery d ON d.id = n.delivery_id WHERE d.message_id = $1)`,
-	`DELETE FROM notice WHERE delivery_id IN (SELECT id FROM delivery WHERE message_id = $1)`,
-	`DELETE FROM code_challenge WHERE delivery_id IN (SELECT id FROM delivery WHERE message_id = $1)`,
 	`DELETE FROM letter WHERE delivery_id IN (SELECT id FROM delivery WHERE message_id = $1)`,
 	`DELETE FROM deadline WHERE delivery_id IN (SELECT id FROM delivery WHERE message_id = $1)`,
 	`DELETE FROM erds_event WHERE delivery_id IN (SELECT id FROM delivery WHERE message_id = $1)`,
@@ -163,20 +160,26 @@ var erasures = []string{
 
 func (s *Service) erase(ctx context.Context, id ID, at time.Time) error {
 	return pgx.BeginFunc(ctx, s.Pool, func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, `SELECT last_hash FROM delivery WHERE message_id = $1 ORDER BY position`, string(id))
-		if err != nil {
-			return err
-		}
-		heads, err := pgx.CollectRows(rows, pgx.RowTo[[]byte])
+		rows, err := tx.Query(ctx, `SELECT id::text, last_hash FROM delivery WHERE message_id = $1 ORDER BY position`, string(id))
 		if err != nil {
 			return err
 		}
 		sum := sha256.New()
-		for _, h := range heads {
-			sum.Write(h)
+		var ids []string
+		var one string
+		var head []byte
+		if _, err = pgx.ForEachRow(rows, []any{&one, &head}, func() error {
+			sum.Write(head)
+			ids = append(ids, one)
+			return nil
+		}); err != nil {
+			return err
+		}
+		if err := s.forget(ctx, tx, ids); err != nil {
+			return err
 		}
 		if _, err := tx.Exec(ctx, `INSERT INTO erasure (message_id, erased_at, deliveries, heads) VALUES ($1, $2, $3, $4)`,
-			string(id), at, len(heads), sum.Sum(nil)); err != nil {
+			string(id), at, len(ids), sum.Sum(nil)); err != nil {
 			return err
 		}
 		var b pgx.Batch
@@ -185,6 +188,22 @@ func (s *Service) erase(ctx context.Context, id ID, at time.Time) error {
 		}
 		return tx.SendBatch(ctx, &b).Close()
 	})
+}
+
+// forget lets the other nouns remove what they hold of deliveries.
+func (s *Service) forget(ctx context.Context, tx pgx.Tx, deliveries []string) error {
+	if err := s.Notices.Forget(ctx, tx, deliveries...); err != nil {
+		return err
+	}
+	for _, id := range deliveries {
+		if err := s.Config.Codes.Forget(ctx, tx, id); err != nil {
+			return err
+		}
+		if err := s.Identities.DeleteIdentifications(ctx, tx, id); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // dropUnbound removes uploads that no message took within a day: the row with

@@ -34,11 +34,19 @@ type Codes interface {
 	Issue(ctx context.Context, tx pgx.Tx, delivery string, channel notify.Channel, at time.Time) (challenge string, expires time.Time, err error)
 	Code(ctx context.Context, challenge string) (code string, expires time.Time, err error)
 	Check(ctx context.Context, delivery string, channel notify.Channel, code string, at time.Time) error
+	Forget(ctx context.Context, tx pgx.Tx, delivery string) error
+}
+
+// Notices sends notices, and forgets those of deliveries that are removed.
+type Notices interface {
+	notify.Enqueuer
+	Forget(ctx context.Context, tx pgx.Tx, deliveries ...string) error
 }
 
 // Identities keeps what an auditor needs about an identification.
 type Identities interface {
-	SaveIdentification(ctx context.Context, tx pgx.Tx, p identity.Proof) (record string, err error)
+	SaveIdentification(ctx context.Context, tx pgx.Tx, p identity.Proof, o identity.Occasion) (record string, err error)
+	DeleteIdentifications(ctx context.Context, tx pgx.Tx, delivery string) error
 	NationalNumberDigest(number string) string
 }
 
@@ -54,7 +62,7 @@ type Box interface {
 type Config struct {
 	Pool       *pgxpool.Pool
 	Journal    Journal
-	Notices    notify.Enqueuer
+	Notices    Notices
 	Outbox     Outbox
 	Vault      Vault
 	Box        Box
