@@ -19,10 +19,10 @@ const keepSchemas = 4
 
 // sweep removes the instances of processes that are gone and the oldest schemas.
 // What cannot be removed now is tried again by the next process.
-func sweep(ctx context.Context, dir string, keep ...string) {
-	runs, _ := filepath.Glob(filepath.Join(dir, "run", "*")) // the pattern is good
-	for _, run := range runs {
-		_ = pgproc.Remove(ctx, run) // ErrInUse: its process lives
+func sweep(ctx context.Context, dir, run string, keep ...string) {
+	runs, _ := filepath.Glob(filepath.Join(run, "*")) // the pattern is good
+	for _, dead := range runs {
+		_ = pgproc.Remove(ctx, dead) // ErrInUse: its process lives
 	}
 	schemas, _ := filepath.Glob(filepath.Join(dir, "schema-*"))
 	schemas = slices.DeleteFunc(schemas, func(s string) bool {
