@@ -17,11 +17,7 @@ import (
 
 // statement is the content of the id_token, with the fault of the day.
 func (p *Provider) statement(g *grant, access string) map[string]any {
-	now := p.cfg.Now()
-	if p.cfg.TokenNow != nil {
-		now = p.cfg.TokenNow()
-	}
-	iat := now.Unix()
+	iat := p.cfg.Now().Unix()
 	hash := sha256.Sum256([]byte(access))
 	c := map[string]any{
 		"iss": p.issuer, "sub": g.person.subject(g.client.ID), "aud": g.client.ID,

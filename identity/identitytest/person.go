@@ -57,6 +57,15 @@ func checkDigits(body string, from2000 bool) string {
 	return fmt.Sprintf("%02d", 97-n)
 }
 
+// Number is the national number as people write it, or "".
+func (p Person) Number() string {
+	n := p.NationalNumber
+	if len(n) != 11 {
+		return n
+	}
+	return n[:2] + "." + n[2:4] + "." + n[4:6] + "-" + n[6:9] + "." + n[9:]
+}
+
 // typed makes a person of what was typed, or names the field that is not right.
 func typed(given, family, birthDate, number string, today time.Time) (p Person, wrong string) {
 	p = Person{

@@ -30,13 +30,12 @@ type Client struct {
 
 // Config is what the provider needs; every field may be left out.
 type Config struct {
-	Addr     string // default "127.0.0.1:0"
-	Clients  []Client
-	People   []Person         // on the page; default People()
-	Key      *rsa.PrivateKey  // signs tokens; default a fresh one
-	Now      func() time.Time // default time.Now
-	TokenNow func() time.Time // clock of the tokens; default Now
-	Log      *slog.Logger     // default none
+	Addr    string // default "127.0.0.1:0"
+	Clients []Client
+	People  []Person         // on the page; default People()
+	Key     *rsa.PrivateKey  // signs tokens; default a fresh one
+	Now     func() time.Time // default time.Now
+	Log     *slog.Logger     // default none
 }
 
 // Provider is a running provider. Safe for concurrent use.

@@ -45,8 +45,7 @@ func TestFinishProvesAPerson(t *testing.T) {
 func TestFinishTakesWhatIsTyped(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	as := identitytest.Person{Given: "Zoë", Family: "D’Hondt", BirthDate: "2001-05-03", NationalNumber: "01.05.03-998.64"}
-	as.NationalNumber = "" // the page makes one
+	as := identitytest.Person{Given: "Zoë", Family: "D’Hondt", BirthDate: "2001-05-03"} // the page makes a number
 	s := r.begin()
 	p, err := r.finish(s, r.answer(s, identitytest.Choice{As: as}))
 	if err != nil || p.Given != "Zoë" || p.Family != "D’Hondt" || !strings.HasPrefix(p.NationalNumber, "010503") {
