@@ -284,6 +284,22 @@ func (b *bundle) storm(code func(int) string) map[string]int {
 	return got
 }
 
+// Codes computed by another program from the description in RFC 6238 and ours.
+func TestVectors(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	c := otp.Challenge{ID: "0192f0c4-5b1e-7cc3-98a1-000000000002", Delivery: "0192f0c4-5b1e-7cc3-98a1-000000000001", IssuedAt: time.Unix(1774745991, 0)}
+	for ch, want := range map[string][2]string{otp.Email: {"605007", "388764"}, otp.SMS: {"797612", "324049"}} {
+		for i, step := range []time.Duration{0, otp.Validity} {
+			c := c
+			c.Channel, c.IssuedAt = ch, c.IssuedAt.Add(step)
+			if got, err := b.codes.Code(c); got != want[i] || err != nil {
+				t.Errorf("%s after %s: %s, %v, want %s", ch, step, got, err, want[i])
+			}
+		}
+	}
+}
+
 func TestKeyMatters(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
