@@ -22,7 +22,6 @@ var (
 	errStructure = errors.New("not one PDF sealed once")
 	errCoverage  = errors.New("signature does not cover the whole file")
 	errCMS       = errors.New("signature container refused")
-	errDigest    = errors.New("file differs from what was sealed")
-	errIssued    = errors.New("certificate not trusted")
+	errPadding   = errors.New("something is hidden behind the signature")
 	errAttached  = errors.New("no evidence.xml inside")
 )

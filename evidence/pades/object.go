@@ -3,6 +3,7 @@ package pades
 import (
 	"bytes"
 	"compress/zlib"
+	"encoding/hex"
 	"fmt"
 	"strconv"
 	"strings"
@@ -12,7 +13,8 @@ import (
 // objects writes the body of a PDF file: numbered objects, the cross-reference
 // table and the trailer. Every stream is compressed, without exception: an
 // attached file could otherwise carry text that a signing library mistakes for
-// its own placeholder.
+// its own placeholder. Compression may leave short text as it is; a stream in
+// which that happens to such text is written in hexadecimal.
 type objects struct {
 	buf     bytes.Buffer
 	offsets []int // offsets[i] is where object i+1 starts; 0 while only reserved
@@ -51,10 +53,14 @@ func (o *objects) stream(dict string, data []byte) int {
 	o.deflate.Reset(&z)
 	_, _ = o.deflate.Write(data) // a bytes.Buffer takes everything
 	_ = o.deflate.Close()
+	out, filter := z.Bytes(), "/FlateDecode"
+	if bytes.Contains(out, []byte("/ByteRange")) || bytes.Contains(out, []byte("endobj")) {
+		out, filter = append(hex.AppendEncode(nil, out), '>'), "[/ASCIIHexDecode /FlateDecode]"
+	}
 	id := o.reserve()
 	o.offsets[id-1] = o.buf.Len()
-	fmt.Fprintf(&o.buf, "%d 0 obj\n<< %s /Filter /FlateDecode /Length %d >>\nstream\n", id, dict, z.Len())
-	o.buf.Write(z.Bytes())
+	fmt.Fprintf(&o.buf, "%d 0 obj\n<< %s /Filter %s /Length %d >>\nstream\n", id, dict, filter, len(out))
+	o.buf.Write(out)
 	o.buf.WriteString("\nendstream\nendobj\n")
 	return id
 }

@@ -91,8 +91,9 @@ func (p *paper) file(signedXML []byte, id string, certify bool) []byte {
 	markInfo := o.add("<< /Marked true >>")
 	perms := ""
 	if certify {
-		// The library numbers the signature object two above the last one.
-		perms = " /Perms << /DocMDP " + ref(len(o.offsets)+2) + " >>"
+		// The library numbers the signature object two above the last one, which
+		// this is. It copies references from the catalog, but not what is direct.
+		perms = " /Perms " + ref(o.add("<< /DocMDP "+ref(len(o.offsets)+3)+" >>"))
 	}
 	o.put(catalog, fmt.Sprintf("<< /Type /Catalog /Pages %s /Lang (%s) /MarkInfo %s /StructTreeRoot %s /Metadata %s /OutputIntents %s /Names %s /AF %s /ViewerPreferences %s%s >>",
 		ref(pagesRef), p.w.lang, ref(markInfo), ref(tree), ref(meta), ref(intent), ref(names), ref(af), ref(viewer), perms))

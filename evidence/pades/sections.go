@@ -7,51 +7,78 @@ import (
 	"github.com/bode-erds/bode/evidence"
 )
 
-// parties says who sent and who was to receive, what the sender declared of
-// each, and what was proven, by which means and when.
+// parties says who sent and who was to receive, side by side: what the sender
+// declared of each, and what was proven, by which means and when.
 func (p *paper) parties() {
+	const labelW, gap = 92.0, 12.0
+	w := (frameWidth - labelW) / 2
+	cols := []column{{"", labelW}, {p.w.Label["sender"], w}, {p.w.Label["recipient"], w}}
 	e := p.d.Event
-	p.section("parties", 80)
-	p.party("sender", e.Sender, e.SentBy)
-	p.y -= 6
-	p.party("recipient", e.Recipient, e.ReceivedBy)
-}
-
-func (p *paper) party(role string, who evidence.Party, acting *evidence.Party) {
-	const labelW = 130.0
-	w := frameWidth - labelW
-	rows := []pair{{p.w.Label[role], p.set(fontBold, nameOf(who), w)}}
-	add := func(key, v string) {
-		if v != "" {
-			rows = append(rows, pair{p.w.Label[key], p.set(fontText, v, w)})
+	var rows [][][]line
+	add := func(key string, sender, recipient []line) {
+		if len(sender)+len(recipient) > 0 {
+			rows = append(rows, [][]line{p.set(fontLabel, p.w.Label[key], labelW-gap), sender, recipient})
 		}
 	}
-	if v := who.Identifier.Value; v != "" && v != who.Email {
-		add("identifier", p.w.scheme(who.Identifier.Scheme)+" "+v)
-	}
-	add("email", who.Email)
-	add("mobile", who.Mobile)
-	add("address", strings.Join(who.Address, ", "))
-	if who.Proof != nil {
-		rows = append(rows, pair{p.w.Label["proven"], p.proof(*who.Proof, w)})
-	}
-	if acting != nil {
-		lines := p.set(fontBold, nameOf(*acting), w)
-		if acting.Proof != nil {
-			lines = append(lines, p.proof(*acting.Proof, w)...)
+	set := func(f font, s string) []line {
+		if s == "" {
+			return nil
 		}
-		rows = append(rows, pair{p.w.Label[role+"_acting"], lines})
-	} else if who.Proof == nil && role == "recipient" {
-		rows = append(rows, pair{p.w.Label["proven"], p.set(fontText, p.w.Label["not_proven"], w)})
+		return p.set(f, s, w-gap)
 	}
-	p.pairs(rows, labelW)
+	both := func(key string, f font, of func(evidence.Party) string) {
+		add(key, set(f, of(e.Sender)), set(f, of(e.Recipient)))
+	}
+	both("name", fontBold, nameOf)
+	both("identifier", fontText, func(q evidence.Party) string {
+		if q.Identifier.Value == q.Email || q.Identifier.Value == "" {
+			return ""
+		}
+		return p.w.scheme(q.Identifier.Scheme) + " " + q.Identifier.Value
+	})
+	both("email", fontText, func(q evidence.Party) string { return q.Email })
+	both("mobile", fontText, func(q evidence.Party) string { return q.Mobile })
+	address := func(q evidence.Party) (out []line) {
+		for _, s := range q.Address {
+			out = append(out, set(fontText, s)...)
+		}
+		return out
+	}
+	add("address", address(e.Sender), address(e.Recipient))
+	actor := func(q *evidence.Party) []line {
+		if q == nil {
+			return nil
+		}
+		if q.Proof == nil {
+			return set(fontBold, nameOf(*q))
+		}
+		return p.proof(nameOf(*q), *q.Proof, w-gap)
+	}
+	add("acting", actor(e.SentBy), actor(e.ReceivedBy))
+	proven := func(q evidence.Party) []line {
+		if q.Proof == nil {
+			return nil
+		}
+		return p.proof("", *q.Proof, w-gap)
+	}
+	recipient := proven(e.Recipient)
+	if e.Recipient.Proof == nil {
+		recipient = set(fontText, p.w.Label["not_proven"])
+	}
+	add("proven", proven(e.Sender), recipient)
+	p.section("parties", 110)
+	p.grid(cols, rows, 0, -1)
 }
 
-// proof says what an identity provider proved, how strongly and when.
-func (p *paper) proof(r evidence.Proof, w float64) []line {
+// proof says what an identity provider proved, how strongly and when. A name
+// known otherwise is given first, and the proven one when it differs.
+func (p *paper) proof(known string, r evidence.Proof, w float64) []line {
 	var out []line
-	if name := strings.TrimSpace(r.Given + " " + r.Family); name != "" {
-		out = append(out, p.set(fontBold, name, w)...)
+	name := strings.TrimSpace(r.Given + " " + r.Family)
+	for _, n := range []string{known, name} {
+		if n != "" && (n == known || name != known) {
+			out = append(out, p.set(fontBold, n, w)...)
+		}
 	}
 	how := p.w.method(r.Method)
 	if r.Provider != "" {
@@ -102,7 +129,9 @@ func (p *paper) grid(cols []column, rows [][][]line, th, strong int) {
 		cells := make([]cell, len(cols))
 		for i, c := range cols {
 			cells[i] = cell{nil, x[i], c.w, p.set(fontLabel, c.label, c.w-8)}
-			if tr != nil {
+			if tr != nil && c.label == "" {
+				cells[i].elem = tr.add("TD")
+			} else if tr != nil {
 				cells[i].elem = tr.header("Column")
 			}
 		}

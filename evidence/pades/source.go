@@ -3,13 +3,16 @@ package pades
 import (
 	"bytes"
 	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"encoding/base64"
 	"encoding/xml"
 	"io"
+	"math/big"
 	"strings"
 	"time"
 
-	"github.com/digitorus/timestamp"
+	"github.com/bode-erds/bode/evidence"
 )
 
 // source is what the signed XML says of its own seal, for printing. It is read,
@@ -42,14 +45,35 @@ func readSource(doc []byte) (s source) {
 				s.signer, s.signerSerial = cert.Subject.String(), cert.SerialNumber.String()
 			}
 		case "EncapsulatedTimeStamp":
-			if ts, err := timestamp.Parse(octets(dec)); err == nil && s.stampedAt.IsZero() {
-				s.stampedAt, s.stampSerial = ts.Time.UTC(), ts.SerialNumber.String()
-				if len(ts.Certificates) > 0 {
-					s.authority = ts.Certificates[0].Subject.String()
-				}
+			if ts, by, err := readToken(octets(dec)); err == nil && s.stampedAt.IsZero() {
+				s.stampedAt, s.stampSerial, s.authority = ts.Time.UTC(), ts.Serial.String(), by
 			}
 		}
 	}
+}
+
+// tstInfo is what a time-stamp token says, as far as we print or compare it.
+// RFC 3161 §2.4.2
+type tstInfo struct {
+	Version int
+	Policy  asn1.ObjectIdentifier
+	Imprint struct {
+		Algorithm pkix.AlgorithmIdentifier
+		Digest    []byte
+	}
+	Serial *big.Int
+	Time   time.Time `asn1:"generalized"`
+}
+
+// readToken reads a time-stamp token without judging it, and names who issued it.
+func readToken(der []byte) (tstInfo, string, error) {
+	var info tstInfo
+	c, err := evidence.ParseCMS(der)
+	if err != nil {
+		return info, "", err
+	}
+	_, err = asn1.Unmarshal(c.Content, &info)
+	return info, c.Signer.Subject.String(), err
 }
 
 // octets decodes the base64 text that follows.

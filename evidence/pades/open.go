@@ -1,0 +1,267 @@
+package pades
+
+import (
+	"bytes"
+	"compress/zlib"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"regexp"
+	"slices"
+	"strconv"
+)
+
+// maxFile and maxAttached bound what a checker reads of a stranger's file.
+const (
+	maxFile     = 64 << 20
+	maxAttached = 16 << 20
+)
+
+// sealedFile is a sealed PDF taken apart. It accepts only the shape that
+// [Sealer] gives: one body, one increment with the seal, nothing after it.
+type sealedFile struct {
+	doc      []byte
+	holeFrom int // offset of '<' of /Contents
+	holeTo   int // offset behind its '>'
+	offsets  map[int]int
+	catalog  []byte
+}
+
+var (
+	byteRange = regexp.MustCompile(`/ByteRange \[0 (\d{1,10}) (\d{1,10}) (\d{1,10})\]`)
+	trailers  = regexp.MustCompile(`^trailer\s+<<([^<>]|<[0-9a-f]{32}>)*>>\s+startxref\s+(\d{1,10})\s+%%EOF\n$`)
+	prevKey   = regexp.MustCompile(`/Prev (\d{1,10})\s`)
+	rootKey   = regexp.MustCompile(`/Root (\d{1,7}) 0 R`)
+)
+
+// refKey matches an indirect reference after a key.
+const refKey = `\s*(\d{1,7}) 0 R`
+
+// open finds the one signature of doc and checks that it covers every octet
+// outside its own place.
+func open(doc []byte) (*sealedFile, error) {
+	if len(doc) > maxFile || !bytes.HasPrefix(doc, []byte("%PDF-1.7\n")) {
+		return nil, errStructure
+	}
+	if bytes.Count(doc, []byte("/ByteRange")) != 1 {
+		return nil, fmt.Errorf("%w: not exactly one signature", errStructure)
+	}
+	m := byteRange.FindSubmatch(doc)
+	if m == nil {
+		return nil, fmt.Errorf("%w: byte range", errCoverage)
+	}
+	from, to, tail := atoi(m[1]), atoi(m[2]), atoi(m[3])
+	switch {
+	case to+tail != len(doc):
+		return nil, fmt.Errorf("%w: something was added", errCoverage)
+	case from >= to || to > len(doc) || doc[from] != '<' || doc[to-1] != '>' || !bytes.HasSuffix(doc[:from], []byte("/Contents")):
+		return nil, fmt.Errorf("%w: byte range does not enclose the signature", errCoverage)
+	}
+	f := &sealedFile{doc: doc, holeFrom: from, holeTo: to, offsets: map[int]int{}}
+	if err := f.readXref(); err != nil {
+		return nil, err
+	}
+	return f, f.bindSignature()
+}
+
+// container is the content of the signature's place. Only lower-case digits are
+// accepted, so that each seal has one spelling.
+func (f *sealedFile) container() ([]byte, error) {
+	digits := f.doc[f.holeFrom+1 : f.holeTo-1]
+	if bytes.ContainsAny(digits, "ABCDEF") {
+		return nil, fmt.Errorf("%w: not in the one spelling", errCMS)
+	}
+	out := make([]byte, hex.DecodedLen(len(digits)))
+	if _, err := hex.Decode(out, digits); err != nil {
+		return nil, fmt.Errorf("%w: not hexadecimal", errCMS)
+	}
+	return container(out)
+}
+
+// covered is what the seal is over: all but its own place.
+func (f *sealedFile) covered() []byte {
+	return slices.Concat(f.doc[:f.holeFrom], f.doc[f.holeTo:])
+}
+
+// readXref reads the increment's table and the body's, in this order, and
+// demands that there is no third and that the increment ends the file.
+func (f *sealedFile) readXref() error {
+	at := bytes.LastIndex(f.doc, []byte("startxref\n"))
+	if at < 0 {
+		return fmt.Errorf("%w: no cross-reference table", errStructure)
+	}
+	m := regexp.MustCompile(`^\s*(\d{1,10})\n`).FindSubmatch(f.doc[at+10:])
+	if m == nil {
+		return fmt.Errorf("%w: no cross-reference table", errStructure)
+	}
+	next := atoi(m[1])
+	for section := 0; ; section++ {
+		end, err := f.readTable(next)
+		if err != nil {
+			return err
+		}
+		stop := bytes.Index(f.doc[end:], []byte("%%EOF\n"))
+		if stop < 0 {
+			return fmt.Errorf("%w: no end", errStructure)
+		}
+		trailer := f.doc[end : end+stop+6]
+		m := trailers.FindSubmatch(trailer)
+		root := rootKey.FindSubmatch(trailer)
+		if m == nil || root == nil || atoi(m[2]) != next {
+			return fmt.Errorf("%w: trailer", errStructure)
+		}
+		prev := prevKey.FindSubmatch(trailer)
+		if section == 0 {
+			if prev == nil || end+stop+6 != len(f.doc) {
+				return fmt.Errorf("%w: something was added", errStructure)
+			}
+			if f.catalog, err = f.object(atoi(root[1])); err != nil {
+				return err
+			}
+			next = atoi(prev[1])
+			continue
+		}
+		if prev != nil {
+			return fmt.Errorf("%w: changed before it was sealed", errStructure)
+		}
+		return nil
+	}
+}
+
+// readTable reads one classic cross-reference table; an object named twice
+// counts where it is named first, in the increment.
+func (f *sealedFile) readTable(at int) (end int, err error) {
+	bad := fmt.Errorf("%w: cross-reference table", errStructure)
+	if at < 0 || at > len(f.doc) || !bytes.HasPrefix(f.doc[at:], []byte("xref\n")) {
+		return 0, bad
+	}
+	at += 5
+	head := regexp.MustCompile(`^(\d{1,7}) (\d{1,7})\n`)
+	for {
+		m := head.FindSubmatch(f.doc[at:])
+		if m == nil {
+			return at, nil
+		}
+		first, n := atoi(m[1]), atoi(m[2])
+		at += len(m[0])
+		if at+20*n > len(f.doc) {
+			return 0, bad
+		}
+		for i := range n {
+			entry := f.doc[at+20*i : at+20*i+20]
+			off, err := strconv.Atoi(string(entry[:10]))
+			if err != nil || entry[17] != 'n' && first+i != 0 {
+				return 0, bad
+			}
+			if _, known := f.offsets[first+i]; !known && entry[17] == 'n' {
+				f.offsets[first+i] = off
+			}
+		}
+		at += 20 * n
+	}
+}
+
+// object is what stands between "obj" and "endobj" of object id; of a stream,
+// what stands before its data, and the data through stream.
+func (f *sealedFile) object(id int) ([]byte, error) {
+	bad := fmt.Errorf("%w: object %d", errStructure, id)
+	at, ok := f.offsets[id]
+	head := fmt.Appendf(nil, "%d 0 obj\n", id)
+	if !ok || at < 0 || at > len(f.doc) || !bytes.HasPrefix(f.doc[at:], head) {
+		return nil, bad
+	}
+	body := f.doc[at+len(head):]
+	end := bytes.Index(body, []byte("\nendobj"))
+	if end < 0 {
+		return nil, bad
+	}
+	if s := bytes.Index(body[:end], []byte("\nstream\n")); s >= 0 {
+		end = s
+	}
+	return body[:end], nil
+}
+
+// follow resolves the reference that stands behind the last of keys in dict.
+func (f *sealedFile) follow(dict []byte, key string) (int, []byte, error) {
+	m := regexp.MustCompile(key+refKey).FindAllSubmatch(dict, -1)
+	if len(m) != 1 {
+		return 0, nil, fmt.Errorf("%w: %s", errStructure, key)
+	}
+	id := atoi(m[0][1])
+	body, err := f.object(id)
+	return id, body, err
+}
+
+// bindSignature checks that the signature found is the value of the document's
+// one signature field, and certifies the document.
+func (f *sealedFile) bindSignature() error {
+	_, field, err := f.follow(f.catalog, `/Fields \[`)
+	if err != nil {
+		return err
+	}
+	id, sig, err := f.follow(field, `/V`)
+	if err != nil {
+		return err
+	}
+	start := f.offsets[id]
+	for _, want := range []string{"/SubFilter /ETSI.CAdES.detached", "/Filter /Adobe.PPKLite", "/TransformMethod /DocMDP"} {
+		if !bytes.Contains(sig, []byte(want)) {
+			return fmt.Errorf("%w: signature lacks %s", errStructure, want)
+		}
+	}
+	_, perms, err := f.follow(f.catalog, `/Perms`)
+	if err != nil {
+		return err
+	}
+	if certified, _, err := f.follow(perms, `/DocMDP`); err != nil || certified != id {
+		return fmt.Errorf("%w: the seal does not certify the document", errStructure)
+	}
+	if f.holeFrom < start || f.holeTo > start+len(sig)+32 {
+		return fmt.Errorf("%w: byte range of another object", errCoverage)
+	}
+	return nil
+}
+
+// attached is the evidence.xml inside.
+func (f *sealedFile) attached() ([]byte, error) {
+	_, names, err := f.follow(f.catalog, `/Names`)
+	if err != nil {
+		return nil, err
+	}
+	_, spec, err := f.follow(names, `/Names \[\(`+regexp.QuoteMeta(AttachmentName)+`\)`)
+	if err != nil {
+		return nil, err
+	}
+	id, dict, err := f.follow(spec, `/EF << /F`)
+	if err != nil {
+		return nil, err
+	}
+	m := regexp.MustCompile(`/Params << /Size (\d{1,9}) .*/Filter (\[/ASCIIHexDecode /FlateDecode\]|/FlateDecode) /Length (\d{1,9}) >>$`).FindSubmatch(dict)
+	from := f.offsets[id] + len(fmt.Sprintf("%d 0 obj\n", id)) + len(dict) + len("\nstream\n")
+	if m == nil || !bytes.Contains(spec, []byte("/AFRelationship /Source")) || from+atoi(m[3]) > len(f.doc) {
+		return nil, errAttached
+	}
+	data := f.doc[from : from+atoi(m[3])]
+	if m[2][0] == '[' {
+		plain := make([]byte, len(data)/2)
+		if _, err := hex.Decode(plain, bytes.TrimSuffix(data, []byte(">"))); err != nil {
+			return nil, fmt.Errorf("%w: %w", errAttached, err)
+		}
+		data = plain
+	}
+	z, err := zlib.NewReader(bytes.NewReader(data))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errAttached, err)
+	}
+	xml, err := io.ReadAll(io.LimitReader(z, maxAttached+1))
+	if err != nil || len(xml) != atoi(m[1]) || len(xml) == 0 {
+		return nil, fmt.Errorf("%w: damaged", errAttached)
+	}
+	return xml, nil
+}
+
+// atoi reads digits that a pattern has matched; ten fit an int.
+func atoi(b []byte) int {
+	n, _ := strconv.Atoi(string(b))
+	return n
+}

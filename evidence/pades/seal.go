@@ -1,0 +1,201 @@
+package pades
+
+import (
+	"bytes"
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/x509"
+	"encoding/hex"
+	"fmt"
+	"time"
+
+	"github.com/digitorus/pdf"
+	"github.com/digitorus/pdfsign/sign"
+
+	"github.com/bode-erds/bode/evidence"
+)
+
+// Config is what a [Sealer] needs.
+type Config struct {
+	// Key seals. Its certificate must be the first of Certificates, for an
+	// ECDSA or RSA key. Required.
+	Key evidence.SealKey
+	// Stamper gives the signature time-stamp. Required.
+	Stamper evidence.Stamper
+	// TokenSize is the room kept for a time-stamp token, in octets. A larger
+	// token fails the sealing. Default 8,192: enough for a token with a chain
+	// of RSA certificates.
+	TokenSize int
+}
+
+func (c *Config) validate() error {
+	switch {
+	case c.Key == nil || c.Stamper == nil:
+		return fmt.Errorf("%w: key and stamper are needed", ErrConfig)
+	case len(c.Key.Certificates()) == 0:
+		return fmt.Errorf("%w: the key has no certificate", ErrConfig)
+	case c.TokenSize < 0 || c.TokenSize > 1<<20:
+		return fmt.Errorf("%w: token size %d", ErrConfig, c.TokenSize)
+	}
+	own, ok := c.Key.Public().(interface{ Equal(crypto.PublicKey) bool })
+	if !ok || !own.Equal(c.Key.Certificates()[0].PublicKey) {
+		return fmt.Errorf("%w: the first certificate is not that of the key", ErrConfig)
+	}
+	if c.TokenSize == 0 {
+		c.TokenSize = 8192
+	}
+	return nil
+}
+
+// Sealer makes sealed evidence PDFs. It implements evidence.PDFSealer and is
+// safe for concurrent use when its key and stamper are.
+type Sealer struct {
+	cfg Config
+}
+
+// New returns a sealer. Errors: [ErrConfig].
+func New(cfg Config) (*Sealer, error) {
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	return &Sealer{cfg: cfg}, nil
+}
+
+// SealPDF renders d, attaches signedXML, seals the file and stamps the seal:
+// PAdES-B-T, one certifying signature that permits no change. At becomes the
+// claimed signing time. What it returns has passed its own check; trust in the
+// certificate and the authority is for a [Checker] to say. It reaches outside
+// only through the key and the stamper, and an error leaves nothing behind.
+// Errors: [ErrRender], [ErrSeal].
+//
+// EN 319 142-1 §6.3 (B-T); ISO 32000-1 §12.8.4
+func (s *Sealer) SealPDF(ctx context.Context, d evidence.Document, signedXML []byte, at time.Time) ([]byte, error) {
+	if at.IsZero() {
+		return nil, fmt.Errorf("%w: no time of signing", ErrSeal)
+	}
+	// 1. The page, with the attachment; the text of a placeholder is refused here.
+	unsigned, err := render(d, signedXML, true)
+	if err != nil {
+		return nil, err
+	}
+	// 2. The seal, with room for its time-stamp.
+	sealed, err := s.sign(ctx, d, unsigned, at)
+	if err != nil {
+		return nil, fmt.Errorf("%w: sign: %w", ErrSeal, err)
+	}
+	// 3. The time-stamp over the seal: the only call to the outside.
+	f, der, err := take(sealed)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrSeal, err)
+	}
+	c, err := evidence.ParseCMS(der)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrSeal, err)
+	}
+	token, err := s.cfg.Stamper.Stamp(ctx, imprint(c))
+	if err != nil {
+		return nil, fmt.Errorf("%w: time-stamp: %w", ErrSeal, err)
+	}
+	if der, err = stamp(der, token); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrSeal, err)
+	}
+	place := sealed[f.holeFrom+1 : f.holeTo-1]
+	if hex.EncodedLen(len(der)) > len(place) {
+		return nil, fmt.Errorf("%w: time-stamp token of %d octets does not fit", ErrSeal, len(token))
+	}
+	n := hex.Encode(place, der)
+	copy(place[n:], bytes.Repeat([]byte("0"), len(place)-n))
+	// 4. What leaves here is what we meant to make.
+	if err := s.check(sealed, signedXML); err != nil {
+		return nil, fmt.Errorf("%w: own check: %w", ErrSeal, err)
+	}
+	return sealed, nil
+}
+
+// sign lets the signing library append its increment. Its finished interface
+// takes no claimed time, asks for a time-stamp by address with rules of its own,
+// and repeats the whole signature when a token is large; the layer below leaves
+// all three to us.
+func (s *Sealer) sign(ctx context.Context, d evidence.Document, unsigned []byte, at time.Time) ([]byte, error) {
+	r, err := pdf.NewReader(bytes.NewReader(unsigned), int64(len(unsigned)))
+	if err != nil {
+		return nil, err
+	}
+	certs := s.cfg.Key.Certificates()
+	w, err := wordsFor(d.Event.Language)
+	if err != nil {
+		return nil, err
+	}
+	var out bytes.Buffer
+	err = sign.SignWithData(bytes.NewReader(unsigned), &out, r, int64(len(unsigned)), sign.SignData{
+		Signature: sign.SignDataSignature{
+			CertType:   sign.CertificationSignature,
+			DocMDPPerm: sign.DoNotAllowAnyChangesPerms,
+			Info:       sign.SignDataSignatureInfo{Name: d.Issuer.Name, Reason: w.title(d.Event.Name), Date: at.UTC()},
+		},
+		Signer: s.cfg.Key, DigestAlgorithm: digestFor(certs[0]),
+		Certificate: certs[0], CertificateChains: [][]*x509.Certificate{certs},
+		SubFilter: sign.SubFilterETSICAdESDetached,
+		PreSignCallback: func(c *sign.SignContext) error {
+			c.SignatureMaxLength += uint32(hex.EncodedLen(s.cfg.TokenSize))
+			return ctx.Err()
+		},
+		Context: ctx,
+	})
+	return out.Bytes(), err
+}
+
+// digestFor is the digest that goes with a certificate's key. TS 119 312 §6
+func digestFor(cert *x509.Certificate) crypto.Hash {
+	if k, ok := cert.PublicKey.(*ecdsa.PublicKey); ok {
+		switch bits := k.Curve.Params().BitSize; {
+		case bits > 384:
+			return crypto.SHA512
+		case bits > 256:
+			return crypto.SHA384
+		}
+	}
+	return crypto.SHA256
+}
+
+// take opens a sealed file and finds the container of its seal.
+func take(sealed []byte) (*sealedFile, []byte, error) {
+	f, err := open(sealed)
+	if err != nil {
+		return nil, nil, err
+	}
+	der, err := f.container()
+	return f, der, err
+}
+
+// check is the part of a [Checker] that needs no trust, and that the key, the
+// token and the attachment are ours.
+func (s *Sealer) check(sealed, signedXML []byte) error {
+	f, der, err := take(sealed)
+	if err != nil {
+		return err
+	}
+	c, err := evidence.ParseCMS(der)
+	if err != nil {
+		return err
+	}
+	if err := c.Verify(f.covered()); err != nil {
+		return err
+	}
+	if !c.Signer.Equal(s.cfg.Key.Certificates()[0]) {
+		return fmt.Errorf("%w: another certificate", errCMS)
+	}
+	ts, _, err := readToken(c.Token)
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(ts.Imprint.Digest, imprint(c)) {
+		return fmt.Errorf("%w: the time-stamp is not of this seal", errCMS)
+	}
+	xml, err := f.attached()
+	if err == nil && !bytes.Equal(xml, signedXML) {
+		err = errAttached
+	}
+	return err
+}
