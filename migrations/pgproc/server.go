@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"syscall"
 	"time"
 )
@@ -106,7 +107,16 @@ func (s *Server) run() error {
 
 	s.cmd = inst.command("postgres", inst.serverArgs(s.port)...)
 	s.cmd.Stdout, s.cmd.Stderr = logFile, logFile
-	return spawn(s.cmd, s.exited)
+	if err := spawn(s.cmd, s.exited); err != nil {
+		return err
+	}
+	// The server owns the instance as long as it runs, even when nobody holds s
+	// any more: without this, collecting the lock's file would give it away.
+	go func() {
+		<-s.exited
+		runtime.KeepAlive(s)
+	}()
+	return nil
 }
 
 // URL returns the address of Database for Role, password included, in the form

@@ -8,9 +8,12 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -103,6 +106,40 @@ func TestSecondOwnerIsRefused(t *testing.T) {
 	if got := ask(t, s.URL(), `SELECT 'alive'`); got != "alive" {
 		t.Error("the first owner suffered")
 	}
+}
+
+func TestForgottenServerStaysOwner(t *testing.T) {
+	t.Parallel()
+	dir := place(t)
+	url, done := func() (string, <-chan struct{}) {
+		s, err := Start(t.Context(), Config{Dir: dir, From: baseInstance(t), Unsafe: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s.URL(), s.Done()
+	}()
+	for range 5 {
+		runtime.GC() // finalizers close what nobody holds
+	}
+	if err := Remove(t.Context(), dir); !errors.Is(err, ErrInUse) {
+		t.Errorf("got %v", err)
+	}
+	if got := ask(t, url, `SELECT 'alive'`); got != "alive" {
+		t.Error(got)
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "data", "postmaster.pid"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, _, _ := strings.Cut(string(text), "\n")
+	pid, err := strconv.Atoi(first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(pid, syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	<-done
 }
 
 func TestOneOfManyOwnersWins(t *testing.T) {
