@@ -22,6 +22,6 @@
 // Whatever holds plaintext or keys in this package lives in memory only, and
 // what it holds does not grow with the size of an object.
 //
-// Sources: EN 319 521 §7.5 (user content confidentiality and integrity),
-// GDPR art. 17 and 32, NIST SP 800-88r1 §2.5 (cryptographic erase).
+// Sources: EN 319 521 REQ-ERDS-5.1.1-01 (confidentiality and integrity of user
+// content), GDPR art. 17 and 32, NIST SP 800-88r1 §2.6 (cryptographic erase).
 package vault

@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"fmt"
 
@@ -48,6 +49,9 @@ func (k *Keyring) OpenSmall(s delivery.Stored, sealed []byte) ([]byte, error) {
 	plain, err := cipher.Decrypt(sealed, []byte(s.Name))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s", ErrAltered, s.Name)
+	}
+	if sum := sha256.Sum256(plain); int64(len(plain)) != s.Size || !bytes.Equal(sum[:], s.SHA256) {
+		return nil, fmt.Errorf("%w: %s: other size or digest than stored", ErrAltered, s.Name)
 	}
 	return plain, nil
 }
