@@ -39,7 +39,7 @@ func (Checker) Check(doc []byte, t evidence.Trust) evidence.Report {
 		return r
 	}
 	r.Add(evidence.CheckSignature, nil)
-	info, err := evidence.VerifyToken(c.Token, imprint(c), t)
+	info, err := evidence.VerifyToken(c.Token, imprint(c.Signature), t)
 	if r.Add(evidence.CheckTimeStamp, err) {
 		r.Add(evidence.CheckCertificate, evidence.VerifySealCertificate(c.Signer, c.Certificates, info.Time, t))
 	}
@@ -53,7 +53,7 @@ func (Checker) Check(doc []byte, t evidence.Trust) evidence.Report {
 }
 
 // imprint is what the signature time-stamp is over. EN 319 122-1 §5.3
-func imprint(c *evidence.CMS) []byte {
-	sum := sha256.Sum256(c.Signature)
+func imprint(signature []byte) []byte {
+	sum := sha256.Sum256(signature)
 	return sum[:]
 }

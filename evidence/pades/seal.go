@@ -89,15 +89,15 @@ func (s *Sealer) SealPDF(ctx context.Context, d evidence.Document, signedXML []b
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrSeal, err)
 	}
-	c, err := evidence.ParseCMS(der)
+	unstamped, err := readDraft(der)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrSeal, err)
 	}
-	token, err := s.cfg.Stamper.Stamp(ctx, imprint(c))
+	token, err := s.cfg.Stamper.Stamp(ctx, imprint(unstamped.signature))
 	if err != nil {
 		return nil, fmt.Errorf("%w: time-stamp: %w", ErrSeal, err)
 	}
-	if der, err = stamp(der, token); err != nil {
+	if der, err = unstamped.stamped(token); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrSeal, err)
 	}
 	place := sealed[f.holeFrom+1 : f.holeTo-1]
@@ -190,7 +190,7 @@ func (s *Sealer) check(sealed, signedXML []byte) error {
 	if err != nil {
 		return err
 	}
-	if !bytes.Equal(ts.Imprint.Digest, imprint(c)) {
+	if !bytes.Equal(ts.Imprint.Digest, imprint(c.Signature)) {
 		return fmt.Errorf("%w: the time-stamp is not of this seal", errCMS)
 	}
 	xml, err := f.attached()
