@@ -1,0 +1,54 @@
+# Everything runs with plain go; this file only spares the typing.
+#
+#   make demo          the whole service on this machine, until Ctrl-C
+#   make play OUT=DIR  the demonstration plays itself and leaves what a court would get
+#   make check         a few minutes: format, vet, the quick tests
+#   make test          all there is; installs what the tests need
+#   make build         the programs, in bin/
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := build
+
+# An older installed Go fetches the one that go.mod names.
+export GOTOOLCHAIN := auto
+export GOFLAGS := -buildvcs=false
+
+OUT ?= out
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+
+# The packages whose tests need no browser and few databases.
+QUICK := ./cmd/... ./evidence/... ./identity/... ./notify/... ./delivery ./migrations
+
+.PHONY: demo play test check build fmt generate bench tools lint
+
+demo:
+	go run ./cmd/bode demo
+
+play:
+	go run ./cmd/bode demo --play --out "$(OUT)"
+
+test: tools
+	@.ci/test
+
+check:
+	@.ci/test -quick $(QUICK)
+
+build:
+	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o bin/ ./cmd/...
+
+fmt:
+	gofmt -w $$(git ls-files --cached --others --exclude-standard '*.go')
+
+generate:
+	go generate ./...
+
+bench:
+	go test -run '^$$' -bench . -benchmem ./...
+
+lint:
+	@.ci/test -lint
+
+# Programs of other makers that the tests hold ours against.
+tools:
+	@.ci/tools
