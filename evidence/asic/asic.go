@@ -1,0 +1,180 @@
+// Package asic packs the evidence of a delivery, and optionally its content,
+// into one self-contained file and verifies such files.
+//
+// A dossier is an ASiC-E container: a ZIP whose first entry says what it is,
+// whose manifest lists every file with its digest, and whose manifest carries
+// one CAdES signature with a time-stamp. A readme in four languages tells how
+// to check everything with tools that are not ours.
+//
+// There is exactly one octet string for given files and signature: entries are
+// stored, in order, without dates. The verifier writes the container again and
+// compares, so no octet of it is without meaning.
+//
+// Sources: EN 319 162-1 §4 (ASiC-E), EN 319 122-1 (CAdES baseline), APPNOTE 6.3.
+package asic
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/bode-erds/bode/evidence"
+)
+
+var (
+	// ErrConfig says that a [Config] cannot be used.
+	ErrConfig = errors.New("asic: config")
+	// ErrDossier says that a [Dossier] cannot be packed.
+	ErrDossier = errors.New("asic: dossier")
+	// ErrContent says that a file is not the one whose digest was given.
+	ErrContent = errors.New("asic: file is not the one announced")
+)
+
+// Names and types fixed by EN 319 162-1 §4.4 and by us.
+const (
+	mimetypeName   = "mimetype"
+	mimetypeValue  = "application/vnd.etsi.asic-e+zip"
+	manifestName   = "META-INF/ASiCManifest001.xml"
+	signatureName  = "META-INF/signature001.p7s"
+	readmeName     = "readme.txt"
+	evidenceFolder = "evidence/"
+	contentFolder  = "content/"
+	attachFolder   = "attachments/"
+	maxFiles       = 2000
+	maxTotal       = 1<<32 - 1<<24 // below ZIP's 4 GiB, with room for the directory
+)
+
+// Piece is one sealed evidence.
+type Piece struct {
+	Seq   int // of its event
+	Event evidence.Name
+	XML   []byte
+	PDF   []byte // may be nil
+}
+
+// File is something to pack that is not evidence. It is read twice, once for
+// its digest and once to be written, and never held in memory.
+type File struct {
+	Name      string // as people know it
+	MediaType string
+	SHA256    string // lower-case hex; checked when not empty
+	Open      func(ctx context.Context) (io.ReadCloser, error)
+}
+
+// Dossier is what gets packed.
+type Dossier struct {
+	Pieces      []Piece // every event of the delivery, in order
+	Content     []File  // parts of the message; their digests must be in the evidence
+	Attachments []File  // anything else, such as the printed letter
+}
+
+// Config of a [Writer]. Both fields are needed.
+type Config struct {
+	Key     evidence.SealKey
+	Stamper evidence.Stamper
+}
+
+// Writer packs dossiers. Safe for concurrent use when its key and stamper are.
+type Writer struct{ cfg Config }
+
+// New checks that there is a key with a certificate. Errors: [ErrConfig].
+func New(cfg Config) (*Writer, error) {
+	if cfg.Key == nil || cfg.Stamper == nil || len(cfg.Key.Certificates()) == 0 {
+		return nil, fmt.Errorf("%w: key with certificate, and stamper, are needed", ErrConfig)
+	}
+	return &Writer{cfg}, nil
+}
+
+// entry is one file of the container.
+type entry struct {
+	name, mediaType string
+	data            []byte // nil when open is set
+	want            string // expected digest, hex
+	open            func(ctx context.Context) (io.ReadCloser, error)
+}
+
+// entries names every data file, in the order in which it is packed.
+func (d Dossier) entries() ([]entry, error) {
+	if len(d.Pieces) == 0 {
+		return nil, fmt.Errorf("%w: no evidence", ErrDossier)
+	}
+	list := []entry{{name: readmeName, mediaType: "text/plain; charset=utf-8", data: readme()}}
+	for i, p := range d.Pieces {
+		if p.Seq <= 0 || i > 0 && p.Seq <= d.Pieces[i-1].Seq || !p.Event.Valid() || len(p.XML) == 0 {
+			return nil, fmt.Errorf("%w: piece %d is out of order or has no XML", ErrDossier, i+1)
+		}
+		base := fmt.Sprintf("%s%03d-%s", evidenceFolder, p.Seq, p.Event)
+		list = append(list, entry{name: base + ".xml", mediaType: "application/xml", data: p.XML})
+		if p.PDF != nil {
+			list = append(list, entry{name: base + ".pdf", mediaType: "application/pdf", data: p.PDF})
+		}
+	}
+	for folder, files := range map[string][]File{contentFolder: d.Content, attachFolder: d.Attachments} {
+		for i, f := range files {
+			if f.Open == nil || !strings.Contains(f.MediaType, "/") {
+				return nil, fmt.Errorf("%w: %s file %d cannot be opened or has no type", ErrDossier, folder, i+1)
+			}
+		}
+	}
+	for i, f := range d.Content {
+		list = append(list, entry{name: fileName(contentFolder, i, f.Name), mediaType: f.MediaType, want: f.SHA256, open: f.Open})
+	}
+	for i, f := range d.Attachments {
+		list = append(list, entry{name: fileName(attachFolder, i, f.Name), mediaType: f.MediaType, want: f.SHA256, open: f.Open})
+	}
+	if len(list) > maxFiles {
+		return nil, fmt.Errorf("%w: more than %d files", ErrDossier, maxFiles)
+	}
+	return list, nil
+}
+
+// fileName makes a foreign name harmless on every system, and unique.
+func fileName(folder string, i int, name string) string {
+	name = strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune(" .-_()+,", r) {
+			return r
+		}
+		return '_'
+	}, strings.ToValidUTF8(name, "_"))
+	name = strings.Trim(evidence.Text(name, 100), " .…")
+	return fmt.Sprintf("%s%02d-%s", folder, i+1, name)
+}
+
+// Write packs d into out, signed at the given time. Out gets octets from the
+// start on; on an error they are worthless. The evidence itself is packed as it
+// is: use a [Checker] to see whether it holds. Errors: [ErrDossier],
+// [ErrContent], and those of out, the key and the stamper.
+func (w *Writer) Write(ctx context.Context, out io.Writer, d Dossier, at time.Time) error {
+	list, err := d.entries()
+	if err != nil {
+		return err
+	}
+	z := &archive{out: out}
+	if err := z.add(mimetypeName, []byte(mimetypeValue)); err != nil {
+		return err
+	}
+	refs := make([]reference, 0, len(list))
+	for _, e := range list {
+		digest, err := z.addEntry(ctx, e)
+		if err != nil {
+			return err
+		}
+		refs = append(refs, reference{e.name, e.mediaType, digest})
+	}
+	manifest := writeManifest(refs)
+	signature, err := w.sign(ctx, manifest, at)
+	if err != nil {
+		return err
+	}
+	if err := z.add(manifestName, manifest); err != nil {
+		return err
+	}
+	if err := z.add(signatureName, signature); err != nil {
+		return err
+	}
+	return z.close()
+}

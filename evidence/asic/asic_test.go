@@ -1,0 +1,263 @@
+package asic_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/bode-erds/bode/evidence"
+	"github.com/bode-erds/bode/evidence/asic"
+	"github.com/bode-erds/bode/evidence/evidencetest"
+)
+
+// unsigned stands in for the XML checker: the container is what is tested here.
+type unsigned struct{}
+
+func (unsigned) Check(doc []byte, _ evidence.Trust) evidence.Report {
+	var r evidence.Report
+	d, err := evidence.ReadXML(doc)
+	if r.Add(evidence.CheckContent, err) {
+		r.Document, r.Content = &d, doc
+	}
+	return r
+}
+
+type pdf struct{}
+
+// A PDF of these tests is "%PDF" and the XML.
+func (pdf) Check(doc []byte, _ evidence.Trust) evidence.Report {
+	var r evidence.Report
+	content, ok := bytes.CutPrefix(doc, []byte("%PDF"))
+	r.Content = content
+	var err error
+	if !ok {
+		err = errors.New("no PDF")
+	}
+	r.Add(evidence.CheckFormat, err)
+	return r
+}
+
+func checker() asic.Checker { return asic.Checker{XML: unsigned{}, PDF: pdf{}} }
+
+func file(name, text string) asic.File {
+	return asic.File{Name: name, MediaType: "text/plain", Open: func(context.Context) (io.ReadCloser, error) {
+		return io.NopCloser(strings.NewReader(text)), nil
+	}}
+}
+
+func dossier(t testing.TB) asic.Dossier {
+	t.Helper()
+	var d asic.Dossier
+	for _, e := range evidencetest.History() {
+		doc := evidencetest.Document(e.Name)
+		doc.Event = e
+		p, err := evidence.Prepare(doc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.Pieces = append(d.Pieces, asic.Piece{Seq: e.Seq, Event: e.Name, XML: p.XML(), PDF: append([]byte("%PDF"), p.XML()...)})
+	}
+	d.Content = []asic.File{file("message.txt", "hello world"), file("../../opzegging.pdf", "%PDF-1.7")}
+	d.Attachments = []asic.File{file("letter.pdf", "a letter")}
+	return d
+}
+
+func world(t testing.TB) (*evidencetest.Authority, *asic.Writer) {
+	t.Helper()
+	a, err := evidencetest.New(evidencetest.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := asic.New(asic.Config{Key: a.SealKey(), Stamper: a.Stamper()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a, w
+}
+
+func pack(t testing.TB, w *asic.Writer, d asic.Dossier) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if err := w.Write(t.Context(), &b, d, evidencetest.At()); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func TestRoundTrip(t *testing.T) {
+	t.Parallel()
+	a, w := world(t)
+	r := checker().Check(pack(t, w, dossier(t)), a.Trust())
+	if !r.OK() {
+		t.Fatal(r.Failures())
+	}
+	if len(r.Members) != 1+5+5+2+1 || r.Document.Event.Name != evidence.ContentHandover || len(r.Stamps) != 1 {
+		t.Errorf("got %d members, %+v", len(r.Members), r.Document)
+	}
+}
+
+// The commands of the readme hold, run by tools that are not ours.
+func TestReadmeCommands(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"unzip", "openssl", "sh", "base64"} {
+		if _, err := exec.LookPath(name); err != nil {
+			t.Skipf("%s is not installed: the independent check is left out", name)
+		}
+	}
+	a, w := world(t)
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "d.asice"), pack(t, w, dossier(t)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	run := func(command string) error {
+		cmd := exec.Command("sh", "-c", command)
+		cmd.Dir = dir
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			return errors.New(command + ": " + string(out))
+		}
+		return nil
+	}
+	if err := run("unzip -t -q d.asice && unzip -q d.asice"); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.WritePEM(dir); err != nil {
+		t.Fatal(err)
+	}
+	readme, err := os.ReadFile(filepath.Join(dir, "readme.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	commands := regexp.MustCompile(`(?m)^\$ (.*)$`).FindAllSubmatch(readme, -1)
+	if len(commands) != 5 {
+		t.Fatalf("got %d commands, want 5", len(commands))
+	}
+	for _, c := range commands[:2] { // 3 to 5 are about sealed evidence
+		if err := run(string(c[1])); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "evidence/001-SubmissionAcceptance.xml"), []byte("changed"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := run(string(commands[1][1])); err == nil {
+		t.Error("command 2 does not see a changed file")
+	}
+}
+
+func TestEveryOctetCounts(t *testing.T) {
+	t.Parallel()
+	a, w := world(t)
+	d := dossier(t)
+	for i := range d.Pieces {
+		d.Pieces[i].PDF = nil
+	}
+	d.Pieces = d.Pieces[:1]
+	doc, trust := pack(t, w, d), a.Trust()
+	for i := range doc {
+		bad := bytes.Clone(doc)
+		bad[i] ^= 1 << (i % 8)
+		if r := checker().Check(bad, trust); r.OK() {
+			t.Fatalf("octet %d accepted, near %q", i, bad[max(0, i-30):min(len(bad), i+30)])
+		}
+	}
+}
+
+func TestRefuses(t *testing.T) {
+	t.Parallel()
+	a, w := world(t)
+	stranger, _ := world(t)
+	good := pack(t, w, dossier(t))
+	change := func(f func(*asic.Dossier)) []byte {
+		d := dossier(t)
+		f(&d)
+		return pack(t, w, d)
+	}
+	cases := []struct {
+		name  string
+		doc   []byte
+		trust evidence.Trust
+		code  evidence.Code
+	}{
+		{"nothing", nil, a.Trust(), evidence.CheckFormat},
+		{"appended", append(bytes.Clone(good), 0), a.Trust(), evidence.CheckFormat},
+		{"prepended", append([]byte{0}, good...), a.Trust(), evidence.CheckFormat},
+		{"truncated", good[:len(good)-100], a.Trust(), evidence.CheckFormat},
+		{"stranger", good, stranger.Trust(), evidence.CheckTimeStamp},
+		{"first event missing", change(func(d *asic.Dossier) { d.Pieces = d.Pieces[1:] }), a.Trust(), evidence.CheckChain},
+		{"middle event missing", change(func(d *asic.Dossier) { d.Pieces = slices.Delete(d.Pieces, 2, 3) }), a.Trust(), evidence.CheckChain},
+		{"event under another name", change(func(d *asic.Dossier) { d.Pieces[1].Event = evidence.NotificationDelivered }), a.Trust(), evidence.CheckMember},
+		{"PDF of another event", change(func(d *asic.Dossier) { d.Pieces[1].PDF = d.Pieces[2].PDF }), a.Trust(), evidence.CheckMember},
+		{"no PDF at all", change(func(d *asic.Dossier) { d.Pieces[1].PDF = []byte("x") }), a.Trust(), evidence.CheckMember},
+		{"no evidence", change(func(d *asic.Dossier) { d.Pieces[0].XML = []byte("<a></a>") }), a.Trust(), evidence.CheckMember},
+		{"content that was not sent", change(func(d *asic.Dossier) { d.Content[0] = file("message.txt", "hello moon") }), a.Trust(), evidence.CheckChain},
+	}
+	for _, c := range cases {
+		r := checker().Check(c.doc, c.trust)
+		if r.OK() || !slices.ContainsFunc(r.Checks, func(x evidence.Check) bool { return x.Code == c.code && !x.OK }) {
+			t.Errorf("%s: want %s to fail, got ok=%v %s", c.name, c.code, r.OK(), r.Failures())
+		}
+	}
+	if r := (asic.Checker{XML: unsigned{}}).Check(good, a.Trust()); r.OK() {
+		t.Error("a PDF that nobody can check was accepted")
+	}
+}
+
+func TestWriteErrors(t *testing.T) {
+	t.Parallel()
+	a, w := world(t)
+	sum := sha256.Sum256([]byte("other"))
+	turns := 0
+	for name, c := range map[string]struct {
+		change func(*asic.Dossier)
+		want   error
+	}{
+		"empty":          {func(d *asic.Dossier) { d.Pieces = nil }, asic.ErrDossier},
+		"out of order":   {func(d *asic.Dossier) { slices.Reverse(d.Pieces) }, asic.ErrDossier},
+		"twice the same": {func(d *asic.Dossier) { d.Pieces[1] = d.Pieces[0] }, asic.ErrDossier},
+		"no XML":         {func(d *asic.Dossier) { d.Pieces[0].XML = nil }, asic.ErrDossier},
+		"unknown event":  {func(d *asic.Dossier) { d.Pieces[0].Event = "X" }, asic.ErrDossier},
+		"no way to open": {func(d *asic.Dossier) { d.Content[0].Open = nil }, asic.ErrDossier},
+		"wrong digest":   {func(d *asic.Dossier) { d.Content[0].SHA256 = hex.EncodeToString(sum[:]) }, asic.ErrContent},
+		"unreadable": {func(d *asic.Dossier) {
+			d.Content[0].Open = func(context.Context) (io.ReadCloser, error) { return nil, io.ErrUnexpectedEOF }
+		}, io.ErrUnexpectedEOF},
+		"changes while read": {func(d *asic.Dossier) {
+			d.Content[0].Open = func(context.Context) (io.ReadCloser, error) {
+				turns++
+				return io.NopCloser(strings.NewReader(strings.Repeat("x", turns))), nil
+			}
+		}, asic.ErrContent},
+	} {
+		d := dossier(t)
+		c.change(&d)
+		if err := w.Write(t.Context(), io.Discard, d, time.Now()); !errors.Is(err, c.want) {
+			t.Errorf("%s: got %v, want %v", name, err, c.want)
+		}
+	}
+	a.SetFault(evidencetest.Down)
+	if err := w.Write(t.Context(), io.Discard, dossier(t), time.Now()); !errors.Is(err, evidencetest.ErrRefused) {
+		t.Errorf("without a time-stamp: got %v", err)
+	}
+	if _, err := asic.New(asic.Config{}); !errors.Is(err, asic.ErrConfig) {
+		t.Errorf("without anything: got %v", err)
+	}
+}
+
+func FuzzCheck(f *testing.F) {
+	a, w := world(f)
+	f.Add(pack(f, w, dossier(f)))
+	trust := a.Trust()
+	f.Fuzz(func(t *testing.T, doc []byte) { checker().Check(doc, trust) })
+}

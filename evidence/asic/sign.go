@@ -1,0 +1,64 @@
+package asic
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/asn1"
+	"fmt"
+	"math/big"
+	"time"
+
+	"github.com/digitorus/pkcs7"
+)
+
+// essSigningCertificateV2 is RFC 5035 §3 with the default digest, SHA-256.
+type essSigningCertificateV2 struct{ Certs []essCertIDv2 }
+
+type essCertIDv2 struct {
+	Digest []byte
+	Issuer essIssuerSerial
+}
+
+type essIssuerSerial struct {
+	Names  []asn1.RawValue
+	Serial *big.Int
+}
+
+// sign makes the detached CAdES baseline B-T signature over the manifest.
+// EN 319 122-1 §6.3
+func (w *Writer) sign(ctx context.Context, manifest []byte, at time.Time) ([]byte, error) {
+	certs := w.cfg.Key.Certificates()
+	sd, err := pkcs7.NewSignedData(manifest)
+	if err != nil {
+		return nil, fmt.Errorf("asic: sign: %w", err)
+	}
+	sd.SetDigestAlgorithm(pkcs7.OIDDigestAlgorithmSHA256)
+	digest := sha256.Sum256(certs[0].Raw)
+	name := asn1.RawValue{Class: asn1.ClassContextSpecific, Tag: 4, IsCompound: true, Bytes: certs[0].RawIssuer}
+	attributes := []pkcs7.Attribute{
+		{Type: asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 16, 2, 47}, Value: essSigningCertificateV2{
+			[]essCertIDv2{{digest[:], essIssuerSerial{[]asn1.RawValue{name}, certs[0].SerialNumber}}}}},
+		{Type: pkcs7.OIDAttributeSigningTime, Value: at.UTC().Truncate(time.Second)},
+	}
+	err = sd.AddSignerChain(certs[0], w.cfg.Key, certs[1:], pkcs7.SignerInfoConfig{ExtraSignedAttributes: attributes})
+	if err != nil {
+		return nil, fmt.Errorf("asic: sign: %w", err)
+	}
+	signer := &sd.GetSignedData().SignerInfos[0]
+	imprint := sha256.Sum256(signer.EncryptedDigest)
+	token, err := w.cfg.Stamper.Stamp(ctx, imprint[:])
+	if err != nil {
+		return nil, fmt.Errorf("asic: time-stamp: %w", err)
+	}
+	err = signer.SetUnauthenticatedAttributes([]pkcs7.Attribute{{
+		Type: asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 16, 2, 14}, Value: asn1.RawValue{FullBytes: token}}})
+	if err != nil {
+		return nil, fmt.Errorf("asic: time-stamp: %w", err)
+	}
+	sd.Detach()
+	der, err := sd.Finish()
+	if err != nil {
+		return nil, fmt.Errorf("asic: sign: %w", err)
+	}
+	return der, nil
+}
