@@ -1,0 +1,8 @@
+// Command erdverify verifies the evidence of electronic registered deliveries
+// offline: XML, PDF and dossiers. It needs nothing but the files and the
+// certificates its user trusts, and prints a verdict for people.
+package main
+
+import "os"
+
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }

@@ -1,0 +1,157 @@
+package main
+
+import (
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/bode-erds/bode/evidence"
+	"github.com/bode-erds/bode/evidence/asic"
+	"github.com/bode-erds/bode/evidence/pades"
+	"github.com/bode-erds/bode/evidence/xades"
+)
+
+// Exit statuses.
+const (
+	exitOK    = 0 // every file is in order
+	exitFail  = 1 // a file is not, or cannot be read
+	exitUsage = 2 // nothing was checked
+)
+
+// maxFile bounds what is read into memory, in octets.
+const maxFile = 1 << 30
+
+type options struct {
+	Trust string   `help:"Folder with ca.pem (who issues seals) and tsa.pem (who issues time-stamps)." required:"" type:"path" placeholder:"DIR"`
+	Lang  string   `help:"Language of the verdict: nl, fr, de or en." enum:"nl,fr,de,en" default:"en"`
+	JSON  bool     `help:"Print the reports as JSON."`
+	Files []string `arg:"" name:"file" help:"Evidence to verify: .xml, .pdf or .asice."`
+}
+
+// result is the report on one file.
+type result struct {
+	File    string          `json:"file"`
+	OK      bool            `json:"ok"`
+	Verdict string          `json:"verdict"`
+	Report  evidence.Report `json:"report"`
+}
+
+// run is the whole program; it returns the exit status.
+func run(args []string, stdout, stderr io.Writer) int {
+	var o options
+	help := false
+	parser, err := kong.New(&o, kong.Name("erdverify"), kong.Writers(stdout, stderr), kong.Exit(func(int) { help = true }),
+		kong.Description("Verifies the evidence of electronic registered deliveries, offline. "+
+			"Exit status: 0 when every file is in order, 1 when one is not, 2 when nothing could be checked."))
+	if err != nil {
+		fmt.Fprintln(stderr, "erdverify:", err)
+		return exitUsage
+	}
+	_, err = parser.Parse(args)
+	if help {
+		return exitOK
+	}
+	if err != nil {
+		fmt.Fprintln(stderr, "erdverify:", err)
+		return exitUsage
+	}
+	trust, err := readTrust(o.Trust)
+	if err != nil {
+		fmt.Fprintln(stderr, "erdverify:", err)
+		return exitUsage
+	}
+	status := exitOK
+	var results []result
+	for _, path := range o.Files {
+		r := verify(path, o.Lang, trust)
+		if !r.OK {
+			status = exitFail
+		}
+		results = append(results, r)
+	}
+	if err := show(stdout, o, results); err != nil {
+		fmt.Fprintln(stderr, "erdverify:", err)
+		return exitFail
+	}
+	return status
+}
+
+// verify reports on one file; one that cannot be read is not in order.
+func verify(path, lang string, trust evidence.Trust) result {
+	r := result{File: filepath.Base(path)}
+	doc, err := read(path)
+	if err != nil {
+		r.Report.Add(evidence.CheckFormat, err)
+	} else {
+		r.Report = verifier().Check(doc, trust)
+	}
+	r.OK, r.Verdict = r.Report.OK(), r.Report.Verdict(lang)
+	return r
+}
+
+// verifier knows every form of evidence.
+func verifier() evidence.Verifier {
+	return evidence.Verifier{XML: xades.Checker{}, PDF: pades.Checker{},
+		Dossier: asic.Checker{XML: xades.Checker{}, PDF: pades.Checker{}}}
+}
+
+func read(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err == nil && len(b) > maxFile {
+		err = errors.New("file is too large")
+	}
+	return b, err
+}
+
+// readTrust reads the anchors. Both files must hold at least one certificate.
+func readTrust(dir string) (evidence.Trust, error) {
+	seal, err := readPool(filepath.Join(dir, "ca.pem"))
+	if err != nil {
+		return evidence.Trust{}, err
+	}
+	tsa, err := readPool(filepath.Join(dir, "tsa.pem"))
+	if err != nil {
+		return evidence.Trust{}, err
+	}
+	return evidence.Trust{Seal: seal, TSA: tsa}, nil
+}
+
+func readPool(path string) (*x509.CertPool, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(b) {
+		return nil, fmt.Errorf("%s holds no certificate", path)
+	}
+	return pool, nil
+}
+
+func show(w io.Writer, o options, results []result) error {
+	if o.JSON {
+		enc := json.NewEncoder(w)
+		enc.SetIndent("", "  ")
+		return enc.Encode(results)
+	}
+	for i, r := range results {
+		if i > 0 {
+			fmt.Fprintln(w)
+		}
+		if err := write(w, o.Lang, r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
