@@ -105,12 +105,16 @@ func newPDF(t *testing.T, pages int, w, h float64, change func(*gopdf.Config)) [
 // rawPDF makes a one-page PDF by hand: page is the page's entries, root the
 // catalog's, more objects follow as number 5 and on. Object 4 is the content.
 func rawPDF(page, root, content string, more ...string) []byte {
-	objects := append([]string{
+	return pdfOf(append([]string{
 		"<</Type/Catalog/Pages 2 0 R " + root + ">>",
 		"<</Type/Pages/Count 1/Kids[3 0 R]>>",
 		"<</Type/Page/Parent 2 0 R/Contents 4 0 R " + page + ">>",
 		fmt.Sprintf("<</Length %d>>\nstream\n%s\nendstream", len(content), content),
-	}, more...)
+	}, more...))
+}
+
+// pdfOf numbers objects from 1 and makes a file of them; the first is the root.
+func pdfOf(objects []string) []byte {
 	var b bytes.Buffer
 	b.WriteString("%PDF-1.7\n")
 	var at []int

@@ -47,17 +47,15 @@ func openPDF(ctx context.Context, f *os.File) (doc *model.Context, err error) {
 	limits.MaxObjectCount, limits.MaxXRefEntries = 1_000_000, 1_000_000
 	doc, err = pdfcpu.ReadWithContext(ctx, f, &model.Configuration{
 		Reader15: true, ValidationMode: model.ValidationRelaxed, Limits: limits, Offline: true,
-		Eol: types.EolLF, Cmd: model.MERGECREATE,
+		Eol: types.EolLF, Cmd: model.MERGECREATE, // a command for which encryption is refused, not undone
 	})
 	switch {
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
-	case errors.Is(err, pdfcpu.ErrWrongPassword):
+	case errors.Is(err, pdfcpu.ErrEncrypted):
 		return nil, refuse(Encrypted, "%w", err)
 	case err != nil:
 		return nil, refuse(Broken, "%w", err)
-	case doc.Encrypt != nil:
-		return nil, refuse(Encrypted, "encrypted without a password")
 	}
 	if err := doc.EnsurePageCount(); err != nil {
 		return nil, refuse(Broken, "%w", err)

@@ -126,10 +126,10 @@ func (t *typesetter) sheetsFor(pages int) int { return (pages + t.sides() - 1) /
 func (t *typesetter) part(ctx context.Context, l delivery.Letter, w words, i int, p delivery.LetterPart, dir string, left int) (sheetPart, error) {
 	sp := sheetPart{part: p, title: p.Name}
 	raw := filepath.Join(dir, fmt.Sprintf("part%d", i))
-	if err := fetch(ctx, p, raw); err != nil {
+	isText, isPDF := mediaType(p.MediaType) == "text/plain", mediaType(p.MediaType) == "application/pdf"
+	if err := fetch(ctx, p, raw, (isText || isPDF) && p.Size <= t.cfg.MaxBytes); err != nil {
 		return sp, err
 	}
-	isText := mediaType(p.MediaType) == "text/plain"
 	if i == 0 && isText {
 		sp.title = w.MessageText
 	}
@@ -140,7 +140,7 @@ func (t *typesetter) part(ctx context.Context, l delivery.Letter, w words, i int
 	case isText:
 		sp.path = raw + ".pdf"
 		sp.pages, err = t.text(raw, sp.path, sp.title, l, w, left)
-	case mediaType(p.MediaType) == "application/pdf":
+	case isPDF:
 		sp.path = raw
 		sp.pages, err = inspect(ctx, raw, left)
 	default:
@@ -154,21 +154,25 @@ func (t *typesetter) part(ctx context.Context, l delivery.Letter, w words, i int
 	return sp, err
 }
 
-// fetch streams a part to disk and holds it against its digest. Errors:
-// ErrDigest.
-func fetch(ctx context.Context, p delivery.LetterPart, path string) (err error) {
+// fetch holds a part against its digest and, when it is wanted, streams it to
+// disk. Errors: ErrDigest.
+func fetch(ctx context.Context, p delivery.LetterPart, path string, wanted bool) (err error) {
 	in, err := p.Open(ctx)
 	if err != nil {
 		return fmt.Errorf("post: opening part: %w", err)
 	}
 	defer in.Close()
-	out, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if err != nil {
-		return fmt.Errorf("post: %w", err)
-	}
-	defer func() { err = errors.Join(err, out.Close()) }()
 	h := sha256.New()
-	n, err := io.Copy(io.MultiWriter(out, h), io.LimitReader(in, p.Size+1))
+	var to io.Writer = h
+	if wanted {
+		out, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+		if err != nil {
+			return fmt.Errorf("post: %w", err)
+		}
+		defer func() { err = errors.Join(err, out.Close()) }()
+		to = io.MultiWriter(out, h)
+	}
+	n, err := io.Copy(to, io.LimitReader(in, p.Size+1))
 	if err != nil {
 		return fmt.Errorf("post: fetching part: %w", err)
 	}

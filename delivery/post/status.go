@@ -163,7 +163,7 @@ func (h *HotFolder) report(s statusFile) (delivery.PostReport, error) {
 		return r, fmt.Errorf("status %q", s.Status)
 	}
 	if _, err := h.record(s.Item); err != nil {
-		return r, fmt.Errorf("item was never handed over: %w", err)
+		return r, fmt.Errorf("item was never handed over: %v", err) // not wrapped: the status file itself is there
 	}
 	text := cleaned(s.Text)
 	cause := h.causes.of(s.Status, s.Cause)
