@@ -55,18 +55,20 @@ const (
 	ForeignInfo  Fault = "userinfo by foreign signer"
 	InfoForOther Fault = "userinfo for another aud"
 	InfoDown     Fault = "userinfo answers 503"
+	InfoHuge     Fault = "userinfo after 2 MiB of white space"
 
 	// The endpoints.
 	TokenDown      Fault = "token endpoint answers 503"
 	TokenGarbage   Fault = "token endpoint answers html"
-	TokenHuge      Fault = "token endpoint answers without end"
+	TokenHuge      Fault = "token after 2 MiB of white space"
 	TokenRedirect  Fault = "token endpoint redirects"
 	TokenHangs     Fault = "token endpoint never answers"
 	KeysDown       Fault = "jwks answers 503"
+	KeysHuge       Fault = "jwks after 2 MiB of white space"
 	DiscoveryDown  Fault = "discovery answers 503"
 	DiscoveryOther Fault = "discovery names another issuer"
 	DiscoveryHTTP  Fault = "discovery names a plain http endpoint"
-	DiscoveryHuge  Fault = "discovery without end"
+	DiscoveryHuge  Fault = "discovery after 2 MiB of white space"
 	RedirectIssuer Fault = "iss of another provider on the redirect"
 	RedirectNoIss  Fault = "no iss on the redirect"
 )

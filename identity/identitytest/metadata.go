@@ -1,6 +1,7 @@
 package identitytest
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -15,8 +16,7 @@ func (p *Provider) discovery(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if p.is(DiscoveryHuge) {
-		endless(w)
-		return
+		w = &padded{ResponseWriter: w}
 	}
 	doc := map[string]any{
 		"issuer":                                         p.issuer,
@@ -51,6 +51,9 @@ func (p *Provider) keys(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "down", http.StatusServiceUnavailable)
 		return
 	}
+	if p.is(KeysHuge) {
+		w = &padded{ResponseWriter: w}
+	}
 	writeJSON(w, http.StatusOK, jose.JSONWebKeySet{Keys: []jose.JSONWebKey{
 		{Key: &p.cfg.Key.PublicKey, KeyID: keyID, Use: "sig", Algorithm: "RS256"},
 	}})
@@ -81,16 +84,19 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 	_ = json.NewEncoder(w).Encode(v)
 }
 
-// endless writes until the reader has had enough.
-func endless(w http.ResponseWriter) {
-	w.Header().Set("Content-Type", "application/json")
-	chunk := make([]byte, 64<<10)
-	for i := range chunk {
-		chunk[i] = ' '
-	}
-	for range 1024 { // 64 MiB: an end all the same, should the reader never tire
-		if _, err := w.Write(chunk); err != nil {
-			return
+// padded answers rightly, after two mebibytes of white space: only a reader with
+// a bound refuses it.
+type padded struct {
+	http.ResponseWriter
+	begun bool
+}
+
+func (w *padded) Write(b []byte) (int, error) {
+	if !w.begun {
+		w.begun = true
+		if _, err := w.ResponseWriter.Write(bytes.Repeat([]byte{' '}, 2<<20)); err != nil {
+			return 0, err
 		}
 	}
+	return w.ResponseWriter.Write(b)
 }

@@ -28,6 +28,9 @@ func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, 64<<10)
+	if p.is(TokenHuge) {
+		w = &padded{ResponseWriter: w}
+	}
 	answer, err := p.redeem(r)
 	if refused, ok := errors.AsType[refusal](err); ok {
 		p.cfg.Log.Info("token refused", "code", refused.code, "detail", refused.detail)
@@ -49,8 +52,6 @@ func (p *Provider) broken(w http.ResponseWriter, r *http.Request) bool {
 	case p.is(TokenGarbage):
 		w.Header().Set("Content-Type", "text/html")
 		_, _ = w.Write([]byte("<html>maintenance</html>"))
-	case p.is(TokenHuge):
-		endless(w)
 	case p.is(TokenRedirect):
 		http.Redirect(w, r, p.issuer+"/token?again", http.StatusTemporaryRedirect)
 	case p.is(TokenHangs):
@@ -190,6 +191,9 @@ func (p *Provider) userInfo(w http.ResponseWriter, r *http.Request) {
 	if p.is(PlainInfo) {
 		writeJSON(w, http.StatusOK, info)
 		return
+	}
+	if p.is(InfoHuge) {
+		w = &padded{ResponseWriter: w}
 	}
 	keys, err := p.clientKeys(r.Context(), g.client)
 	var sealed string
