@@ -71,7 +71,7 @@ type Service struct {
 // New makes a Service. It does not touch the database.
 func New(cfg Config) (*Service, error) {
 	if cfg.Password == (Cost{}) {
-		cfg.Password = DefaultCost
+		cfg.Password = DefaultCost()
 	}
 	if err := cfg.validate(); err != nil {
 		return nil, err
