@@ -117,6 +117,13 @@ func ParseCMS(der []byte) (*CMS, error) {
 	if len(sd.Signers) != 1 || len(sd.Algorithms) != 1 {
 		return nil, errors.New("signed data has not exactly one signer")
 	}
+	// An implicit tag stands for a SET, which is constructed: asn1 does not mind.
+	si := sd.Signers[0]
+	for _, v := range []asn1.RawValue{sd.Certs, si.Signed, si.Unsigned} {
+		if len(v.FullBytes) > 0 && !v.IsCompound {
+			return nil, errors.New("a set is not constructed")
+		}
+	}
 	c := &CMS{ContentType: sd.Encap.Type.String()}
 	if err := c.setVersion(sd); err != nil {
 		return nil, err
@@ -132,7 +139,7 @@ func ParseCMS(der []byte) (*CMS, error) {
 	if err := c.setAlgorithms(sd); err != nil {
 		return nil, err
 	}
-	if err := c.setAttributes(sd.Signers[0]); err != nil {
+	if err := c.setAttributes(si); err != nil {
 		return nil, err
 	}
 	return c, nil
