@@ -131,7 +131,7 @@ func (p *paper) claim() {
 // section starts a section; least is the room that must follow its heading.
 func (p *paper) section(key string, least float64) {
 	p.need(16 + 16 + least)
-	p.y -= 14
+	p.y -= 13
 	p.paragraph(p.root, "H2", fontHead, p.w.Section[key], marginLeft, frameWidth)
 	p.y -= 3
 	p.artifact(func() { p.rect(marginLeft, p.y, frameWidth, 1, ink) })

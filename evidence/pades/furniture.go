@@ -142,7 +142,7 @@ func (p *paper) issuer() {
 // verify tells a stranger how to check this document, in three steps, and gives
 // the address as a QR code.
 func (p *paper) verify() {
-	const side = 92.0
+	const side = 86.0
 	link := p.link()
 	w := frameWidth
 	if link != "" {
@@ -155,8 +155,8 @@ func (p *paper) verify() {
 		items = append(items, lines)
 		total += height(lines) + 5
 	}
-	total = max(total, side+22)
-	p.section("verify", total+8)
+	total = max(total, side+14)
+	p.section("verify", total+4)
 	p.y -= 8
 	top := p.y
 	list := p.root.add("L")

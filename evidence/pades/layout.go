@@ -92,7 +92,7 @@ func height(lines []line) (h float64) {
 	return h
 }
 
-const cellPad = 3.4 // above and below the text of a row
+const cellPad = 2.6 // above and below the text of a row
 
 // row draws the cells side by side with a rule below. A row that fits on a
 // page is kept together; a longer one is split between lines. reopen, when not

@@ -1,17 +1,18 @@
 package pades
 
 import (
+	"context"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/bode-erds/bode/evidence"
+	"github.com/bode-erds/bode/evidence/evidencetest"
 )
 
 // sheets, when set, is a directory that gets the sample documents to look at:
@@ -102,21 +103,42 @@ func relayed(d *evidence.Document) {
 	h.Name, h.External, h.Details = evidence.RelayToNonERDS, "Drukpartner 4711", nil
 }
 
+// sourceXML has what a signed XML says of its seal, in the places where
+// XAdES puts it. EN 319 132-1 §5.3
+func sourceXML(t testing.TB, a *evidencetest.Authority) []byte {
+	t.Helper()
+	token, err := a.Stamper().Stamp(context.Background(), make([]byte, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b64 := base64.StdEncoding.EncodeToString
+	return fmt.Appendf(nil, `<e:Evidence xmlns:e="urn:x"><Signature><X509Certificate>%s</X509Certificate><EncapsulatedTimeStamp>%s</EncapsulatedTimeStamp></Signature></e:Evidence>`,
+		b64(a.SealKey().Certificates()[0].Raw), b64(token))
+}
+
 func TestSheets(t *testing.T) {
 	t.Parallel()
 	if *sheets == "" {
 		t.Skip("only with -sheets DIR: writes documents for people to look at")
 	}
+	a := authority(t, "")
+	if err := a.WritePEM(*sheets); err != nil {
+		t.Fatal(err)
+	}
+	xml := sourceXML(t, a)
 	for name, d := range map[string]evidence.Document{
 		"nl": sample("nl"), "fr": sample("fr"), "de": sample("de"), "en": sample("en", test),
 		"nl-crowded": sample("nl", crowded, test), "fr-returned": sample("fr", relayed),
 	} {
-		pdf, err := Render(d, []byte("<Evidence/>"))
+		unsigned, err := Render(d, xml)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(filepath.Join(*sheets, name+".pdf"), pdf, 0o600); err != nil {
+		pdf, err := newSealer(t, a).SealPDF(context.Background(), d, xml, signingTime)
+		if err != nil {
 			t.Fatal(err)
 		}
+		write(t, *sheets, name+".pdf", pdf)
+		write(t, *sheets, name+"-unsigned.pdf", unsigned)
 	}
 }

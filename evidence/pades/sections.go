@@ -75,22 +75,22 @@ func (p *paper) parties() {
 func (p *paper) proof(known string, r evidence.Proof, w float64) []line {
 	var out []line
 	name := strings.TrimSpace(r.Given + " " + r.Family)
-	for _, n := range []string{known, name} {
-		if n != "" && (n == known || name != known) {
-			out = append(out, p.set(fontBold, n, w)...)
-		}
+	if known != "" {
+		out = p.set(fontBold, known, w)
 	}
-	how := p.w.method(r.Method)
+	if name != "" && name != known {
+		out = append(out, p.set(fontBold, name, w)...)
+	}
+	out = append(out, p.set(fontText, p.w.method(r.Method), w)...)
 	if r.Provider != "" {
-		how += " · " + r.Provider
+		out = append(out, p.set(fontText, r.Provider, w)...)
 	}
-	out = append(out, p.set(fontText, how, w)...)
 	out = append(out, p.set(fontText, p.w.Label["level"]+": "+p.w.level(r.Level), w)...)
 	if !r.At.IsZero() {
-		out = append(out, p.set(fontText, p.w.long(r.At.In(p.zone)), w)...)
+		out = append(out, p.set(fontText, p.w.short(r.At.In(p.zone))+" "+p.w.Label["brussels"], w)...)
 	}
 	if r.Record != "" {
-		out = append(out, p.set(fontMono, p.w.Label["record"]+" "+r.Record, w)...)
+		out = append(out, p.set(fontTiny, p.w.Label["record"]+" "+r.Record, w)...)
 	}
 	return out
 }
@@ -239,7 +239,7 @@ func (p *paper) timeline() {
 			f = fontBold
 		}
 		what := p.set(f, p.w.title(e.Name), cols[2].w)
-		if s := p.w.summary(e, p.zone); s != "" {
+		for _, s := range p.w.summary(e, p.zone) {
 			what = append(what, p.set(fontNote, s, cols[2].w)...)
 		}
 		rows = append(rows, [][]line{

@@ -9,6 +9,7 @@ import (
 	"encoding/xml"
 	"io"
 	"math/big"
+	"slices"
 	"strings"
 	"time"
 
@@ -42,7 +43,7 @@ func readSource(doc []byte) (s source) {
 		switch start.Name.Local {
 		case "X509Certificate":
 			if cert, err := x509.ParseCertificate(octets(dec)); err == nil && s.signer == "" {
-				s.signer, s.signerSerial = cert.Subject.String(), cert.SerialNumber.String()
+				s.signer, s.signerSerial = called(cert.Subject), cert.SerialNumber.String()
 			}
 		case "EncapsulatedTimeStamp":
 			if ts, by, err := readToken(octets(dec)); err == nil && s.stampedAt.IsZero() {
@@ -73,7 +74,13 @@ func readToken(der []byte) (tstInfo, string, error) {
 		return info, "", err
 	}
 	_, err = asn1.Unmarshal(c.Content, &info)
-	return info, c.Signer.Subject.String(), err
+	return info, called(c.Signer.Subject), err
+}
+
+// called is a distinguished name as people read it: name, organisation, country.
+func called(n pkix.Name) string {
+	parts := append(append([]string{n.CommonName}, n.Organization...), n.Country...)
+	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), ", ")
 }
 
 // octets decodes the base64 text that follows.

@@ -148,9 +148,9 @@ func (w *words) value(d evidence.Detail, zone *time.Location) string {
 	return d.Value
 }
 
-// summary is one line about an event for the timeline: what tells it from its
-// neighbours, without repeating all its details.
-func (w *words) summary(e evidence.Event, zone *time.Location) string {
+// summary says of an event, for the timeline, what tells it from its neighbours,
+// without repeating all its details: one text on what, one for each reason why.
+func (w *words) summary(e evidence.Event, zone *time.Location) []string {
 	var s []string
 	for _, key := range []string{"notice", "attempt", "channel", "address", "result", "identification", "method", "part", "file"} {
 		for _, d := range e.Details {
@@ -167,10 +167,14 @@ func (w *words) summary(e evidence.Event, zone *time.Location) string {
 	if e.External != "" {
 		s = append(s, e.External)
 	}
-	for _, r := range e.Reasons {
-		s = append(s, strings.TrimSuffix(w.reason(r), "."))
+	var out []string
+	if len(s) > 0 {
+		out = append(out, strings.Join(s, " · "))
 	}
-	return strings.Join(s, " · ")
+	for _, r := range e.Reasons {
+		out = append(out, w.reason(r))
+	}
+	return out
 }
 
 // mask hides most of an address, so that a document shown to a third party does
