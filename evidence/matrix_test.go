@@ -132,7 +132,15 @@ func TestAllowed(t *testing.T) {
 			d.Event.Recipient = evidence.Party{Kind: evidence.LegalPerson, Name: "NV", Email: "x@nv.example", Proof: d.Event.Recipient.Proof}
 		},
 		"an API key without a level": func(d *evidence.Document) { d.Event.SentBy.Proof.Method, d.Event.SentBy.Proof.Level = "api-key", "" },
-		"a test":                     func(d *evidence.Document) { d.Event.Test = true },
+		"a sender identified in person": func(d *evidence.Document) {
+			d.Event.Sender = evidence.Party{Kind: evidence.NaturalPerson, Given: "Els", Family: "Janssens", Proof: d.Event.SentBy.Proof}
+			d.Event.SentBy = nil
+		},
+		"nothing optional": func(d *evidence.Document) {
+			d.Event.Reference, d.Event.Subject, d.Event.Details, d.Issuer.VerifyURL = "", "", nil, ""
+			d.Event.Recipient.Address, d.Event.Recipient.Mobile = nil, ""
+		},
+		"a test": func(d *evidence.Document) { d.Event.Test = true },
 	} {
 		d := evidencetest.Document(evidence.ContentHandover)
 		change(&d)
@@ -143,6 +151,9 @@ func TestAllowed(t *testing.T) {
 		}
 		if _, err := evidence.ReadXML(p.XML()); err != nil {
 			t.Errorf("%s: read back: %v", what, err)
+		}
+		if out, err := schema(t, p.XML()); err != nil {
+			t.Errorf("%s: schema: %s", what, out)
 		}
 	}
 }
