@@ -193,6 +193,7 @@ func (p *paper) code(link string, x, y, side float64) {
 	}
 	n := img.Bounds().Dx()
 	unit := side / float64(n)
+	dark := color.Color(color.Black)
 	fig := p.root.add("Figure")
 	fig.alt = p.w.fill(p.w.Label["qr_alt"], "url", link)
 	fig.attr = fmt.Sprintf("/O /Layout /Placement /Block /BBox [%s %s %s %s]", num(x), num(y), num(x+side), num(y+side))
@@ -202,7 +203,7 @@ func (p *paper) code(link string, x, y, side float64) {
 		for row := range n {
 			for col := 0; col < n; {
 				run := 0
-				for col+run < n && img.At(col+run, row) == color.Black {
+				for col+run < n && img.At(col+run, row) == dark {
 					run++
 				}
 				if run > 0 {

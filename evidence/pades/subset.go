@@ -41,7 +41,8 @@ func (s *subset) hex(b *bytes.Buffer, text string) {
 			c = len(s.runes)
 			s.code[r] = c
 		}
-		fmt.Fprintf(b, "%04X", c)
+		const digits = "0123456789ABCDEF"
+		b.Write([]byte{digits[c>>12&15], digits[c>>8&15], digits[c>>4&15], digits[c&15]})
 	}
 	b.WriteByte('>')
 }
