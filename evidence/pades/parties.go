@@ -1,0 +1,109 @@
+package pades
+
+import (
+	"strings"
+
+	"github.com/bode-erds/bode/evidence"
+)
+
+// parties says who sent and who was to receive, side by side: what the sender
+// declared of each, and what was proven, by which means and when.
+func (p *paper) parties() {
+	const labelW, gap = 92.0, 12.0
+	w := (frameWidth - labelW) / 2
+	cols := []column{{"", labelW}, {p.w.Label["sender"], w}, {p.w.Label["recipient"], w}}
+	e := p.d.Event
+	var rows [][][]line
+	add := func(key string, sender, recipient []line) {
+		if len(sender)+len(recipient) > 0 {
+			rows = append(rows, [][]line{p.set(fontLabel, p.w.Label[key], labelW-gap), sender, recipient})
+		}
+	}
+	set := func(f font, s string) []line {
+		if s == "" {
+			return nil
+		}
+		return p.set(f, s, w-gap)
+	}
+	both := func(key string, f font, of func(evidence.Party) string) {
+		add(key, set(f, of(e.Sender)), set(f, of(e.Recipient)))
+	}
+	both("name", fontBold, nameOf)
+	both("identifier", fontText, func(q evidence.Party) string {
+		if q.Identifier.Value == q.Email || q.Identifier.Value == "" {
+			return ""
+		}
+		return p.w.scheme(q.Identifier.Scheme) + " " + q.Identifier.Value
+	})
+	both("email", fontText, func(q evidence.Party) string { return q.Email })
+	both("mobile", fontText, func(q evidence.Party) string { return q.Mobile })
+	address := func(q evidence.Party) (out []line) {
+		for _, s := range q.Address {
+			out = append(out, set(fontText, s)...)
+		}
+		return out
+	}
+	add("address", address(e.Sender), address(e.Recipient))
+	actor := func(q *evidence.Party) []line {
+		if q == nil {
+			return nil
+		}
+		if q.Proof == nil {
+			return set(fontBold, nameOf(*q))
+		}
+		return p.proof(nameOf(*q), *q.Proof, w-gap)
+	}
+	add("acting", actor(e.SentBy), actor(e.ReceivedBy))
+	proven := func(q evidence.Party) []line {
+		if q.Proof == nil {
+			return nil
+		}
+		return p.proof("", *q.Proof, w-gap)
+	}
+	recipient := proven(e.Recipient)
+	if e.Recipient.Proof == nil {
+		recipient = set(fontText, p.w.Label["not_proven"])
+	}
+	add("proven", proven(e.Sender), recipient)
+	p.section("parties", 110)
+	p.grid(cols, rows, 0, -1)
+}
+
+// proof says what an identity provider proved, how strongly and when. A name
+// known otherwise is given first, and the proven one when it differs.
+func (p *paper) proof(known string, r evidence.Proof, w float64) []line {
+	var out []line
+	name := strings.TrimSpace(r.Given + " " + r.Family)
+	if known != "" {
+		out = p.set(fontBold, known, w)
+	}
+	if name != "" && name != known {
+		out = append(out, p.set(fontBold, name, w)...)
+	}
+	out = append(out, p.set(fontText, p.w.method(r.Method), w)...)
+	if r.Provider != "" {
+		out = append(out, p.set(fontText, r.Provider, w)...)
+	}
+	out = append(out, p.set(fontText, p.w.Label["level"]+": "+p.w.level(r.Level), w)...)
+	if !r.At.IsZero() {
+		out = append(out, p.set(fontText, p.w.short(r.At.In(p.zone))+" "+p.w.Label["brussels"], w)...)
+	}
+	if r.Record != "" {
+		out = append(out, p.set(fontTiny, p.w.Label["record"]+" "+r.Record, w)...)
+	}
+	return out
+}
+
+// nameOf is how a party is called: the legal name, or given and family name.
+func nameOf(q evidence.Party) string {
+	if q.Name != "" {
+		return q.Name
+	}
+	if n := strings.TrimSpace(q.Given + " " + q.Family); n != "" {
+		return n
+	}
+	if q.Email != "" {
+		return q.Email
+	}
+	return q.Identifier.Value
+}
