@@ -255,3 +255,19 @@ func TestMailIsAccessibleAndQuiet(t *testing.T) {
 		}
 	}
 }
+
+func BenchmarkRender(b *testing.B) {
+	r, err := notify.NewRenderer()
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, channel := range notify.Channels() {
+		b.Run(string(channel), func(b *testing.B) {
+			for b.Loop() {
+				if _, err := r.Render(notice(notify.Announcement, channel, "fr"), facts()); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

@@ -140,3 +140,33 @@ func (s *Service) Forget(ctx context.Context, tx pgx.Tx, deliveries ...string) e
 	}
 	return nil
 }
+
+const selectOverdue = `
+SELECT id, kind FROM notice WHERE closed_at IS NULL AND not_before < $1 ORDER BY not_before LIMIT $2`
+
+// Requeue gives a new job to open notices that nobody touched since before, at
+// most limit of them, in tx: for a queue that was restored from an older backup,
+// or that gave a job up. It returns how many. A notice that has a job already is
+// still sent once.
+func (s *Service) Requeue(ctx context.Context, tx pgx.Tx, before time.Time, limit int) (int, error) {
+	if s.jobs == nil {
+		return 0, ErrNoJobs
+	}
+	rows, err := tx.Query(ctx, selectOverdue, before, limit)
+	if err != nil {
+		return 0, fmt.Errorf("notify: read overdue notices: %w", err)
+	}
+	jobs, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (river.InsertManyParams, error) {
+		var args SendArgs
+		var k Kind
+		err := row.Scan(&args.NoticeID, &k)
+		return river.InsertManyParams{Args: args, InsertOpts: jobOpts(k, time.Time{})}, err
+	})
+	if err != nil || len(jobs) == 0 {
+		return 0, err
+	}
+	if _, err := s.jobs.InsertManyTx(ctx, tx, jobs); err != nil {
+		return 0, fmt.Errorf("notify: enqueue jobs: %w", err)
+	}
+	return len(jobs), nil
+}

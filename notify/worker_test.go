@@ -387,3 +387,42 @@ func TestStopStoresTheResult(t *testing.T) {
 		t.Errorf("%+v", rows)
 	}
 }
+
+// A notice whose job got lost is sent after all; one that is done is left alone.
+func TestRequeue(t *testing.T) {
+	t.Parallel()
+	channel := &scripted{results: []notify.Result{{Outcome: notify.Temporary}, {Outcome: notify.Sent}}}
+	r := newRig(t, byMail(channel))
+	lost := r.notice("an@example.be")
+	r.enqueue(lost)
+	r.told(lost.ID, 1)
+	r.idle()
+	r.exec(`DELETE FROM river_job`)
+	requeue := func(before time.Time) (n int) {
+		t.Helper()
+		err := pgx.BeginFunc(context.Background(), r.pool, func(tx pgx.Tx) (err error) {
+			n, err = r.service.Requeue(context.Background(), tx, before, 10)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	r.pass(time.Hour)
+	if n := requeue(r.clock.now("").Add(-2 * time.Hour)); n != 0 {
+		t.Errorf("%d notices that were touched since", n)
+	}
+	for range 2 {
+		if n := requeue(r.clock.now("")); n > 1 {
+			t.Errorf("%d notices", n)
+		}
+	}
+	if got := r.closed(lost.ID); got != "sent" || len(channel.messages()) != 2 {
+		t.Errorf("%s after %d attempts", got, len(channel.messages()))
+	}
+	r.idle()
+	if n := requeue(r.clock.now("")); n != 0 {
+		t.Errorf("%d notices that are done", n)
+	}
+}
