@@ -20,7 +20,7 @@ func (inst *instance) copyCluster(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	defer lock.Close()
+	defer releaseLock(lock)
 	if _, err := os.Stat(filepath.Join(from, "data", "postmaster.pid")); err == nil {
 		return fmt.Errorf("%w: %s was not stopped in order", ErrConfig, from)
 	}

@@ -83,7 +83,7 @@ func orphan(t *testing.T, dir string) (pid int) {
 	if err := s.ready(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	inst.lock.Close()
+	releaseLock(inst.lock)
 	return s.cmd.Process.Pid
 }
 

@@ -31,7 +31,7 @@ func TestFindSortsMajorsAsNumbers(t *testing.T) {
 }
 
 func TestFindTakesTheMajorAskedFor(t *testing.T) {
-	t.Parallel()
+	t.Setenv("BODE_PG_BIN", "")
 	root := t.TempDir()
 	for _, v := range []int{97, 98, 99} {
 		fakeBin(t, filepath.Join(root, strconv.Itoa(v)), strconv.Itoa(v)+".1", "exit 1")
@@ -72,7 +72,7 @@ func TestFindRefuses(t *testing.T) {
 }
 
 func TestFindNamesWhatToInstall(t *testing.T) {
-	t.Parallel()
+	t.Setenv("BODE_PG_BIN", "")
 	_, err := Find(t.Context(), Search{Major: 1000})
 	if err == nil || !strings.Contains(err.Error(), "install the package postgresql") {
 		t.Errorf("got %v", err)

@@ -75,7 +75,7 @@ func (inst *instance) close() {
 		}
 	}
 	if inst.lock != nil {
-		inst.lock.Close()
+		releaseLock(inst.lock)
 	}
 }
 
@@ -95,6 +95,13 @@ func takeLock(path string) (*os.File, error) {
 		return nil, fmt.Errorf("%w: lock: %w", ErrConfig, err)
 	}
 	return f, nil
+}
+
+// releaseLock unlocks before closing: a child of ours that is between fork and
+// exec still holds the file, and closing alone would leave it locked that long.
+func releaseLock(f *os.File) {
+	_ = syscall.Flock(int(f.Fd()), syscall.LOCK_UN)
+	f.Close()
 }
 
 // chooseBinaries finds the programs, by downloading them when need be.
