@@ -104,17 +104,28 @@ SELECT delivery_id, kind, due_at FROM deadline
 
 // Advance moves the clock of an account's test deliveries and does everything
 // that becomes due on the way, in order, each at its own time. It returns the
-// new time. What jobs follow run as usual. Errors: FieldErrors.
-func (s *Service) Advance(ctx context.Context, account string, by time.Duration) (time.Time, error) {
+// new time. What jobs follow run as usual. The same Once does not move it again,
+// but gives the time as it is. Errors: FieldErrors, ErrKeyReused.
+func (s *Service) Advance(ctx context.Context, account string, by time.Duration, once Once) (now time.Time, replayed bool, err error) {
 	var c checker
 	if by < 0 || by > MaxAdvance {
 		c.fault("/by", "duration", "max", "P1200D")
-		return time.Time{}, c.faults
+		return time.Time{}, false, c.faults
+	}
+	was, err := s.remember(ctx, account, "advance", once, ID(evidence.NewID()))
+	if err != nil {
+		return time.Time{}, false, err
 	}
 	ahead, err := s.ahead(ctx, account)
-	if err != nil {
-		return time.Time{}, err
+	if err != nil || was != "" {
+		return s.Now().Add(ahead).UTC(), was != "", err
 	}
+	now, err = s.advance(ctx, account, ahead, by)
+	return now, false, err
+}
+
+func (s *Service) advance(ctx context.Context, account string, ahead, by time.Duration) (time.Time, error) {
+	var c checker
 	if ahead+by > MaxAhead {
 		c.fault("/by", "duration", "max", "P1200D")
 		return time.Time{}, c.faults

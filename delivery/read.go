@@ -184,21 +184,27 @@ func parseCursor(c string) (tx, id string, err error) {
 	return strconv.FormatUint(binary.BigEndian.Uint64(b), 10), u.String(), err
 }
 
-// Cancel withdraws every delivery of a message that nobody has decided on, and
-// returns how many. Deliveries that are past it stay as they are. Errors:
-// ErrNotFound; ErrDecided when there was nothing left to withdraw.
-func (s *Service) Cancel(ctx context.Context, by identity.Actor, message ID) (int, error) {
+// Cancel withdraws every delivery of a message that nobody has decided on.
+// Deliveries that are past it stay as they are. With the Once of an earlier
+// call it goes on where that one stopped, and says so. Errors: ErrNotFound,
+// ErrKeyReused; ErrDecided when there was nothing left to withdraw.
+func (s *Service) Cancel(ctx context.Context, by identity.Actor, message ID, once Once) (replayed bool, err error) {
 	if _, err := s.Message(ctx, by.Account, message); err != nil {
-		return 0, err
+		return false, err
 	}
+	ref, err := s.remember(ctx, by.Account, "cancel", once, ID(evidence.NewID()))
+	if err != nil {
+		return false, err
+	}
+	replayed = ref != ""
 	rows, err := s.Pool.Query(ctx, `SELECT id FROM delivery WHERE message_id = $1 AND account_id = $2 AND state IN ('submitted', 'notified') ORDER BY position`,
 		string(message), by.Account)
 	if err != nil {
-		return 0, err
+		return replayed, err
 	}
 	ids, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	if err != nil {
-		return 0, err
+		return replayed, err
 	}
 	n := 0
 	for _, id := range ids {
@@ -207,11 +213,25 @@ func (s *Service) Cancel(ctx context.Context, by identity.Actor, message ID) (in
 		case err == nil:
 			n++
 		case !errors.Is(err, ErrDecided) && !errors.Is(err, ErrWindowClosed):
-			return n, err
+			return replayed, err
 		}
 	}
-	if n == 0 {
-		return 0, ErrDecided
+	if n == 0 && !replayed {
+		return false, ErrDecided
 	}
-	return n, nil
+	return replayed, nil
+}
+
+// remember claims a key for an act that may be done again without harm. It
+// returns what the key stood for before, or "" when it is new or empty. Errors:
+// ErrKeyReused.
+func (s *Service) remember(ctx context.Context, account, kind string, once Once, ref ID) (ID, error) {
+	if once.Key == "" {
+		return "", nil
+	}
+	was, err := sameOnce(s.Pool.QueryRow(ctx, sqlClaimKey, account, once.Key, kind, once.Digest, string(ref), s.Now()), kind, once)
+	if err != nil || was == ref {
+		return "", err
+	}
+	return was, nil
 }

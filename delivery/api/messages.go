@@ -1,0 +1,167 @@
+package api
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/json"
+	"net/http"
+	"strconv"
+
+	"github.com/bode-erds/bode/delivery"
+)
+
+// createMessage submits a message.
+func (a *API) createMessage(c *call) error {
+	in := newMessage{Policy: policyOf(a.Deliveries.DefaultPolicy())}
+	raw, faults, err := a.readJSON(c, "NewMessage", &in)
+	if err != nil {
+		return err
+	}
+	sub := in.submission()
+	if better := a.Deliveries.Check(sub); len(better) > 0 {
+		return better
+	}
+	if len(faults) > 0 {
+		return faults
+	}
+	once, err := c.once(digestOf(raw))
+	if err != nil {
+		return err
+	}
+	profile, err := a.Identity.Profile(c.ctx(), c.key.Account)
+	if err != nil {
+		return err
+	}
+	by := delivery.Submitter{By: c.actor(a.Now()), Sender: delivery.SenderParty(profile), Test: c.key.Test}
+	m, replayed, err := a.Deliveries.Submit(c.ctx(), by, sub, once)
+	if err != nil {
+		return err
+	}
+	c.replayed(replayed)
+	c.Response().Header().Set("Location", Prefix+"/messages/"+string(m.ID))
+	return a.answerMessage(c, http.StatusCreated, m)
+}
+
+// digestOf is the digest of a JSON body whatever its white space.
+func digestOf(raw []byte) []byte {
+	var b bytes.Buffer
+	if json.Compact(&b, raw) != nil {
+		b.Reset()
+		b.Write(raw)
+	}
+	sum := sha256.Sum256(b.Bytes())
+	return sum[:]
+}
+
+// answerMessage sends a message with the first page of its deliveries.
+func (a *API) answerMessage(c *call, status int, m delivery.Message) error {
+	list, err := a.Deliveries.Deliveries(c.ctx(), m.Account, m.ID, 0, delivery.MaxPage)
+	if err != nil {
+		return err
+	}
+	counts, err := a.Deliveries.Counts(c.ctx(), m.Account, m.ID)
+	if err != nil {
+		return err
+	}
+	return writeJSON(c, status, messageOf(m, counts[m.ID], list))
+}
+
+// message finds a message of the key's account and kind.
+func (a *API) message(c *call) (delivery.Message, error) {
+	m, err := a.Deliveries.Message(c.ctx(), c.key.Account, delivery.ID(c.Param("id")))
+	if err == nil && m.Test != c.key.Test {
+		err = delivery.ErrNotFound
+	}
+	return m, err
+}
+
+func (a *API) getMessage(c *call) error {
+	m, err := a.message(c)
+	if err != nil {
+		return err
+	}
+	return a.answerMessage(c, http.StatusOK, m)
+}
+
+func (a *API) listMessages(c *call) error {
+	limit, err := c.limit()
+	if err != nil {
+		return err
+	}
+	before, err := c.cursor()
+	if err != nil {
+		return err
+	}
+	list, err := a.Deliveries.Messages(c.ctx(), c.key.Account, c.key.Test, delivery.ID(before), limit)
+	if err != nil {
+		return err
+	}
+	ids := make([]delivery.ID, len(list))
+	for i, m := range list {
+		ids[i] = m.ID
+	}
+	counts, err := a.Deliveries.Counts(c.ctx(), c.key.Account, ids...)
+	if err != nil {
+		return err
+	}
+	page := page[message]{Data: make([]message, len(list))}
+	for i, m := range list {
+		page.Data[i] = messageOf(m, counts[m.ID], nil)
+	}
+	if len(list) == limit {
+		page.Next = encodeCursor(string(list[limit-1].ID))
+	}
+	return sendPage(c, page)
+}
+
+func (a *API) listDeliveries(c *call) error {
+	m, err := a.message(c)
+	if err != nil {
+		return err
+	}
+	limit, err := c.limit()
+	if err != nil {
+		return err
+	}
+	after, err := c.cursor()
+	if err != nil {
+		return err
+	}
+	position := 0
+	if after != "" {
+		if position, err = strconv.Atoi(after); err != nil {
+			return errCursor
+		}
+	}
+	list, err := a.Deliveries.Deliveries(c.ctx(), m.Account, m.ID, position, limit)
+	if err != nil {
+		return err
+	}
+	page := page[deliveryView]{Data: make([]deliveryView, len(list))}
+	for i, d := range list {
+		page.Data[i] = deliveryOf(d)
+	}
+	if len(list) == limit {
+		page.Next = encodeCursor(strconv.Itoa(list[limit-1].Position))
+	}
+	return sendPage(c, page)
+}
+
+// cancelMessage withdraws what nobody has decided on. Doing it again with the
+// same key is no error.
+func (a *API) cancelMessage(c *call) error {
+	m, err := a.message(c)
+	if err != nil {
+		return err
+	}
+	once, err := c.once(digestOf([]byte("cancel " + m.ID)))
+	if err != nil {
+		return err
+	}
+	replayed, err := a.Deliveries.Cancel(c.ctx(), c.actor(a.Now()), m.ID, once)
+	if err != nil {
+		return err
+	}
+	c.replayed(replayed)
+	return a.answerMessage(c, http.StatusOK, m)
+}

@@ -1,0 +1,57 @@
+package api
+
+import (
+	"encoding/base64"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"github.com/bode-erds/bode/delivery"
+)
+
+// page is one page of a list. Next is empty on the last.
+type page[T any] struct {
+	Data []T    `json:"data"`
+	Next string `json:"next,omitempty"`
+}
+
+var (
+	errCursor = problem{status: http.StatusBadRequest, code: "cursor_malformed"}
+	errLimit  = problem{status: http.StatusBadRequest, code: "limit_malformed"}
+)
+
+// limit reads ?limit=, 1 to 100, by default 50.
+func (c *call) limit() (int, error) {
+	s := c.QueryParam("limit")
+	if s == "" {
+		return 50, nil
+	}
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 1 || n > delivery.MaxPage {
+		return 0, errLimit
+	}
+	return n, nil
+}
+
+// cursor reads ?cursor=, which is opaque to callers.
+func (c *call) cursor() (string, error) {
+	b, err := base64.RawURLEncoding.DecodeString(c.QueryParam("cursor"))
+	if err != nil || len(b) > 100 {
+		return "", errCursor
+	}
+	return string(b), nil
+}
+
+func encodeCursor(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
+
+// sendPage sends a page and where the next one is. RFC 8288 §3
+func sendPage[T any](c *call, p page[T]) error {
+	if p.Next != "" {
+		u := *c.Request().URL
+		q := u.Query()
+		q.Set("cursor", p.Next)
+		next := url.URL{Path: u.Path, RawQuery: q.Encode()}
+		c.Response().Header().Set("Link", "<"+next.String()+`>; rel="next"`)
+	}
+	return writeJSON(c, http.StatusOK, p)
+}

@@ -1,0 +1,145 @@
+package api
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/bode-erds/bode/delivery"
+	"github.com/bode-erds/bode/evidence"
+	"github.com/bode-erds/bode/identity"
+)
+
+// problem is an error that a caller may see. Its code is stable and a key of
+// the translation files; everything else is an incident.
+type problem struct {
+	status int
+	code   string
+	fields delivery.FieldErrors
+}
+
+func (p problem) Error() string { return "api: " + p.code }
+
+func (p problem) with(fields ...delivery.FieldError) problem {
+	p.fields = fields
+	return p
+}
+
+// What the face itself refuses.
+var (
+	errNoRoute      = problem{status: http.StatusNotFound, code: "no_such_resource"}
+	errNotFound     = problem{status: http.StatusNotFound, code: "not_found"}
+	errMethod       = problem{status: http.StatusMethodNotAllowed, code: "method_not_allowed"}
+	errNoKey        = problem{status: http.StatusUnauthorized, code: "unauthorized"}
+	errTestOnly     = problem{status: http.StatusForbidden, code: "test_key_only"}
+	errMediaType    = problem{status: http.StatusUnsupportedMediaType, code: "unsupported_media_type"}
+	errJSON         = problem{status: http.StatusBadRequest, code: "malformed_json"}
+	errTooBig       = problem{status: http.StatusRequestEntityTooLarge, code: "body_too_large"}
+	errInvalid      = problem{status: http.StatusUnprocessableEntity, code: "invalid"}
+	errKeyHeader    = problem{status: http.StatusBadRequest, code: "idempotency_key_malformed"}
+	errDigestHeader = problem{status: http.StatusBadRequest, code: "digest_malformed"}
+	errInterrupted  = problem{status: http.StatusBadRequest, code: "body_interrupted"}
+)
+
+// sentinels maps what the domain answers to what a caller sees.
+var sentinels = []struct {
+	err error
+	problem
+}{
+	{delivery.ErrNotFound, errNotFound},
+	{evidence.ErrNoEvidence, errNotFound},
+	{identity.ErrNotFound, errNotFound},
+	{delivery.ErrPurged, problem{status: http.StatusGone, code: "retention_ended"}},
+	{evidence.ErrPending, problem{status: http.StatusConflict, code: "evidence_pending"}},
+	{delivery.ErrKeyReused, problem{status: http.StatusConflict, code: "idempotency_key_reused"}},
+	{delivery.ErrTooLarge, problem{status: http.StatusRequestEntityTooLarge, code: "document_too_large"}},
+	{delivery.ErrDigest, problem{status: http.StatusUnprocessableEntity, code: "digest_mismatch"}},
+	{delivery.ErrDecided, problem{status: http.StatusConflict, code: "already_decided"}},
+	{delivery.ErrWindowClosed, problem{status: http.StatusConflict, code: "already_decided"}},
+	{delivery.ErrNotOpen, problem{status: http.StatusConflict, code: "not_open"}},
+	{context.DeadlineExceeded, problem{status: http.StatusServiceUnavailable, code: "timeout"}},
+}
+
+// document is a problem on the wire. RFC 9457 §3
+type document struct {
+	Type     string        `json:"type"`
+	Title    string        `json:"title"`
+	Status   int           `json:"status"`
+	Detail   string        `json:"detail,omitempty"`
+	Code     string        `json:"code"`
+	Instance string        `json:"instance,omitempty"`
+	Errors   []fieldDetail `json:"errors,omitempty"`
+}
+
+type fieldDetail struct {
+	Pointer string `json:"pointer"`
+	Code    string `json:"code"`
+	Detail  string `json:"detail"`
+}
+
+// fail is the one exit for errors. What nobody foresaw becomes an opaque 500
+// with an incident number; its text goes to the log only.
+func (a *API) fail(c echo.Context, err error) error {
+	if c.Response().Committed {
+		return err // the answer was under way: the connection is cut
+	}
+	p := a.known(c, err)
+	lang := a.words.match(c.Request().Header.Get("Accept-Language"))
+	d := document{Type: "urn:bode-erds:problem:" + p.code, Status: p.status, Code: p.code,
+		Title: a.words.text(lang, "problem."+p.code, nil), Detail: a.words.optional(lang, "detail."+p.code)}
+	if p.status == http.StatusInternalServerError {
+		d.Instance = "urn:bode-erds:incident:" + rand.Text()[:12]
+		a.Log.ErrorContext(c.Request().Context(), "api incident", "incident", d.Instance, "method", c.Request().Method, "err", err)
+	}
+	for _, f := range p.fields {
+		d.Errors = append(d.Errors, fieldDetail{f.Pointer, f.Code, a.words.text(lang, "field."+f.Code, f.Args)})
+	}
+	h := c.Response().Header()
+	switch p.status {
+	case http.StatusUnauthorized:
+		h.Set("WWW-Authenticate", `Bearer realm="bode"`)
+	case http.StatusConflict, http.StatusServiceUnavailable:
+		h.Set("Retry-After", "1")
+	}
+	h.Set("Content-Language", lang)
+	h.Set("Cache-Control", "no-store")
+	h.Set(echo.HeaderContentType, "application/problem+json")
+	return writeJSON(c, p.status, d)
+}
+
+// known finds the problem that err is to a caller.
+func (a *API) known(c echo.Context, err error) problem {
+	var p problem
+	if errors.As(err, &p) {
+		return p
+	}
+	var fields delivery.FieldErrors
+	if errors.As(err, &fields) {
+		return errInvalid.with(fields...)
+	}
+	var h *echo.HTTPError
+	if errors.As(err, &h) {
+		switch h.Code {
+		case http.StatusNotFound:
+			return errNoRoute
+		case http.StatusMethodNotAllowed:
+			return errMethod
+		}
+	}
+	var big *http.MaxBytesError
+	if errors.As(err, &big) {
+		return errTooBig
+	}
+	for _, s := range sentinels {
+		if errors.Is(err, s.err) {
+			return s.problem
+		}
+	}
+	if c.Request().Context().Err() != nil {
+		return errInterrupted
+	}
+	return problem{status: http.StatusInternalServerError, code: "internal"}
+}
