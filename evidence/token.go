@@ -130,14 +130,27 @@ func verifyCertificates(leaf *x509.Certificate, all []*x509.Certificate, at time
 	for _, c := range all {
 		between.AddCert(c)
 	}
-	for i, c := range append([]*x509.Certificate{leaf}, all...) {
-		usages := []x509.ExtKeyUsage{x509.ExtKeyUsageAny}
-		if i == 0 {
-			usages[0] = usage
-		}
-		_, err := c.Verify(x509.VerifyOptions{Roots: roots, Intermediates: between, CurrentTime: at, KeyUsages: usages})
+	proven := map[*x509.Certificate]bool{}
+	verify := func(c *x509.Certificate, usage x509.ExtKeyUsage) error {
+		chains, err := c.Verify(x509.VerifyOptions{Roots: roots, Intermediates: between, CurrentTime: at,
+			KeyUsages: []x509.ExtKeyUsage{usage}})
 		if err != nil {
 			return fmt.Errorf("certificate of %s: %w", c.Subject, err)
+		}
+		for _, link := range chains[0] { // what led to a root leads there itself
+			proven[link] = true
+		}
+		return nil
+	}
+	if err := verify(leaf, usage); err != nil {
+		return err
+	}
+	for _, c := range all {
+		if proven[c] {
+			continue
+		}
+		if err := verify(c, x509.ExtKeyUsageAny); err != nil {
+			return err
 		}
 	}
 	return nil
