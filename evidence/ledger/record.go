@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -33,7 +34,12 @@ type Config struct {
 }
 
 // Ledger is safe for concurrent use.
-type Ledger struct{ Config }
+type Ledger struct {
+	Config
+
+	mu       sync.Mutex
+	sealedTo string // every event up to this id is sealed: Requeue need not look there again
+}
 
 // New checks cfg and returns a Ledger.
 func New(cfg Config) (*Ledger, error) {
@@ -49,7 +55,7 @@ func New(cfg Config) (*Ledger, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
-	return &Ledger{cfg}, nil
+	return &Ledger{Config: cfg, sealedTo: "00000000-0000-0000-0000-000000000000"}, nil
 }
 
 const sqlRecord = `

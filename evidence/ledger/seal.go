@@ -24,10 +24,14 @@ type SealArgs struct {
 // Kind implements river.JobArgs.
 func (SealArgs) Kind() string { return "evidence_seal" }
 
+// maxAttempts, at the pace of NextRetry, are a little more than 14 days.
+const maxAttempts = 700
+
 // InsertOpts implements river.JobArgsWithInsertOpts. An outage of the
-// time-stamp authority may last: evidence is tried again for days.
+// time-stamp authority may last: a job goes on for 14 days, and what outlasts
+// it is taken up by [Ledger.Requeue].
 func (SealArgs) InsertOpts() river.InsertOpts {
-	return river.InsertOpts{Queue: Queue, MaxAttempts: 60}
+	return river.InsertOpts{Queue: Queue, MaxAttempts: maxAttempts}
 }
 
 // Queue is the queue in which evidence is made.

@@ -1,0 +1,79 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
+)
+
+// requeuePage bounds how many events are looked at, and how many jobs are made,
+// in one transaction.
+const requeuePage = 1000
+
+// settled is how old an event must be before Requeue takes for granted that its
+// transaction is over: ids are made before they are committed.
+const settled = time.Hour
+
+const sqlUnsealed = `
+SELECT e.id::text, e.delivery_id::text, e.seq, v.sealed_at IS NOT NULL,
+       v.sealed_at IS NULL AND NOT EXISTS (SELECT FROM river_job j WHERE j.kind = 'evidence_seal'
+           AND j.state IN ('available', 'pending', 'retryable', 'running', 'scheduled')
+           AND j.args @> jsonb_build_object('delivery', e.delivery_id::text, 'seq', e.seq))
+  FROM erds_event e LEFT JOIN evidence v ON v.id = e.id
+ WHERE e.id > $1 ORDER BY e.id LIMIT $2`
+
+// Requeue enqueues the sealing of every event that has neither sealed evidence
+// nor a job that is still to run: one that failed for longer than a job lives,
+// was thrown away by hand, or is lost. It returns how many it enqueued. A job
+// too many does no harm, so any number of processes may call it. The first call
+// of a process reads all events, later ones from the oldest unsealed on.
+func (l *Ledger) Requeue(ctx context.Context) (n int, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	after, safe := l.sealedTo, true
+	// What is younger than this may have neighbours that are not committed yet.
+	old := idAt(l.Now().Add(-settled))
+	for {
+		var last string
+		var seen int
+		err = pgx.BeginFunc(ctx, l.Pool, func(tx pgx.Tx) error {
+			rows, err := tx.Query(ctx, sqlUnsealed, after, requeuePage)
+			if err != nil {
+				return err
+			}
+			var jobs []river.InsertManyParams
+			var delivery string
+			var seq int
+			var sealed, lost bool
+			_, err = pgx.ForEachRow(rows, []any{&last, &delivery, &seq, &sealed, &lost}, func() error {
+				seen++
+				if lost {
+					jobs = append(jobs, river.InsertManyParams{Args: SealArgs{Delivery: delivery, Seq: seq}})
+				}
+				if safe = safe && sealed && last < old; safe {
+					l.sealedTo = last
+				}
+				return nil
+			})
+			if err != nil || len(jobs) == 0 {
+				return err
+			}
+			n += len(jobs)
+			_, err = l.Outbox.InsertManyTx(ctx, tx, jobs)
+			return err
+		})
+		if err != nil || seen < requeuePage {
+			return n, err
+		}
+		after = last
+	}
+}
+
+// idAt is below every UUIDv7 made at or after t (RFC 9562 §5.7).
+func idAt(t time.Time) string {
+	ms := t.UnixMilli()
+	return fmt.Sprintf("%08x-%04x-7000-8000-000000000000", ms>>16, ms&0xffff)
+}
