@@ -338,7 +338,9 @@ func (c codes) Check(ctx context.Context, id string, ch notify.Channel, code str
 	return codeError(pgx.BeginFunc(ctx, c.pool, func(tx pgx.Tx) error { return c.otp.Check(ctx, tx, id, string(ch), code, at) }))
 }
 
-func (c codes) Forget(ctx context.Context, tx pgx.Tx, id string) error { return c.otp.Forget(ctx, tx, id) }
+func (c codes) Forget(ctx context.Context, tx pgx.Tx, id string) error {
+	return c.otp.Forget(ctx, tx, id)
+}
 
 func codeError(err error) error {
 	var wrong *otp.WrongCode
