@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -17,7 +18,7 @@ import (
 func BenchmarkHandOver(b *testing.B) {
 	for _, n := range []int{2, 20, 190} {
 		b.Run(fmt.Sprint(n, " pages"), func(b *testing.B) {
-			h, err := NewHotFolder(Config{Dir: b.TempDir(), Partner: "p"})
+			h, err := NewHotFolder(Config{Dir: b.TempDir(), Partner: "p", Logger: slog.New(slog.DiscardHandler)})
 			if err != nil {
 				b.Fatal(err)
 			}

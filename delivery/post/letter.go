@@ -73,7 +73,8 @@ func (t *typesetter) render(ctx context.Context, l delivery.Letter, item string,
 	if len(c.ret) == 0 {
 		c.ret = append([]string{l.SenderName}, l.SenderLines...)
 	}
-	left := t.cfg.MaxPages - 2
+	// A cover lists some ten parts on a page.
+	left := t.cfg.MaxPages - t.sheetsFor(1+(len(l.Parts)+9)/10)*t.sides()
 	for i, p := range l.Parts {
 		sp, err := t.part(ctx, l, w, i, p, dir, left)
 		if err != nil {

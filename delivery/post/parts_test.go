@@ -89,7 +89,7 @@ func TestSizes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for n, want := range map[int64]string{0: "0 octets", 999: "999 octets", 1000: "1,0 kB", 999_949: "999,9 kB", 999_950: "1,0 MB", 12_345_678: "12,3 MB"} {
+	for n, want := range map[int64]string{0: "0 octets", 1: "1 octet", 999: "999 octets", 1000: "1,0 kB", 999_949: "999,9 kB", 999_950: "1,0 MB", 12_345_678: "12,3 MB"} {
 		if got := all["fr"].size(n); got != want {
 			t.Errorf("size(%d) = %q, want %q", n, got, want)
 		}

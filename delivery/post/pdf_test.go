@@ -94,6 +94,30 @@ func TestNotPrintable(t *testing.T) {
 	}
 }
 
+// TestManyParts: a long list goes on over more pages of the cover and leaves
+// nothing out.
+func TestManyParts(t *testing.T) {
+	t.Parallel()
+	l := newLetter("fr")
+	for i := range 60 {
+		l.Parts = append(l.Parts, newPart(fmt.Sprintf("photo-%d.jpg", i), "image/jpeg", []byte{byte(i)}))
+	}
+	l.Parts = append(l.Parts, newPart("a.pdf", "application/pdf", newPDF(t, 4, 210, 297, nil)))
+	p, path := handOver(t, newFolder(t, func(c *Config) { c.MaxPages = 14 }), l)
+	if p.Pages > 14 || pagesOf(t, path) != p.Pages {
+		t.Errorf("%d pages", p.Pages)
+	}
+	cover := textOf(t, path, 1, 6)
+	for _, part := range l.Parts {
+		if !strings.Contains(cover, part.SHA256) {
+			t.Errorf("cover lacks %s", part.Name)
+		}
+	}
+	if strings.Contains(cover, "…") {
+		t.Error("something was cut off")
+	}
+}
+
 func TestTooLargePart(t *testing.T) {
 	t.Parallel()
 	h := newFolder(t, func(c *Config) { c.MaxBytes = 1000 })

@@ -55,6 +55,7 @@ type words struct {
 	FirstDay     string            `json:"first_day"`
 	TimeForm     string            `json:"time_form"`
 	Decimal      string            `json:"decimal"`
+	Byte         string            `json:"byte"`
 	Bytes        string            `json:"bytes"`
 	Months       [12]string        `json:"months"`
 }
@@ -113,6 +114,8 @@ func (w words) instant(t time.Time) string {
 func (w words) size(n int64) string {
 	unit, v := "kB", float64(n)/1e3
 	switch {
+	case n == 1:
+		return w.Byte
 	case n < 1000:
 		return strconv.FormatInt(n, 10) + " " + w.Bytes
 	case n >= 999_950:
