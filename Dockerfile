@@ -23,6 +23,6 @@ COPY --from=build /out/bin/ /usr/local/bin/
 USER 65532:65532
 WORKDIR /var/lib/bode
 VOLUME /var/lib/bode
-EXPOSE 8480
+EXPOSE 8080
 ENTRYPOINT ["/usr/local/bin/bode"]
 CMD ["serve"]

@@ -59,7 +59,7 @@ func TestComposeHangsTogether(t *testing.T) {
 		}
 		for _, v := range s.Volumes {
 			volume, _, _ := strings.Cut(v, ":")
-			if _, ok := c.Volumes[volume]; !ok {
+			if _, ok := c.Volumes[volume]; !ok && volume != "./settings" {
 				t.Errorf("%s: volume %q is not declared", name, volume)
 			}
 		}
