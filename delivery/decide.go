@@ -186,7 +186,7 @@ func (d Delivery) receipt(to State) []notify.Notice {
 
 func proofOf(a identity.Actor) *evidence.Proof {
 	return &evidence.Proof{Given: a.Given, Family: a.Family, Method: a.Method, Provider: a.Provider,
-		Level: a.Level.URI(), At: a.ProvenAt, Record: a.Record}
+		Level: a.Level.URI(), At: a.ProvenAt.UTC().Truncate(time.Microsecond), Record: a.Record}
 }
 
 // seen is what R16 asks to keep of an act: address and browser.

@@ -32,7 +32,7 @@ func (s *Service) NoticeFacts(ctx context.Context, n notify.Notice) (notify.Fact
 		Fallback:      string(d.Message.Policy.Fallback),
 		Test:          d.Message.Test,
 		ServiceName:   s.Config.Service,
-		ServiceHost:   s.BaseURL,
+		ServiceHost:   s.host,
 	}
 	switch n.Kind {
 	case notify.Announcement, notify.Reminder:

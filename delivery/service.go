@@ -3,7 +3,9 @@ package delivery
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"net/url"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -76,6 +78,8 @@ type Config struct {
 	Now        func() time.Time // default time.Now
 	Log        *slog.Logger     // default slog.Default
 	Skew       time.Duration    // how far a clock may be behind the last event; default 2 s
+
+	host string // of BaseURL
 }
 
 func (c *Config) validate() error {
@@ -88,6 +92,11 @@ func (c *Config) validate() error {
 	case c.BaseURL == "" || c.Service == "":
 		return errors.New("delivery: Config.BaseURL and Config.Service are required")
 	}
+	base, err := url.Parse(c.BaseURL)
+	if err != nil || base.Host == "" {
+		return fmt.Errorf("delivery: Config.BaseURL %q is no address", c.BaseURL)
+	}
+	c.host = base.Host
 	if c.Zone == nil {
 		z, err := time.LoadLocation("Europe/Brussels")
 		if err != nil {

@@ -68,7 +68,8 @@ SELECT e.delivery_id, e.seq, e.id, e.message_id, coalesce(d.account_id, m.accoun
 
 // Record writes events down, in the caller's transaction, and enqueues their
 // sealing there. Each must be the next of its delivery; the schema refuses
-// anything else at commit. It returns their hashes in order.
+// anything else at commit. An event that breaks a rule of evidence is refused
+// before it is a fact. It returns their hashes in order.
 func (l *Ledger) Record(ctx context.Context, tx pgx.Tx, events ...evidence.Event) ([][32]byte, error) {
 	n := len(events)
 	hashes := make([][32]byte, n)
@@ -77,6 +78,9 @@ func (l *Ledger) Record(ctx context.Context, tx pgx.Tx, events ...evidence.Event
 	prevs, sums := make([][]byte, n), make([][]byte, n)
 	jobs := make([]river.InsertManyParams, n)
 	for i, e := range events {
+		if err := e.Lint(l.Issuer); err != nil {
+			return nil, err // what cannot be sealed must not happen
+		}
 		body, err := e.Encode()
 		if err != nil {
 			return nil, err
