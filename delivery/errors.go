@@ -30,6 +30,10 @@ var (
 	ErrClock        = errors.New("delivery: clock is behind the last event")
 )
 
+// Posting. A PostPartner wraps ErrUnpostable around a failure that will not go
+// away by itself: an address outside the window, a letter nobody prints.
+var ErrUnpostable = errors.New("delivery: cannot go on paper")
+
 // One-time codes. Codes implementations answer with these.
 var (
 	ErrCodeWrong    = errors.New("delivery: wrong code") // see WrongCode

@@ -86,10 +86,14 @@ func (PostWorker) Timeout(*river.Job[PostArgs]) time.Duration { return 10 * time
 // Work hands the letter over; the job is done in the transaction that records
 // F.1. A failure leaves F.2 and is tried again.
 func (w PostWorker) Work(ctx context.Context, job *river.Job[PostArgs]) error {
-	return w.Service.post(ctx, ID(job.Args.Delivery), func(tx pgx.Tx) error {
+	err := w.Service.post(ctx, ID(job.Args.Delivery), func(tx pgx.Tx) error {
 		_, err := river.JobCompleteTx[*riverpgxv5.Driver](ctx, tx, job)
 		return err
 	})
+	if errors.Is(err, ErrUnpostable) {
+		return river.JobCancel(err) // F.2 stands; an operator or the sender has to act
+	}
+	return err
 }
 
 // post prints and posts a delivery.
@@ -108,7 +112,11 @@ func (s *Service) post(ctx context.Context, id ID, with func(pgx.Tx) error) erro
 	}
 	posted, err := s.Post.HandOver(ctx, s.letter(d))
 	if err != nil {
-		_, rec := s.move(ctx, id, func(d Delivery, at time.Time) (Move, error) { return d.FailPost("hand_over", at) })
+		cause := "hand_over"
+		if errors.Is(err, ErrUnpostable) {
+			cause = "unpostable"
+		}
+		_, rec := s.move(ctx, id, func(d Delivery, at time.Time) (Move, error) { return d.FailPost(cause, at) })
 		return errors.Join(err, rec)
 	}
 	name := "letter/" + string(id)
@@ -143,7 +151,7 @@ func (s *Service) letter(d Delivery) Letter {
 		Delivery: string(d.ID), Number: d.Message.Number, Test: d.Message.Test, Language: d.Recipient.Language,
 		Reason: d.PostReason(), SenderName: senderName(d.Message), SenderLines: d.Message.Sender.Address,
 		To:          append([]string{d.Recipient.Given + " " + d.Recipient.Family}, d.Recipient.Address.Block()...),
-		SubmittedAt: d.Message.SubmittedAt, DecidedAt: d.LastAt, Subject: d.Message.Subject,
+		SubmittedAt: d.Message.SubmittedAt, DecidedAt: d.DecidedAt, Subject: d.Message.Subject,
 		VerifyURL: s.BaseURL + "/verify",
 	}
 	for i, p := range d.Message.Parts {

@@ -90,8 +90,9 @@ func (d Delivery) settle(m *Move, ch notify.Channel, a notify.Attempt, at time.T
 		m.After.RespondBy = Window(at, p.CollectDays, zone)
 		m.Deadlines = p.deadlines(at, m.After.RespondBy)
 	case m.After.Undeliverable() && p.PostAtOnce && m.After.PostReason() != "":
-		m.Job = PostJob
+		m.Job, m.After.DecidedAt = PostJob, at
 	case m.After.Undeliverable():
+		m.After.DecidedAt = at
 		m.After.RespondBy = Window(at, p.CollectDays, zone)
 		m.Deadlines = []Deadline{{Expiry, m.After.RespondBy}}
 	}

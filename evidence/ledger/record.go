@@ -78,8 +78,8 @@ func (l *Ledger) Record(ctx context.Context, tx pgx.Tx, events ...evidence.Event
 	prevs, sums := make([][]byte, n), make([][]byte, n)
 	jobs := make([]river.InsertManyParams, n)
 	for i, e := range events {
-		if err := e.Lint(l.Issuer); err != nil {
-			return nil, err // what cannot be sealed must not happen
+		if found := e.Lint(l.Issuer); len(found) > 0 {
+			return nil, &evidence.LintError{Findings: found} // what cannot be sealed must not happen
 		}
 		body, err := e.Encode()
 		if err != nil {
