@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/bode-erds/bode/evidence"
 )
 
 // PostNow does what the job of a letter does.
@@ -21,3 +23,19 @@ func (s *Service) Shred(ctx context.Context, id ID, at time.Time) (objects []str
 func (s *Service) Move(ctx context.Context, id ID, decide func(Delivery, time.Time) (Move, error)) (Delivery, error) {
 	return s.move(ctx, id, decide)
 }
+
+// FirstEvent is the one with which d was submitted.
+func (d Delivery) FirstEvent() evidence.Event {
+	e := d.event(evidence.SubmissionAcceptance, d.Message.SubmittedAt)
+	e.ID, e.Seq = evidence.NewID(), 1
+	return e
+}
+
+// Deadlines of a policy.
+func (p Policy) DeadlinesOf(notified, end time.Time) []Deadline { return p.deadlines(notified, end) }
+
+// RetainUntil of a policy.
+func (p Policy) RetainUntil(at time.Time) time.Time { return p.retainUntil(at) }
+
+// Validate normalises and checks.
+func (s Submission) Validate(post bool) FieldErrors { return s.normal().validate(post) }

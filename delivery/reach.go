@@ -12,11 +12,12 @@ import (
 // Attempted records what became of one attempt to tell the recipient that the
 // item waits. The first attempt that the next system took opens the window; if
 // every channel failed for good, the fallback begins without waiting, or the
-// window runs all the same. Errors: ErrNotOpen for a notice of another kind.
+// window runs all the same. Errors: ErrNotOpen for a notice of another kind,
+// and for a reminder of what was not announced.
 //
 // EN 319 522-1 §6.2.4 C.1, C.2
 func (d Delivery) Attempted(n notify.Notice, a notify.Attempt, at time.Time, zone *time.Location) (Move, error) {
-	if n.Kind != notify.Announcement && n.Kind != notify.Reminder {
+	if n.Kind != notify.Announcement && (n.Kind != notify.Reminder || d.State == Submitted) {
 		return Move{}, ErrNotOpen
 	}
 	m := Move{After: d}
