@@ -1,0 +1,204 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+
+	"github.com/bode-erds/bode/delivery"
+	"github.com/bode-erds/bode/delivery/api"
+	"github.com/bode-erds/bode/delivery/collect"
+	"github.com/bode-erds/bode/delivery/portal"
+	"github.com/bode-erds/bode/delivery/vault"
+	"github.com/bode-erds/bode/delivery/web"
+	"github.com/bode-erds/bode/evidence"
+	"github.com/bode-erds/bode/evidence/asic"
+	"github.com/bode-erds/bode/evidence/ledger"
+	"github.com/bode-erds/bode/identity"
+	"github.com/bode-erds/bode/identity/otp"
+	"github.com/bode-erds/bode/notify"
+)
+
+// outside is what a service reaches beyond its own database, and the keys it
+// acts with: real things in production, stand-ins in the demonstration.
+type outside struct {
+	baseURL    string
+	service    string
+	secrets    secrets
+	keyring    *vault.Keyring
+	vault      delivery.Vault
+	engine     evidence.Engine
+	issuer     evidence.Issuer
+	dossiers   *asic.Writer
+	transports map[notify.Channel]notify.Transport
+	login      collect.Provider
+	jwks       http.Handler // our public keys, for the provider
+	loginHost  string       // origin of the provider's pages, for form-action
+	post       delivery.PostPartner
+	proxies    []netip.Prefix
+	pace       pace
+}
+
+// jwksPath is where the identification provider finds our keys.
+const jwksPath = "/.well-known/bode-jwks.json"
+
+// pace is how often what is due is looked for.
+type pace struct{ sweep, post, retain time.Duration }
+
+// app is one process of the service.
+type app struct {
+	pool       *pgxpool.Pool
+	deliveries *delivery.Service
+	ledger     *ledger.Ledger
+	identity   *identity.Service
+	jobs       *river.Client[pgx.Tx]
+	handler    http.Handler
+	verifier   verifier
+	out        outside
+	log        *slog.Logger
+}
+
+// build wires an app over a migrated database. Nothing runs yet.
+func build(pool *pgxpool.Pool, out outside, log *slog.Logger) (*app, error) {
+	a := &app{pool: pool, out: out, log: log, verifier: verifier{out.engine.Trust}}
+	box, err := identity.NewBox(out.secrets.box)
+	if err != nil {
+		return nil, err
+	}
+	if a.identity, err = identity.New(identity.Config{Pool: pool, Box: box, DigestKey: out.secrets.digest, Logger: log}); err != nil {
+		return nil, err
+	}
+	codes, err := otp.New(otp.Config{Pool: pool, Key: out.secrets.codes})
+	if err != nil {
+		return nil, err
+	}
+	notices, err := notify.New(notify.Config{})
+	if err != nil {
+		return nil, err
+	}
+	workers := river.NewWorkers()
+	if a.jobs, err = river.NewClient(riverpgxv5.New(pool), jobsConfig(workers, log)); err != nil {
+		return nil, err
+	}
+	notices.UseJobs(a.jobs)
+	if a.ledger, err = ledger.New(ledger.Config{Pool: pool, Outbox: a.jobs, Engine: out.engine, Issuer: out.issuer, Log: log}); err != nil {
+		return nil, err
+	}
+	a.deliveries, err = delivery.New(delivery.Config{
+		Pool: pool, Journal: a.ledger, Notices: notices, Outbox: a.jobs, Vault: out.vault, Box: out.keyring,
+		Codes: challenges{pool, codes}, Identities: a.identity, Post: out.post, LinkKey: out.secrets.link,
+		BaseURL: out.baseURL, Service: out.service, Log: log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	teller, err := notify.NewWorker(notify.WorkerConfig{Pool: pool, Source: a.deliveries, Sink: a.deliveries,
+		Transports: out.transports, Logger: log})
+	if err != nil {
+		return nil, err
+	}
+	river.AddWorker(workers, teller)
+	river.AddWorker(workers, ledger.SealWorker{Ledger: a.ledger})
+	river.AddWorker(workers, delivery.ConsignWorker{Service: a.deliveries})
+	river.AddWorker(workers, delivery.PostWorker{Service: a.deliveries})
+	a.handler, err = a.faces(box)
+	return a, err
+}
+
+// jobsConfig gives each kind of work its own room, so that a slow relay does
+// not hold up evidence.
+func jobsConfig(workers *river.Workers, log *slog.Logger) *river.Config {
+	return &river.Config{
+		Workers: workers,
+		Queues: map[string]river.QueueConfig{
+			river.QueueDefault: {MaxWorkers: 8},
+			notify.Queue:       {MaxWorkers: 16},
+			ledger.Queue:       {MaxWorkers: 4},
+		},
+		RescueStuckJobsAfter: 5 * time.Minute, // soon after an attempt's own timeout
+		Logger:               slog.New(quieter{log.Handler()}),
+	}
+}
+
+// faces mounts the HTML pages and the REST API on one handler.
+func (a *app) faces(box identity.Box) (http.Handler, error) {
+	pages, err := web.New(web.Config{BaseURL: a.out.baseURL, ServiceName: a.out.service, FormActions: []string{a.out.loginHost},
+		TrustedProxies: a.out.proxies, Log: a.log})
+	if err != nil {
+		return nil, err
+	}
+	e := pages.Echo()
+	senders, err := portal.New(portal.Config{Web: pages, Deliveries: a.deliveries, Identity: a.identity,
+		Evidence: a.ledger, Dossiers: a, Verifier: a.verifier, Log: a.log})
+	if err != nil {
+		return nil, err
+	}
+	if err := senders.Register(e); err != nil {
+		return nil, err
+	}
+	recipients, err := collect.New(collect.Config{Web: pages, Deliveries: a.deliveries, Provider: a.out.login, Box: box,
+		Evidence: a.ledger, Dossiers: a, Log: a.log})
+	if err != nil {
+		return nil, err
+	}
+	if err := recipients.Register(e); err != nil {
+		return nil, err
+	}
+	rest, err := api.New(api.Config{Deliveries: a.deliveries, Identity: a.identity, Evidence: a.ledger,
+		Dossiers: a, Log: a.log, TrustedProxies: a.out.proxies})
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/api/v1/", rest.Handler())
+	if a.out.jwks != nil {
+		mux.Handle("GET "+jwksPath, a.out.jwks)
+	}
+	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
+	mux.HandleFunc("GET /readyz", a.ready)
+	mux.Handle("/", e)
+	return mux, nil
+}
+
+// ready says whether this process can serve: its database answers.
+func (a *app) ready(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
+	defer cancel()
+	if err := a.pool.Ping(ctx); err != nil {
+		http.Error(w, "database does not answer", http.StatusServiceUnavailable)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// serve answers on l until ctx ends, then drains for at most 10 s. A request
+// may take as long as a document of 1 GiB does on a slow line, but must begin
+// at once.
+func (a *app) serve(ctx context.Context, l net.Listener) error {
+	server := &http.Server{
+		Handler: a.handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		ErrorLog:    slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
+		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
+	}
+	stop := context.AfterFunc(ctx, func() {
+		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+		defer cancel()
+		if server.Shutdown(drain) != nil {
+			server.Close()
+		}
+	})
+	defer stop()
+	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,187 @@
+package main
+
+import (
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/mail"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/bode-erds/bode/evidence"
+)
+
+// config is every setting of a real service. Each is a flag, an environment
+// variable, or a line of the file named by --config; secrets are paths of files.
+type config struct {
+	Config kong.ConfigFlag `help:"JSON file with settings by flag name; flags and environment win." type:"path" env:"BODE_CONFIG"`
+
+	Listen   string         `help:"Address to answer on." default:"127.0.0.1:8080" env:"BODE_LISTEN"`
+	BaseURL  string         `help:"Public address, without a slash at the end." env:"BODE_BASE_URL" placeholder:"https://bode.example"`
+	Service  string         `help:"What the service calls itself to people." default:"Bode" env:"BODE_SERVICE"`
+	Proxies  []netip.Prefix `help:"Networks of proxies whose X-Forwarded-For is believed." env:"BODE_PROXIES"`
+	Database string         `help:"PostgreSQL address." env:"DATABASE_URL" placeholder:"postgres://…"`
+	Secrets  string         `help:"Directory of link.key, box.key, digest.key, codes.key (64 hexadecimal digits each)." type:"path" env:"BODE_SECRETS"`
+	Keys     string         `help:"Directory of the key-encryption keys." type:"path" env:"BODE_KEYS"`
+
+	Content contentConfig `embed:"" prefix:"content-"`
+	SMTP    smtpConfig    `embed:"" prefix:"smtp-"`
+	SMS     smsConfig     `embed:"" prefix:"sms-"`
+	Login   loginConfig   `embed:"" prefix:"login-"`
+	Seal    sealConfig    `embed:"" prefix:"seal-"`
+	Issuer  issuerConfig  `embed:"" prefix:"issuer-"`
+	Post    postConfig    `embed:"" prefix:"post-"`
+}
+
+type contentConfig struct {
+	Dir       string `help:"Directory of encrypted content; empty when it goes to S3." type:"path" env:"BODE_CONTENT_DIR"`
+	Endpoint  string `help:"S3 host and port." env:"BODE_CONTENT_ENDPOINT"`
+	Region    string `help:"S3 region." default:"us-east-1" env:"BODE_CONTENT_REGION"`
+	Bucket    string `help:"S3 bucket." env:"BODE_CONTENT_BUCKET"`
+	AccessKey string `help:"File with the S3 access key." type:"path" env:"BODE_CONTENT_ACCESS_KEY"`
+	SecretKey string `help:"File with the S3 secret key." type:"path" env:"BODE_CONTENT_SECRET_KEY"`
+	Plain     bool   `help:"Speak to S3 without TLS; loopback or a private network only." env:"BODE_CONTENT_PLAIN"`
+}
+
+type smtpConfig struct {
+	Addr     string `help:"Relay, host:port." env:"BODE_SMTP_ADDR"`
+	Security string `help:"tls, starttls, or plain (loopback only)." enum:"tls,starttls,plain" default:"tls" env:"BODE_SMTP_SECURITY"`
+	User     string `help:"Sign-in name." env:"BODE_SMTP_USER"`
+	Password string `help:"File with the sign-in password." type:"path" env:"BODE_SMTP_PASSWORD"`
+	From     string `help:"Address, and name, that mails come from." env:"BODE_SMTP_FROM" placeholder:"Bode <no-reply@bode.example>"`
+	Return   string `help:"Where reports go; default the address of --smtp-from." env:"BODE_SMTP_RETURN"`
+}
+
+type smsConfig struct {
+	URL   string `help:"HTTP gateway." env:"BODE_SMS_URL"`
+	Token string `help:"File with the gateway's token." type:"path" env:"BODE_SMS_TOKEN"`
+	From  string `help:"Sender id, at most 11 letters and digits." env:"BODE_SMS_FROM"`
+}
+
+type loginConfig struct {
+	Issuer  string   `help:"OpenID provider that identifies recipients." env:"BODE_LOGIN_ISSUER"`
+	Client  string   `help:"Our client id there." env:"BODE_LOGIN_CLIENT"`
+	Code    string   `help:"Service code there (itsme)." env:"BODE_LOGIN_CODE"`
+	Sign    string   `help:"PEM file of the RSA key that signs our assertions." type:"path" env:"BODE_LOGIN_SIGN"`
+	Decrypt []string `help:"PEM files of the RSA keys that open tokens." type:"path" env:"BODE_LOGIN_DECRYPT"`
+}
+
+type sealConfig struct {
+	Key          string   `help:"PEM file of the sealing key." type:"path" env:"BODE_SEAL_KEY"`
+	Cert         string   `help:"PEM file of its certificate and intermediates." type:"path" env:"BODE_SEAL_CERT"`
+	AllowFileKey bool     `help:"Allow a sealing key in a file. Never where evidence has to hold." env:"BODE_SEAL_ALLOW_FILE_KEY"`
+	TSA          []string `help:"Addresses of time-stamp authorities, in order of preference." env:"BODE_SEAL_TSA"`
+	Trust        string   `help:"Directory with ca.pem and tsa.pem, the anchors of seal and time-stamps." type:"path" env:"BODE_SEAL_TRUST"`
+}
+
+type issuerConfig struct {
+	Name       string   `help:"Legal name of the provider." env:"BODE_ISSUER_NAME"`
+	Scheme     string   `help:"Scheme of its identifier." default:"BE:KBO" env:"BODE_ISSUER_SCHEME"`
+	Identifier string   `help:"Its identifier." env:"BODE_ISSUER_IDENTIFIER"`
+	Country    string   `help:"ISO 3166-1 alpha-2." default:"BE" env:"BODE_ISSUER_COUNTRY"`
+	Policy     []string `help:"OIDs of the evidence policy, dotted." env:"BODE_ISSUER_POLICY"`
+	Qualified  bool     `help:"Say that the service is qualified. Needs the three settings below." env:"BODE_ISSUER_QUALIFIED"`
+	TrustList  string   `help:"URI of the service's entry in the EU trusted list." env:"BODE_ISSUER_TRUST_LIST"`
+	SealName   string   `help:"Subject of the qualified seal certificate." env:"BODE_ISSUER_SEAL_NAME"`
+	StampName  string   `help:"Name of the qualified time-stamping service." env:"BODE_ISSUER_STAMP_NAME"`
+}
+
+type postConfig struct {
+	Dir     string   `help:"Hot folder of the print and post partner; empty: no fallback to paper." type:"path" env:"BODE_POST_DIR"`
+	Partner string   `help:"Name of the partner, as it goes into evidence." env:"BODE_POST_PARTNER"`
+	Window  string   `help:"Address window." default:"be-right" env:"BODE_POST_WINDOW"`
+	Return  []string `help:"Lines of the return address." env:"BODE_POST_RETURN"`
+}
+
+// production is how often a real service looks for what is due.
+var production = pace{sweep: 10 * time.Second, post: time.Minute, retain: 10 * time.Minute}
+
+func (c config) issuer() evidence.Issuer {
+	i := c.Issuer
+	return evidence.Issuer{Name: i.Name, Identifier: evidence.Identifier{Scheme: i.Scheme, Value: i.Identifier}, Country: i.Country,
+		PolicyOIDs: i.Policy, ServiceName: c.Service, VerifyURL: c.BaseURL + "/verify", Qualified: i.Qualified,
+		TrustedListEntry: i.TrustList, QualifiedSeal: i.SealName, QualifiedTimeStamp: i.StampName}
+}
+
+// readSecret reads a secret from a file that only its owner can read; no path
+// gives no secret.
+func readSecret(path string) (string, error) {
+	if path == "" {
+		return "", nil
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return "", err
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		return "", fmt.Errorf("%s can be read by others: chmod 600", path)
+	}
+	b, err := os.ReadFile(path)
+	return strings.TrimSpace(string(b)), err
+}
+
+// readRSA reads an RSA private key, PKCS #8 in PEM.
+func readRSA(path string) (*rsa.PrivateKey, error) {
+	text, err := readSecret(path)
+	if err != nil {
+		return nil, err
+	}
+	block, _ := pem.Decode([]byte(text))
+	if block == nil {
+		return nil, fmt.Errorf("%s: no PEM block", path)
+	}
+	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	k, ok := key.(*rsa.PrivateKey)
+	if !ok {
+		return nil, fmt.Errorf("%s: not an RSA key", path)
+	}
+	return k, nil
+}
+
+// validate says everything that is missing, by setting.
+func (c config) validate() error {
+	var errs []error
+	need := func(ok bool, setting, why string) {
+		if !ok {
+			errs = append(errs, fmt.Errorf("--%s: %s", setting, why))
+		}
+	}
+	need(c.Database != "", "database", "where everything is kept")
+	need(strings.HasPrefix(c.BaseURL, "https://") || strings.HasPrefix(c.BaseURL, "http://127.0.0.1"), "base-url",
+		"links in mails begin with it; https, or loopback")
+	need(!strings.HasSuffix(c.BaseURL, "/"), "base-url", "has a slash at the end")
+	need(c.Secrets != "", "secrets", "keys of links, codes, digests and stored secrets")
+	need(c.Keys != "", "keys", "key-encryption keys of the content")
+	need((c.Content.Dir != "") != (c.Content.Bucket != ""), "content-dir", "either a directory or an S3 bucket")
+	need(c.SMTP.Addr != "", "smtp-addr", "recipients are told by e-mail")
+	if _, err := mail.ParseAddress(c.SMTP.From); err != nil {
+		errs = append(errs, fmt.Errorf("--smtp-from: %w", err))
+	}
+	need(c.SMS.URL != "", "sms-url", "recipients are told by SMS")
+	need(c.Login.Issuer != "" && c.Login.Client != "", "login-issuer", "recipients identify at an OpenID provider")
+	need(c.Login.Sign != "" && len(c.Login.Decrypt) > 0, "login-sign", "our keys at that provider: one to sign, one or more to decrypt")
+	need(c.Seal.Key != "" && c.Seal.Cert != "", "seal-key", "evidence is sealed with it")
+	need(len(c.Seal.TSA) > 0, "seal-tsa", "evidence is time-stamped; two independent authorities are wise")
+	need(c.Seal.Trust != "", "seal-trust", "anchors to check our own evidence against")
+	if err := c.issuer().Validate(); err != nil {
+		errs = append(errs, fmt.Errorf("--issuer-…: %w", err))
+	}
+	need(c.Post.Dir == "" || c.Post.Partner != "", "post-partner", "its name goes into evidence")
+	return errors.Join(errs...)
+}
+
+// secretsDir is where the service's own keys are.
+func (c config) secretsDir() string { return filepath.Clean(c.Secrets) }
+
+func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kong"
+)
+
+type doctorCmd struct{ config }
+
+// Run goes through the configuration and says what is missing and why. Exit
+// status 1 when the service would not start, or would not do its work.
+func (c doctorCmd) Run(ctx context.Context, log *slog.Logger) error {
+	sick := 0
+	say := func(what string, err error) {
+		if err == nil {
+			fmt.Fprintf(os.Stdout, "ok       %s\n", what)
+			return
+		}
+		sick++
+		for _, line := range strings.Split(err.Error(), "\n") {
+			fmt.Fprintf(os.Stdout, "MISSING  %s: %s\n", what, line)
+		}
+	}
+	say("settings", c.validate())
+	out, err := c.outside(ctx, discard())
+	say("keys, stores and channels open", err)
+	if c.Database != "" {
+		pool, err := openPool(ctx, c.Database)
+		say("database answers", err)
+		if err == nil {
+			defer pool.Close()
+			say("database is at this version", atThisVersion(ctx, pool))
+		}
+	}
+	if out.engine.XML != nil {
+		say("certificate of the seal", sealExpiry(c.config, time.Now()))
+	}
+	if !c.Issuer.Qualified {
+		fmt.Fprintln(os.Stdout, "note     not qualified: every document says so")
+	}
+	if c.Post.Dir == "" {
+		fmt.Fprintln(os.Stdout, "note     no print and post partner: nothing can go on paper")
+	}
+	if sick > 0 {
+		return fmt.Errorf("%d things are missing", sick)
+	}
+	return nil
+}
+
+// sealExpiry warns 90 days ahead.
+func sealExpiry(c config, now time.Time) error {
+	certs, err := readCertificates(c.Seal.Cert)
+	if err != nil {
+		return err
+	}
+	if left := certs[0].NotAfter.Sub(now); left < 90*24*time.Hour {
+		return fmt.Errorf("expires %s", certs[0].NotAfter.Format(time.DateOnly))
+	}
+	return nil
+}
+
+type configCmd struct {
+	Print printCmd `cmd:"" default:"1" help:"Print every setting and where its value comes from."`
+}
+
+type printCmd struct{ config }
+
+// Run prints settings; secrets are paths and stay unread.
+func (c printCmd) Run(k *kong.Context) error {
+	if k.Selected() == nil {
+		return errors.New("no command")
+	}
+	set := map[string]string{}
+	for _, p := range k.Path {
+		if p.Flag != nil {
+			set[p.Flag.Name] = "flag"
+		}
+	}
+	for _, f := range k.Flags() {
+		if f.Name == "help" {
+			continue
+		}
+		from := set[f.Name]
+		if from == "" {
+			from = "default"
+			for _, e := range f.Envs {
+				if _, ok := os.LookupEnv(e); ok {
+					from = "environment " + e
+				}
+			}
+			if from == "default" && !f.Target.IsZero() && fmt.Sprint(f.Target.Interface()) != f.Default {
+				from = "file"
+			}
+		}
+		value := fmt.Sprint(f.Target.Interface())
+		if f.Name == "database" {
+			value = hidePassword(value)
+		}
+		fmt.Fprintf(os.Stdout, "%-24s %-40s %s\n", f.Name, value, from)
+	}
+	return nil
+}
+
+// hidePassword keeps the password of a database address off the screen.
+func hidePassword(address string) string {
+	head, tail, ok := strings.Cut(address, "@")
+	if !ok {
+		return address
+	}
+	if i := strings.LastIndexByte(head, ':'); i > strings.Index(head, "//") {
+		head = head[:i] + ":***"
+	}
+	return head + "@" + tail
+}

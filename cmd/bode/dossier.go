@@ -1,0 +1,55 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/bode-erds/bode/evidence"
+	"github.com/bode-erds/bode/evidence/asic"
+	"github.com/bode-erds/bode/evidence/ledger"
+	"github.com/bode-erds/bode/evidence/pades"
+	"github.com/bode-erds/bode/evidence/xades"
+)
+
+// WriteDossier packs all evidence of a delivery into one signed and stamped
+// file. The content is in it by digest. Errors: evidence.ErrPending while a
+// piece is being made, evidence.ErrNoEvidence; both before anything is written.
+func (a *app) WriteDossier(ctx context.Context, w io.Writer, delivery string) error {
+	var d asic.Dossier
+	err := a.ledger.Each(ctx, delivery, func(doc ledger.Document) error {
+		d.Pieces = append(d.Pieces, asic.Piece{Seq: doc.Seq, Event: doc.Event, XML: doc.XML, PDF: doc.PDF})
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return a.out.dossiers.Write(ctx, w, d, time.Now())
+}
+
+// verifier checks what the public uploads, against this service's anchors.
+type verifier struct{ trust evidence.Trust }
+
+// maxUpload bounds a document to verify, in octets.
+const maxUpload = 64 << 20
+
+var errTooLarge = errors.New("document is too large to verify here")
+
+// Verify reports on one document, of whatever form.
+func (v verifier) Verify(_ context.Context, _ string, r io.Reader) (evidence.Report, error) {
+	doc, err := io.ReadAll(io.LimitReader(r, maxUpload+1))
+	if err != nil {
+		return evidence.Report{}, err
+	}
+	if len(doc) > maxUpload {
+		return evidence.Report{}, fmt.Errorf("%w: at most %d MiB", errTooLarge, maxUpload>>20)
+	}
+	return v.check(doc), nil
+}
+
+func (v verifier) check(doc []byte) evidence.Report {
+	return evidence.Verifier{XML: xades.Checker{}, PDF: pades.Checker{},
+		Dossier: asic.Checker{XML: xades.Checker{}, PDF: pades.Checker{}}}.Check(doc, v.trust)
+}

@@ -1,0 +1,92 @@
+// Command bode is the registered delivery service: every role of it in one
+// binary.
+//
+//	bode demo      the whole service on this machine, with nothing configured
+//	bode serve     the faces and, unless told otherwise, the workers
+//	bode worker    the workers alone
+//	bode migrate   bring the database to this version
+//	bode fsck      hold everything stored against what it must be
+//	bode doctor    say what is missing in the configuration, and why
+//	bode config    show every setting and where its value comes from
+//
+// Exit status: 0 success, 1 failure, 2 wrong use.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+	_ "time/tzdata" // terms are counted in Europe/Brussels wherever we run
+
+	"github.com/alecthomas/kong"
+)
+
+// cli is every command and flag.
+type cli struct {
+	Log logConfig `embed:"" prefix:"log-"`
+
+	Demo    demoCmd    `cmd:"" help:"Run the whole service on loopback with stand-ins for the outside."`
+	Serve   serveCmd   `cmd:"" help:"Answer on the web, and work, until told to stop."`
+	Worker  workerCmd  `cmd:"" help:"Work without answering on the web."`
+	Migrate migrateCmd `cmd:"" help:"Bring the database to this version."`
+	Fsck    fsckCmd    `cmd:"" help:"Hold events, states, seals and content against each other."`
+	Doctor  doctorCmd  `cmd:"" help:"Say what is missing in the configuration, and why."`
+	Config  configCmd  `cmd:"" help:"Show every setting and where its value comes from."`
+}
+
+type logConfig struct {
+	Level  string `help:"Least level that is logged." enum:"debug,info,warn,error" default:"info" env:"BODE_LOG_LEVEL"`
+	Format string `help:"How lines are written." enum:"json,text" default:"json" env:"BODE_LOG_FORMAT"`
+}
+
+// logger writes to standard error, so that standard output is a command's answer.
+func (c logConfig) logger() *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(c.Level)) // kong has checked it
+	opts := &slog.HandlerOptions{Level: level}
+	if c.Format == "text" {
+		return slog.New(slog.NewTextHandler(os.Stderr, opts))
+	}
+	return slog.New(slog.NewJSONHandler(os.Stderr, opts))
+}
+
+// errUsage marks an error as wrong use: exit status 2.
+var errUsage = errors.New("usage")
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:]))
+}
+
+// run parses and runs one command and returns its exit status.
+func run(ctx context.Context, args []string) int {
+	var c cli
+	parser, err := kong.New(&c, kong.Name("bode"), kong.Description("Electronic registered delivery."),
+		kong.UsageOnError(), kong.ShortUsageOnError())
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bode:", err)
+		return 1
+	}
+	k, err := parser.Parse(args)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bode:", err)
+		return 2
+	}
+	k.BindTo(ctx, (*context.Context)(nil))
+	err = k.Run(c.Log.logger())
+	switch {
+	case err == nil:
+		return 0
+	case errors.Is(err, errUsage):
+		fmt.Fprintln(os.Stderr, "bode:", err)
+		return 2
+	default:
+		fmt.Fprintln(os.Stderr, "bode:", err)
+		return 1
+	}
+}

@@ -1,0 +1,159 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/mail"
+	"time"
+
+	"github.com/bode-erds/bode/delivery"
+	"github.com/bode-erds/bode/delivery/post"
+	"github.com/bode-erds/bode/delivery/vault"
+	"github.com/bode-erds/bode/evidence"
+	"github.com/bode-erds/bode/evidence/asic"
+	"github.com/bode-erds/bode/evidence/pades"
+	"github.com/bode-erds/bode/evidence/seal"
+	"github.com/bode-erds/bode/evidence/tsp"
+	"github.com/bode-erds/bode/evidence/xades"
+	"github.com/bode-erds/bode/identity/oidc"
+	"github.com/bode-erds/bode/notify"
+	"github.com/bode-erds/bode/notify/sms"
+	"github.com/bode-erds/bode/notify/smtp"
+)
+
+// outside opens everything that cfg names. ctx ends what the parts do by
+// themselves.
+func (c config) outside(ctx context.Context, log *slog.Logger) (o outside, err error) {
+	if err = c.validate(); err != nil {
+		return o, err
+	}
+	o = outside{baseURL: c.BaseURL, service: c.Service, issuer: c.issuer(), proxies: c.Proxies, pace: production,
+		loginHost: origin(c.Login.Issuer)}
+	for _, part := range []struct {
+		name string
+		open func() error
+	}{
+		{"secrets", func() (err error) { o.secrets, err = loadSecrets(c.secretsDir(), false); return err }},
+		{"keys", func() (err error) { o.keyring, err = vault.OpenKeyring(c.Keys, time.Now); return err }},
+		{"content", func() (err error) { o.vault, err = c.openVault(o.keyring); return err }},
+		{"seal", func() error { return c.openSeal(&o, log) }},
+		{"notify", func() (err error) { o.transports, err = c.openTransports(); return err }},
+		{"login", func() error { return c.openLogin(ctx, &o) }},
+		{"post", func() error { return c.openPost(&o, log) }},
+	} {
+		if err := part.open(); err != nil {
+			return o, fmt.Errorf("%s: %w", part.name, err)
+		}
+	}
+	return o, nil
+}
+
+func (c config) openVault(keys *vault.Keyring) (delivery.Vault, error) {
+	s := c.Content
+	if s.Dir != "" {
+		return vault.NewDir(vault.DirConfig{Dir: s.Dir, Keys: keys})
+	}
+	access, err := readSecret(s.AccessKey)
+	if err != nil {
+		return nil, err
+	}
+	secret, err := readSecret(s.SecretKey)
+	if err != nil {
+		return nil, err
+	}
+	return vault.NewS3(vault.S3Config{Endpoint: s.Endpoint, Region: s.Region, Bucket: s.Bucket, AccessKey: access, SecretKey: secret,
+		TLS: !s.Plain, Keys: keys})
+}
+
+func (c config) openSeal(o *outside, log *slog.Logger) error {
+	key, err := seal.New(seal.Config{AllowFileKey: c.Seal.AllowFileKey, KeyFile: c.Seal.Key, CertFile: c.Seal.Cert})
+	if err != nil {
+		return err
+	}
+	trust, err := readTrust(c.Seal.Trust)
+	if err != nil {
+		return err
+	}
+	var authorities []tsp.Authority
+	for _, u := range c.Seal.TSA {
+		authorities = append(authorities, tsp.Authority{Name: origin(u), URL: u})
+	}
+	stamper, err := tsp.New(tsp.Config{Authorities: authorities, Trust: trust, Log: log})
+	if err != nil {
+		return err
+	}
+	return o.seal(key, stamper, trust)
+}
+
+// seal puts together what makes evidence and dossiers.
+func (o *outside) seal(key evidence.SealKey, stamper evidence.Stamper, trust evidence.Trust) error {
+	x, err := xades.New(xades.Config{Key: key, Stamper: stamper})
+	if err != nil {
+		return err
+	}
+	p, err := pades.New(pades.Config{Key: key, Stamper: stamper})
+	if err != nil {
+		return err
+	}
+	o.engine = evidence.Engine{XML: x, XMLChecker: xades.Checker{}, PDF: p, PDFChecker: pades.Checker{}, Trust: trust}
+	o.dossiers, err = asic.New(asic.Config{Key: key, Stamper: stamper})
+	return err
+}
+
+func (c config) openTransports() (map[notify.Channel]notify.Transport, error) {
+	from, err := mail.ParseAddress(c.SMTP.From)
+	if err != nil {
+		return nil, err
+	}
+	password, err := readSecret(c.SMTP.Password)
+	if err != nil {
+		return nil, err
+	}
+	mailer, err := smtp.New(smtp.Config{Addr: c.SMTP.Addr, Security: smtp.Security(c.SMTP.Security), Username: c.SMTP.User,
+		Password: password, From: *from, ReturnPath: c.SMTP.Return})
+	if err != nil {
+		return nil, err
+	}
+	token, err := readSecret(c.SMS.Token)
+	if err != nil {
+		return nil, err
+	}
+	texter, err := sms.New(sms.Config{URL: c.SMS.URL, Token: token, From: c.SMS.From})
+	return map[notify.Channel]notify.Transport{notify.Email: mailer, notify.SMS: texter}, err
+}
+
+func (c config) openLogin(ctx context.Context, o *outside) error {
+	sign, err := readRSA(c.Login.Sign)
+	if err != nil {
+		return err
+	}
+	var open []oidc.Key
+	for _, path := range c.Login.Decrypt {
+		k, err := readRSA(path)
+		if err != nil {
+			return err
+		}
+		open = append(open, oidc.Key{Private: k})
+	}
+	p, err := oidc.New(ctx, oidc.Config{Issuer: c.Login.Issuer, ClientID: c.Login.Client, Service: c.Login.Code,
+		RedirectURL: c.BaseURL + "/c/callback", SigningKey: sign, EncryptionKeys: open})
+	if err != nil {
+		return err
+	}
+	o.login, o.jwks = login{p}, p.JWKSHandler()
+	return nil
+}
+
+func (c config) openPost(o *outside, log *slog.Logger) error {
+	if c.Post.Dir == "" {
+		return nil
+	}
+	window, err := post.WindowNamed(c.Post.Window)
+	if err != nil {
+		return err
+	}
+	o.post, err = post.NewHotFolder(post.Config{Dir: c.Post.Dir, Partner: c.Post.Partner, Service: c.Service, Window: window,
+		Return: c.Post.Return, Logger: log})
+	return err
+}

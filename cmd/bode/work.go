@@ -1,0 +1,82 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// work runs jobs and looks for what is due, until ctx ends; then running jobs
+// get 5 s to finish. Whatever is cut off is taken up by the next process.
+func (a *app) work(ctx context.Context) error {
+	if err := a.jobs.Start(context.WithoutCancel(ctx)); err != nil {
+		return err
+	}
+	var rounds sync.WaitGroup
+	for _, r := range []struct {
+		name string
+		pace time.Duration
+		do   func(context.Context) error
+	}{
+		{"deadlines", a.out.pace.sweep, a.sweep},
+		{"post reports", a.out.pace.post, a.deliveries.ReadPost},
+		{"retention", a.out.pace.retain, a.retain},
+	} {
+		rounds.Go(func() { a.every(ctx, r.name, r.pace, r.do) })
+	}
+	<-ctx.Done()
+	rounds.Wait()
+	soft, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
+	defer cancel()
+	if err := a.jobs.Stop(soft); err == nil {
+		return nil
+	}
+	hard, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	defer cancel()
+	return a.jobs.StopAndCancel(hard)
+}
+
+// every does something at once and then at its pace. What fails is logged and
+// tried again.
+func (a *app) every(ctx context.Context, name string, pace time.Duration, do func(context.Context) error) {
+	tick := time.NewTicker(pace)
+	defer tick.Stop()
+	for {
+		if err := do(ctx); err != nil && !errors.Is(err, context.Canceled) {
+			a.log.ErrorContext(ctx, "round failed", "round", name, "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// sweep does everything that is due.
+func (a *app) sweep(ctx context.Context) error {
+	for {
+		n, err := a.deliveries.Sweep(ctx, 200)
+		if err != nil || n < 200 {
+			return err
+		}
+	}
+}
+
+// retain removes what has been kept long enough.
+func (a *app) retain(ctx context.Context) error {
+	n, err := a.deliveries.Retain(ctx, 200)
+	if n > 0 {
+		a.log.InfoContext(ctx, "retention ended", "messages", n)
+	}
+	return errors.Join(err, a.identity.Sweep(ctx), a.identity.FlushKeyUses(ctx))
+}
+
+// quieter passes on warnings and errors only: the job queue talks a lot.
+type quieter struct{ slog.Handler }
+
+func (q quieter) Enabled(ctx context.Context, l slog.Level) bool {
+	return l >= slog.LevelWarn && q.Handler.Enabled(ctx, l)
+}
