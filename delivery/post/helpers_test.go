@@ -149,7 +149,7 @@ func handOver(t *testing.T, h *HotFolder, l delivery.Letter) (delivery.PostRecei
 func tool(t *testing.T, name string, args ...string) string {
 	t.Helper()
 	if _, err := exec.LookPath(name); err != nil {
-		t.Skipf("%s is not installed: %v", name, err)
+		t.Fatalf("%s is not installed: %v", name, err)
 	}
 	out, err := exec.CommandContext(t.Context(), name, args...).CombinedOutput()
 	if err != nil {

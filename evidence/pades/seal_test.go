@@ -276,7 +276,7 @@ func sealerWith(t testing.TB, a *evidencetest.Authority, st evidence.Stamper) *S
 func run(t *testing.T, name string, args ...string) string {
 	t.Helper()
 	if _, err := exec.LookPath(name); err != nil {
-		t.Skipf("%s is not installed", name)
+		t.Fatalf("%s is not installed", name)
 	}
 	out, err := exec.Command(name, args...).CombinedOutput()
 	if err != nil {

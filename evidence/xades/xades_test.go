@@ -61,7 +61,7 @@ func tool(t testing.TB, name string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)
 	if err != nil {
-		t.Skipf("%s is not installed: the independent check is left out", name)
+		t.Fatalf("%s is not installed: .ci/tools names the package", name)
 	}
 	return path
 }
