@@ -97,6 +97,9 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`
 
 // Document returns an uploaded document of an account. Errors: ErrNotFound.
 func (s *Service) Document(ctx context.Context, account string, id ID) (d Document, err error) {
+	if !isID(string(id)) {
+		return Document{}, ErrNotFound
+	}
 	err = s.Pool.QueryRow(ctx, `SELECT id, filename, media_type, size, encode(sha256, 'hex'), created_at
 		FROM document WHERE id = $1 AND account_id = $2`, string(id), account).
 		Scan(&d.ID, &d.Filename, &d.MediaType, &d.Size, &d.SHA256, &d.CreatedAt)

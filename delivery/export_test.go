@@ -37,5 +37,7 @@ func (p Policy) DeadlinesOf(notified, end time.Time) []Deadline { return p.deadl
 // RetainUntil of a policy.
 func (p Policy) RetainUntil(at time.Time) time.Time { return p.retainUntil(at) }
 
-// Validate normalises and checks.
-func (s Submission) Validate(post bool) FieldErrors { return s.normal().validate(post) }
+// Validate normalises and checks, on 20 November 2026.
+func (s Submission) Validate(post bool) FieldErrors {
+	return s.normal().validate(post, time.Date(2026, 11, 20, 9, 0, 0, 0, time.UTC))
+}

@@ -26,7 +26,7 @@ func SenderParty(p identity.AccountProfile) evidence.Party {
 
 // Check finds every fault of a submission without submitting it.
 func (s *Service) Check(sub Submission) FieldErrors {
-	return sub.normal().validate(s.Post != nil)
+	return sub.normal().validate(s.Post != nil, s.Now())
 }
 
 // DefaultPolicy is what a sender of this service gets who asks for nothing.

@@ -55,7 +55,7 @@ const chunk = 500
 // EN 319 522-1 §6.2.1 A.1
 func (s *Service) Submit(ctx context.Context, by Submitter, sub Submission, once Once) (m Message, replayed bool, err error) {
 	sub = sub.normal()
-	if faults := sub.validate(s.Post != nil); len(faults) > 0 {
+	if faults := sub.validate(s.Post != nil, s.Now()); len(faults) > 0 {
 		return Message{}, false, faults
 	}
 	if by.By.Account == "" {

@@ -29,6 +29,7 @@ const (
 	MaxRecipients = 10000
 	MaxDocument   = 1 << 30 // octets
 	MaxFilename   = 200
+	MaxMethod     = 40
 )
 
 // Languages are those in which recipients can be told.
@@ -86,7 +87,8 @@ func (c *checker) fault(pointer, code string, args ...string) {
 }
 
 // text checks a line (or, with lines, several) of between least and most
-// characters without control characters.
+// characters without control characters. A line may not change the direction of
+// writing either: that makes "gpj.exe" read as "exe.jpg".
 func (c *checker) text(pointer, s string, least, most int, lines bool) {
 	switch n := utf8.RuneCountInString(s); {
 	case !utf8.ValidString(s):
@@ -97,15 +99,16 @@ func (c *checker) text(pointer, s string, least, most int, lines bool) {
 		c.fault(pointer, "length", "min", strconv.Itoa(least), "max", strconv.Itoa(most), "is", strconv.Itoa(n))
 	}
 	if strings.ContainsFunc(s, func(r rune) bool {
-		return unicode.IsControl(r) && (!lines || r != '\n' && r != '\r' && r != '\t') || r == '\u2028' || r == '\u2029' || r == '\ufffe' || r == '\uffff'
+		return unicode.IsControl(r) && (!lines || r != '\n' && r != '\r' && r != '\t') || r == '\u2028' || r == '\u2029' || r == '\ufffe' || r == '\uffff' ||
+			!lines && unicode.Is(unicode.Bidi_Control, r)
 	}) {
 		c.fault(pointer, "control_character")
 	}
 }
 
 // validate finds every fault of a submission. post says whether a partner for
-// paper is there.
-func (s Submission) validate(post bool) FieldErrors {
+// paper is there, at what time it is.
+func (s Submission) validate(post bool, at time.Time) FieldErrors {
 	var c checker
 	c.text("/subject", s.Subject, 1, MaxSubject, false)
 	c.text("/body", s.Body, 1, MaxBody, true)
@@ -122,11 +125,11 @@ func (s Submission) validate(post bool) FieldErrors {
 	}
 	seen := map[string]int{}
 	for i, r := range s.Recipients {
-		at := fmt.Sprintf("/recipients/%d", i)
-		c.recipient(at, r, s.Policy.Fallback == FallbackPost)
+		pointer := fmt.Sprintf("/recipients/%d", i)
+		c.recipient(pointer, r, s.Policy.Fallback == FallbackPost, at)
 		key := strings.ToLower(r.Email + "\x00" + r.Given + "\x00" + r.Family)
 		if first, dup := seen[key]; dup {
-			c.fault(at, "duplicate_recipient", "first", strconv.Itoa(first+1))
+			c.fault(pointer, "duplicate_recipient", "first", strconv.Itoa(first+1))
 		} else {
 			seen[key] = i
 		}
@@ -164,7 +167,7 @@ func (c *checker) language(pointer, s string) {
 	}
 }
 
-func (c *checker) recipient(at string, r Recipient, post bool) {
+func (c *checker) recipient(at string, r Recipient, post bool, now time.Time) {
 	c.text(at+"/name/given", r.Given, 1, MaxName, false)
 	c.text(at+"/name/family", r.Family, 1, MaxName, false)
 	c.language(at+"/language", r.Language)
@@ -175,7 +178,7 @@ func (c *checker) recipient(at string, r Recipient, post bool) {
 		c.fault(at+"/mobile", "mobile")
 	}
 	if r.BirthDate != "" {
-		if t, err := time.Parse(time.DateOnly, r.BirthDate); err != nil || t.Year() < 1900 {
+		if t, err := time.Parse(time.DateOnly, r.BirthDate); err != nil || t.Year() < 1900 || t.After(now) {
 			c.fault(at+"/identification/birth_date", "date")
 		}
 	}
@@ -233,6 +236,10 @@ func (c *checker) policy(p Policy, post bool) {
 	}
 	if len(p.Methods) > 10 {
 		c.fault("/policy/methods", "too_many", "max", "10", "is", strconv.Itoa(len(p.Methods)))
+		return
+	}
+	for i, m := range p.Methods {
+		c.text(fmt.Sprintf("/policy/methods/%d", i), m, 1, MaxMethod, false)
 	}
 }
 
