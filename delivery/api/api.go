@@ -23,6 +23,7 @@ type API struct {
 	Config
 	contract *contract
 	words    words
+	limits   *limiter
 	echo     *echo.Echo
 }
 
@@ -32,7 +33,7 @@ func New(cfg Config) (*API, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	a := &API{Config: cfg}
+	a := &API{Config: cfg, limits: newLimiter(cfg)}
 	var err error
 	if a.contract, err = loadContract(); err != nil {
 		return nil, err
@@ -44,6 +45,7 @@ func New(cfg Config) (*API, error) {
 	e.HideBanner, e.HidePort = true, true
 	e.IPExtractor = clientIP(cfg.TrustedProxies)
 	e.HTTPErrorHandler = func(err error, c echo.Context) { _ = a.fail(c, err) }
+	e.Pre(guard)
 	a.register(e)
 	a.echo = e
 	return a, nil
@@ -87,15 +89,22 @@ func (c *call) actor(now time.Time) identity.Actor {
 	return c.key.Actor(c.RealIP(), c.Request().UserAgent(), now)
 }
 
-// wrap does what every call needs: headers, key, one exit for failure, and a
-// line for operators that holds nothing of what was sent.
+// guard sets what every answer carries, whatever it will be.
+func guard(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		h := c.Response().Header()
+		h.Set("Cache-Control", "no-store")
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+		return next(c)
+	}
+}
+
+// wrap does what every call needs: key, one exit for failure, and a line for operators that holds nothing of what was sent.
 func (a *API) wrap(r route) echo.HandlerFunc {
 	return func(e echo.Context) error {
 		began := a.Now()
-		h := e.Response().Header()
-		h.Set("Cache-Control", "no-store")
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 		c := &call{Context: e, lang: a.words.match(e.Request().Header.Get("Accept-Language"))}
 		err := a.serve(r, c)
 		if err != nil {
@@ -111,8 +120,8 @@ func (a *API) serve(r route, c *call) error {
 	if r.open {
 		return r.handle(c)
 	}
-	bearer, ok := strings.CutPrefix(c.Request().Header.Get("Authorization"), "Bearer ")
-	if !ok {
+	scheme, bearer, _ := strings.Cut(c.Request().Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") { // RFC 9110 §11.1: in any case
 		return errNoKey
 	}
 	key, err := a.Identity.AuthenticateKey(c.ctx(), bearer, c.RealIP())
@@ -123,5 +132,8 @@ func (a *API) serve(r route, c *call) error {
 		return err
 	}
 	c.key = key
+	if err := a.limits.call(key.ID, a.Now()); err != nil {
+		return err
+	}
 	return r.handle(c)
 }

@@ -8,19 +8,29 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/bode-erds/bode/delivery"
 )
 
-// Bounds of a JSON body. A message to 10 000 recipients needs about 5 MiB.
+// Bounds of a JSON body. A message to 10 000 recipients needs about 5 MiB and
+// has 170 000 values.
 const (
-	maxJSON  = 8 << 20
-	maxDepth = 12
+	maxJSON    = 8 << 20
+	maxDepth   = 12
+	maxEntries = 20000 // of one array
+	maxMembers = 100   // of one object
+	maxValues  = 400000
 )
+
+// wholeNumber is the only form of a number that the contract has. Others could
+// stand for values that take hours to compute.
+var wholeNumber = regexp.MustCompile(`^-?[0-9]{1,15}$`)
 
 // readJSON reads the body, holds it against a schema of the contract, and
 // decodes it into out. It returns the faults that the schema found; the caller
@@ -30,11 +40,18 @@ func (a *API) readJSON(c *call, schema string, out any) (raw []byte, faults deli
 	if err != nil || t != "application/json" {
 		return nil, nil, errMediaType
 	}
-	raw, err = io.ReadAll(http.MaxBytesReader(c.Response(), c.Request().Body, maxJSON))
+	body, err := c.body(maxJSON, errTooBig)
 	if err != nil {
 		return nil, nil, err
 	}
-	if pointer, code := scanJSON(raw); code != "" {
+	if raw, err = io.ReadAll(body); err != nil {
+		return nil, nil, err
+	}
+	switch pointer, code := scanJSON(raw); code {
+	case "":
+	case "whole_number":
+		return nil, nil, errInvalid.with(delivery.FieldError{Pointer: pointer, Code: code})
+	default:
 		return nil, nil, errJSON.with(delivery.FieldError{Pointer: pointer, Code: code})
 	}
 	var doc any
@@ -56,21 +73,36 @@ func (a *API) readJSON(c *call, schema string, out any) (raw []byte, faults deli
 }
 
 // scanJSON walks a body once and refuses what a decoder would let pass or choke
-// on: more than one value, a name twice in an object, nesting without end.
+// on: more than one value, a name twice in an object, nesting or entries without
+// end, octets that are no text, numbers out of all bounds.
 func scanJSON(raw []byte) (pointer, code string) {
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.UseNumber()
-	code = scanValue(d, nil, &pointer)
+	if !utf8.Valid(raw) {
+		return "", "not_utf8"
+	}
+	s := scanner{Decoder: json.NewDecoder(bytes.NewReader(raw))}
+	s.UseNumber()
+	code = s.value(nil)
 	if code == "" {
-		if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		if _, err := s.Token(); !errors.Is(err, io.EOF) {
 			return "", "json_trailing"
 		}
 	}
-	return pointer, code
+	return s.pointer, code
 }
 
-func scanValue(d *json.Decoder, path []string, pointer *string) string {
-	fault := func(code string) string { *pointer = jsonPointer(path); return code }
+// scanner is one walk: how many values it met and where it stopped.
+type scanner struct {
+	*json.Decoder
+	values  int
+	pointer string
+}
+
+// value reads one value and returns the code of the first fault in it.
+func (d *scanner) value(path []string) string {
+	fault := func(code string) string { d.pointer = jsonPointer(path); return code }
+	if d.values++; d.values > maxValues {
+		return fault("json_entries")
+	}
 	if len(path) > maxDepth {
 		return fault("json_depth")
 	}
@@ -80,10 +112,20 @@ func scanValue(d *json.Decoder, path []string, pointer *string) string {
 	}
 	delim, ok := t.(json.Delim)
 	if !ok {
+		if n, isNumber := t.(json.Number); isNumber && !wholeNumber.MatchString(string(n)) {
+			return fault("whole_number")
+		}
 		return ""
+	}
+	most := maxEntries
+	if delim == '{' {
+		most = maxMembers
 	}
 	seen := map[string]bool{}
 	for i := 0; d.More(); i++ {
+		if i >= most {
+			return fault("json_entries")
+		}
 		step := strconv.Itoa(i)
 		if delim == '{' {
 			name, err := d.Token()
@@ -97,7 +139,7 @@ func scanValue(d *json.Decoder, path []string, pointer *string) string {
 			}
 			seen[step] = true
 		}
-		if code := scanValue(d, append(path[:len(path):len(path)], step), pointer); code != "" {
+		if code := d.value(append(path[:len(path):len(path)], step)); code != "" {
 			return code
 		}
 	}
@@ -118,6 +160,39 @@ func jsonPointer(path []string) string {
 		b.WriteString(strings.NewReplacer("~", "~0", "/", "~1").Replace(strings.ToValidUTF8(p, "")))
 	}
 	return b.String()
+}
+
+// body is the request's body, of at most the given octets. What is announced to
+// be longer is refused before any of it is read. Reading fails with tooBig,
+// errInterrupted.
+func (c *call) body(most int64, tooBig problem) (io.Reader, error) {
+	r := c.Request()
+	if e := r.Header.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") {
+		return nil, errEncoding
+	}
+	if r.ContentLength > most {
+		c.Response().Header().Set("Connection", "close") // the rest stays unread
+		return nil, tooBig
+	}
+	return incoming{http.MaxBytesReader(c.Response().Writer, r.Body, most), tooBig}, nil
+}
+
+// incoming tells what goes wrong on the caller's side from our own failures.
+type incoming struct {
+	io.Reader
+	tooBig problem
+}
+
+func (b incoming) Read(p []byte) (int, error) {
+	n, err := b.Reader.Read(p)
+	var big *http.MaxBytesError
+	switch {
+	case err == nil || err == io.EOF:
+		return n, err
+	case errors.As(err, &big):
+		return n, b.tooBig
+	}
+	return n, fmt.Errorf("%w: %w", errInterrupted, err)
 }
 
 func writeJSON(c echo.Context, status int, v any) error {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/santhosh-tekuri/jsonschema/v6/kind"
@@ -59,6 +60,12 @@ func loadContract() (*contract, error) {
 // domain.
 var structural = map[string]bool{"type": true, "unknown_field": true}
 
+// Bounds of what a hostile body can make us say.
+const (
+	maxFaults    = 100
+	maxCollected = 1000 // before they are sorted
+)
+
 // check holds a decoded body against a schema and returns every fault, at most
 // 100 of them.
 func (c *contract) check(schema string, body any) delivery.FieldErrors {
@@ -70,7 +77,7 @@ func (c *contract) check(schema string, body any) delivery.FieldErrors {
 	var out delivery.FieldErrors
 	collect(v, &out)
 	slices.SortStableFunc(out, func(a, b delivery.FieldError) int { return compare(a.Pointer, b.Pointer) })
-	return out[:min(len(out), 100)]
+	return out[:min(len(out), maxFaults)]
 }
 
 func compare(a, b string) int {
@@ -83,8 +90,38 @@ func compare(a, b string) int {
 	return 0
 }
 
+// merge puts together what the schema and what the domain found. The schema
+// knows what is absent; of everything else the domain speaks better.
+func merge(schema, domain delivery.FieldErrors) delivery.FieldErrors {
+	within := func(p, q string) bool { return p == q || strings.HasPrefix(p, q+"/") }
+	var out delivery.FieldErrors
+	for _, f := range schema {
+		if f.Code == "required" {
+			out = append(out, f)
+		}
+	}
+	absent := out[:len(out):len(out)]
+	for _, f := range domain {
+		if !slices.ContainsFunc(absent, func(x delivery.FieldError) bool { return within(f.Pointer, x.Pointer) }) {
+			out = append(out, f)
+		}
+	}
+	said := out[:len(out):len(out)]
+	for _, f := range schema {
+		if !slices.ContainsFunc(said, func(x delivery.FieldError) bool {
+			return within(f.Pointer, x.Pointer) || within(x.Pointer, f.Pointer)
+		}) {
+			out = append(out, f)
+		}
+	}
+	return out[:min(len(out), maxFaults)]
+}
+
 // collect turns the leaves of a validation error into faults.
 func collect(v *jsonschema.ValidationError, out *delivery.FieldErrors) {
+	if len(*out) >= maxCollected {
+		return
+	}
 	if len(v.Causes) > 0 {
 		for _, c := range v.Causes {
 			collect(c, out)

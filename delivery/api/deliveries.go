@@ -83,6 +83,9 @@ func (a *API) getEvidence(c *call) error {
 	default:
 		return errNotFound
 	}
+	if !isID(id) {
+		return errNotFound
+	}
 	doc, p, err := a.Evidence.Get(c.ctx(), c.key.Account, "", id, format)
 	if err != nil {
 		return err

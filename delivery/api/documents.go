@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"io"
@@ -21,7 +22,15 @@ func (a *API) createDocument(c *call) error {
 	if err != nil {
 		return err
 	}
-	body := http.MaxBytesReader(c.Response(), c.Request().Body, delivery.MaxDocument+1)
+	body, err := c.body(a.MaxDocument, errDocument)
+	if err != nil {
+		return err
+	}
+	done, err := a.limits.upload(c.key.ID, a.Now())
+	if err != nil {
+		return err
+	}
+	defer done()
 	d, replayed, err := a.Deliveries.Upload(c.ctx(), c.key.Account, delivery.NewDocument{
 		Filename: c.QueryParam("filename"), MediaType: c.Request().Header.Get("Content-Type"), SHA256: digest,
 	}, body, once)
@@ -61,6 +70,8 @@ func announced(values []string) (string, error) {
 }
 
 // once reads the Idempotency-Key of a request whose body has the given digest.
+// A test key and a live key never stand for the same request: the answer to the
+// one may not be given to the other.
 func (c *call) once(digest []byte) (delivery.Once, error) {
 	values := c.Request().Header.Values("Idempotency-Key")
 	if len(values) == 0 {
@@ -70,7 +81,12 @@ func (c *call) once(digest []byte) (delivery.Once, error) {
 	if len(values) > 1 || len(key) == 0 || len(key) > 255 || strings.ContainsFunc(key, func(r rune) bool { return r < ' ' || r > '~' }) {
 		return delivery.Once{}, errKeyHeader
 	}
-	return delivery.Once{Key: key, Digest: digest}, nil
+	kind := "live"
+	if c.key.Test {
+		kind = "test"
+	}
+	sum := sha256.Sum256(append([]byte(kind+"\x00"), digest...))
+	return delivery.Once{Key: key, Digest: sum[:]}, nil
 }
 
 func (c *call) replayed(yes bool) {

@@ -18,11 +18,8 @@ func (a *API) createMessage(c *call) error {
 		return err
 	}
 	sub := in.submission()
-	if better := a.Deliveries.Check(sub); len(better) > 0 {
-		return better
-	}
-	if len(faults) > 0 {
-		return faults
+	if all := merge(faults, a.Deliveries.Check(sub)); len(all) > 0 {
+		return all
 	}
 	once, err := c.once(digestOf(raw))
 	if err != nil {
@@ -92,6 +89,9 @@ func (a *API) listMessages(c *call) error {
 	if err != nil {
 		return err
 	}
+	if before != "" && !isID(before) {
+		return errCursor
+	}
 	list, err := a.Deliveries.Messages(c.ctx(), c.key.Account, c.key.Test, delivery.ID(before), limit)
 	if err != nil {
 		return err
@@ -129,7 +129,7 @@ func (a *API) listDeliveries(c *call) error {
 	}
 	position := 0
 	if after != "" {
-		if position, err = strconv.Atoi(after); err != nil {
+		if position, err = strconv.Atoi(after); err != nil || position < 1 || position > delivery.MaxRecipients {
 			return errCursor
 		}
 	}

@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"strconv"
 
+	"github.com/google/uuid"
+
 	"github.com/bode-erds/bode/delivery"
 )
 
@@ -40,6 +42,13 @@ func (c *call) cursor() (string, error) {
 		return "", errCursor
 	}
 	return string(b), nil
+}
+
+// isID reports whether s is an identifier in the one form in which we give
+// them out.
+func isID(s string) bool {
+	u, err := uuid.Parse(s)
+	return err == nil && u.String() == s
 }
 
 func encodeCursor(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -19,12 +20,18 @@ type problem struct {
 	status int
 	code   string
 	fields delivery.FieldErrors
+	retry  time.Duration // after which trying again makes sense; 0: it does not
 }
 
 func (p problem) Error() string { return "api: " + p.code }
 
 func (p problem) with(fields ...delivery.FieldError) problem {
 	p.fields = fields
+	return p
+}
+
+func (p problem) after(d time.Duration) problem {
+	p.retry = d
 	return p
 }
 
@@ -42,6 +49,9 @@ var (
 	errKeyHeader    = problem{status: http.StatusBadRequest, code: "idempotency_key_malformed"}
 	errDigestHeader = problem{status: http.StatusBadRequest, code: "digest_malformed"}
 	errInterrupted  = problem{status: http.StatusBadRequest, code: "body_interrupted"}
+	errEncoding     = problem{status: http.StatusUnsupportedMediaType, code: "content_encoding_unsupported"}
+	errDocument     = problem{status: http.StatusRequestEntityTooLarge, code: "document_too_large"}
+	errTooMany      = problem{status: http.StatusTooManyRequests, code: "too_many_requests"}
 )
 
 // sentinels maps what the domain answers to what a caller sees.
@@ -53,14 +63,14 @@ var sentinels = []struct {
 	{evidence.ErrNoEvidence, errNotFound},
 	{identity.ErrNotFound, errNotFound},
 	{delivery.ErrPurged, problem{status: http.StatusGone, code: "retention_ended"}},
-	{evidence.ErrPending, problem{status: http.StatusConflict, code: "evidence_pending"}},
+	{evidence.ErrPending, problem{status: http.StatusConflict, code: "evidence_pending", retry: time.Second}},
 	{delivery.ErrKeyReused, problem{status: http.StatusConflict, code: "idempotency_key_reused"}},
-	{delivery.ErrTooLarge, problem{status: http.StatusRequestEntityTooLarge, code: "document_too_large"}},
+	{delivery.ErrTooLarge, errDocument},
 	{delivery.ErrDigest, problem{status: http.StatusUnprocessableEntity, code: "digest_mismatch"}},
 	{delivery.ErrDecided, problem{status: http.StatusConflict, code: "already_decided"}},
 	{delivery.ErrWindowClosed, problem{status: http.StatusConflict, code: "already_decided"}},
 	{delivery.ErrNotOpen, problem{status: http.StatusConflict, code: "not_open"}},
-	{context.DeadlineExceeded, problem{status: http.StatusServiceUnavailable, code: "timeout"}},
+	{context.DeadlineExceeded, problem{status: http.StatusServiceUnavailable, code: "timeout", retry: time.Second}},
 }
 
 // document is a problem on the wire. RFC 9457 §3
@@ -98,14 +108,13 @@ func (a *API) fail(c echo.Context, err error) error {
 		d.Errors = append(d.Errors, fieldDetail{f.Pointer, f.Code, a.words.text(lang, "field."+f.Code, f.Args)})
 	}
 	h := c.Response().Header()
-	switch p.status {
-	case http.StatusUnauthorized:
+	if p.status == http.StatusUnauthorized {
 		h.Set("WWW-Authenticate", `Bearer realm="bode"`)
-	case http.StatusConflict, http.StatusServiceUnavailable:
-		h.Set("Retry-After", "1")
+	}
+	if p.retry > 0 {
+		h.Set("Retry-After", seconds(p.retry))
 	}
 	h.Set("Content-Language", lang)
-	h.Set("Cache-Control", "no-store")
 	h.Set(echo.HeaderContentType, "application/problem+json")
 	return writeJSON(c, p.status, d)
 }
