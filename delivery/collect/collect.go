@@ -1,0 +1,85 @@
+package collect
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/bode-erds/bode/delivery"
+	"github.com/bode-erds/bode/delivery/web"
+	"github.com/bode-erds/bode/evidence"
+	"github.com/bode-erds/bode/identity"
+)
+
+// Provider identifies people somewhere else, with their browser in between.
+// Safe for concurrent use.
+type Provider interface {
+	// Begin gives the address to send the browser to, whose query carries the
+	// state, and what Finish needs: a secret, to be kept on the server.
+	Begin(lang string) (url string, saved []byte, err error)
+	// Finish turns the query of the provider's redirect into a Proof. at is the
+	// true time. An error means that nobody was identified: see the
+	// identity.ErrLogin… family.
+	Finish(ctx context.Context, saved []byte, query url.Values, at time.Time) (identity.Proof, error)
+}
+
+// Evidence gives evidence out.
+type Evidence interface {
+	// List returns the evidence of a delivery of an account in order.
+	List(ctx context.Context, account, delivery string) ([]evidence.Piece, error)
+	// Get returns one document of a delivery; account stays empty for a
+	// recipient. Errors: evidence.ErrNoEvidence, evidence.ErrPending.
+	Get(ctx context.Context, account, delivery, id string, f evidence.Format) ([]byte, evidence.Piece, error)
+}
+
+// Dossiers packs all evidence of a delivery into one file. Errors:
+// evidence.ErrPending, before anything is written.
+type Dossiers interface {
+	WriteDossier(ctx context.Context, w io.Writer, delivery string) error
+}
+
+// Config is what the face is made of. Every field without a default is required.
+type Config struct {
+	Web        *web.Web
+	Deliveries *delivery.Service
+	Provider   Provider
+	Box        identity.Box // seals what was begun at the Provider
+	Evidence   Evidence
+	Dossiers   Dossiers
+	Log        *slog.Logger     // default slog.Default
+	Now        func() time.Time // the true time, whatever test clocks say; default time.Now
+}
+
+func (c *Config) validate() error {
+	if c.Web == nil || c.Deliveries == nil || c.Provider == nil || c.Box == nil || c.Evidence == nil || c.Dossiers == nil {
+		return errors.New("collect: Config lacks a part")
+	}
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return nil
+}
+
+// Collect serves the pages. Safe for concurrent use.
+type Collect struct {
+	cfg    Config
+	secure bool   // the service is reached by https
+	host   string // as people type it
+}
+
+// New checks cfg and reads templates and translations.
+func New(cfg Config) (*Collect, error) {
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	scheme, host, _ := strings.Cut(cfg.Deliveries.BaseURL, "://")
+	c := &Collect{cfg: cfg, secure: scheme == "https", host: host}
+	return c, addPages(cfg.Web)
+}

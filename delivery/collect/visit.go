@@ -1,0 +1,132 @@
+package collect
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/bode-erds/bode/delivery"
+	"github.com/bode-erds/bode/evidence"
+	"github.com/bode-erds/bode/identity"
+)
+
+// place is where on the way somebody is: the page that comes next for them.
+type place string
+
+const (
+	atStart    place = ""          // nothing shown yet, or nothing left to do: the start page says which
+	atCodes    place = "/codes"    // codes are on their way
+	atIdentify place = "/identify" // both codes entered
+	atDecide   place = "/decide"   // identified as the addressee
+	atRead     place = "/read"     // accepted, by this or an earlier visit
+	atDone     place = "/done"     // refused
+)
+
+var anywhere = []place{atStart, atCodes, atIdentify, atDecide, atRead, atDone}
+
+// visit is one request of a recipient: the delivery the link leads to, and what
+// this browser has proven for it.
+type visit struct {
+	token   string
+	d       delivery.Delivery
+	now     time.Time // the delivery's own: a test delivery may be ahead
+	session string
+	shown   delivery.Collecting
+	known   bool // shown is there
+}
+
+// visit reads who asks. A link that leads nowhere is delivery.ErrNotFound.
+func (c *Collect) visit(x echo.Context) (*visit, error) {
+	ctx := x.Request().Context()
+	v := &visit{token: x.Param("token")}
+	var err error
+	if v.d, err = c.cfg.Deliveries.ByLink(ctx, v.token); err != nil {
+		return nil, err
+	}
+	if v.now, err = c.cfg.Deliveries.NowFor(ctx, v.d); err != nil {
+		return nil, err
+	}
+	cookie, err := x.Cookie(c.cookieName("bode_collect", v.token))
+	if err != nil {
+		return v, nil // none sent
+	}
+	v.session = cookie.Value
+	v.shown, err = c.cfg.Deliveries.Session(ctx, v.d.ID, v.session)
+	if errors.Is(err, delivery.ErrNotFound) {
+		return v, nil // over
+	}
+	v.known = err == nil
+	return v, err
+}
+
+// where is the one page that comes next.
+func (v *visit) where() place {
+	identified := v.known && v.shown.Actor != nil
+	switch v.d.State {
+	case delivery.Notified:
+		if !v.d.Open(v.now) {
+			return atStart
+		}
+	case delivery.Accepted, delivery.Consigned, delivery.HandedOver:
+		if identified && v.d.Message.PurgedAt.IsZero() {
+			return atRead
+		}
+	case delivery.Rejected:
+		if identified {
+			return atDone
+		}
+		return atStart
+	default:
+		return atStart
+	}
+	switch {
+	case !v.known || !v.d.Message.PurgedAt.IsZero():
+		return atStart
+	case !v.shown.Codes():
+		return atCodes
+	case !identified:
+		return atIdentify
+	}
+	return atDecide
+}
+
+// path is the address of a page or form of this visit.
+func (v *visit) path(p place) string { return "/c/" + v.token + string(p) }
+
+// send leads the browser to a page.
+func (v *visit) send(x echo.Context, p place) error {
+	return x.Redirect(http.StatusSeeOther, v.path(p))
+}
+
+// client is what R16 asks to keep of whoever acts: address and browser.
+func client(x echo.Context) identity.Actor {
+	return identity.Actor{Kind: identity.ActorRecipient, IP: x.RealIP(), UserAgent: evidence.Text(x.Request().UserAgent(), 500)}
+}
+
+// cookieName is one name per link, so that two messages can be open side by
+// side without one ending the other's session.
+func (c *Collect) cookieName(base, of string) string {
+	sum := sha256.Sum256([]byte(of))
+	name := base + "_" + hex.EncodeToString(sum[:4])
+	if c.secure {
+		name = "__Host-" + name // RFC 6265bis §4.1.3.2: only over TLS, only from this host
+	}
+	return name
+}
+
+// setCookie keeps value in the browser for life; "" takes it away.
+func (c *Collect) setCookie(x echo.Context, name, value string, life time.Duration) {
+	cookie := &http.Cookie{Name: name, Value: value, Path: "/c/", MaxAge: int(life / time.Second),
+		HttpOnly: true, Secure: c.secure, SameSite: http.SameSiteLaxMode} // Lax: the provider sends people back to us
+	if c.secure {
+		cookie.Path = "/" // as the prefix of its name demands
+	}
+	if value == "" {
+		cookie.MaxAge = -1
+	}
+	x.SetCookie(cookie)
+}
