@@ -23,7 +23,7 @@ func TestGolden(t *testing.T) {
 	t.Parallel()
 	xmllint, err := exec.LookPath("xmllint")
 	if err != nil {
-		t.Log("xmllint is not installed: the canonical form is not checked by it")
+		t.Fatal("xmllint is not installed: .ci/tools names the package")
 	}
 	for _, name := range evidence.Names() {
 		p, err := evidence.Prepare(evidencetest.Document(name))
@@ -63,8 +63,8 @@ func schema(t testing.TB, doc []byte) ([]byte, error) {
 	t.Helper()
 	bin, err := exec.LookPath("xmllint")
 	if err != nil {
-		t.Log("xmllint is not installed: the schema is not checked")
-		return nil, nil
+		t.Fatal("xmllint is not installed: .ci/tools names the package")
+
 	}
 	cmd := exec.Command(bin, "--nonet", "--noout", "--schema", "testdata/schema/19522-3.xsd", "-")
 	cmd.Stdin = bytes.NewReader(doc)

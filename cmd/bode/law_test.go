@@ -142,7 +142,7 @@ func heavy(from string, deps []string) []string {
 	for _, dep := range deps {
 		rest, ours := strings.CutPrefix(dep, module)
 		switch {
-		case from == "evidence" && outside(dep):
+		case from == "evidence" && foreignTo(dep):
 			found = append(found, fmt.Sprintf("evidence depends on %s", dep))
 		case from == "cmd/erdverify" && ours && (noun(rest) != "evidence" || rest == "evidence/ledger"):
 			found = append(found, fmt.Sprintf("cmd/erdverify depends on %s", rest))
@@ -152,7 +152,7 @@ func heavy(from string, deps []string) []string {
 }
 
 // outside says whether dep is a database, the web or a framework.
-func outside(dep string) bool {
+func foreignTo(dep string) bool {
 	for _, path := range []string{"net/http", "database/sql", "github.com/jackc/pgx", "github.com/labstack/echo", "github.com/riverqueue/river"} {
 		if dep == path || strings.HasPrefix(dep, path+"/") {
 			return true

@@ -1,0 +1,130 @@
+package main
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/bode-erds/bode/delivery"
+)
+
+// TestPlay plays the main job as README tells, and lets programs that share no
+// code with us judge everything it leaves.
+func TestPlay(t *testing.T) {
+	t.Parallel()
+	out := openDir(t)
+	said, err := bode(t, "demo", "--play", "--out", out)
+	if err != nil {
+		t.Fatalf("the play failed: %v\n%s", err, said)
+	}
+	t.Log(said)
+	var s summary
+	b, err := os.ReadFile(filepath.Join(out, "summary.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(b, &s); err != nil {
+		t.Fatal(err)
+	}
+	var ends []string
+	for _, d := range s.Deliveries {
+		ends = append(ends, d.State)
+		for _, f := range d.Files {
+			if _, err := os.Stat(filepath.Join(out, f)); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	want := []string{string(delivery.HandedOver), string(delivery.Rejected), string(delivery.DeliveredByPost), string(delivery.DeliveredByPost)}
+	if !slices.Equal(ends, want) {
+		t.Errorf("ends = %v, want %v", ends, want)
+	}
+	judge(t, out)
+}
+
+// judge calls the foreign tools on every file of a play.
+func judge(t *testing.T, out string) {
+	ca, tsa := filepath.Join(out, "trust", "ca.pem"), filepath.Join(out, "trust", "tsa.pem")
+	nss := "sql:" + t.TempDir()
+	foreign(t, "certutil", "-N", "-d", nss, "--empty-password")
+	foreign(t, "certutil", "-A", "-d", nss, "-n", "ca", "-t", "CT,C,C", "-i", ca)
+	xmls, pdfs := 0, 0
+	err := filepath.WalkDir(out, func(path string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		switch {
+		case filepath.Ext(path) == ".xml":
+			xmls++
+			foreign(t, "xmllint", "--nonet", "--noout", "--schema", "../../evidence/testdata/schema/19522-3.xsd", path)
+			foreign(t, "xmlsec1", "--verify", "--id-attr:Id", "http://uri.etsi.org/01903/v1.3.2#:SignedProperties", "--trusted-pem", ca, path)
+			stamped(t, path, tsa)
+		case e.Name() == "letter.pdf":
+			foreign(t, "qpdf", "--check", path)
+		case filepath.Ext(path) == ".pdf":
+			pdfs++
+			said := foreign(t, "pdfsig", "-nssdir", nss, path)
+			for _, want := range []string{"Signature is Valid.", "Certificate is Trusted.", "Total document signed", "ETSI.CAdES.detached"} {
+				if !strings.Contains(said, want) {
+					t.Errorf("pdfsig on %s lacks %q:\n%s", path, want, said)
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if xmls < 25 || xmls != pdfs {
+		t.Errorf("%d XML and %d PDF pieces of evidence", xmls, pdfs)
+	}
+	t.Logf("%d XML and %d PDF pieces judged", xmls, pdfs)
+}
+
+var (
+	stampShape = regexp.MustCompile(`<xades:EncapsulatedTimeStamp[^>]*>([^<]+)</xades:EncapsulatedTimeStamp>`)
+	valueShape = regexp.MustCompile(`(?s)<ds:SignatureValue.*?</ds:SignatureValue>`)
+)
+
+// stamped lets openssl check the time-stamp of an XML signature, which is over
+// the canonical SignatureValue; our XML is canonical as it stands.
+func stamped(t *testing.T, path, tsa string) {
+	t.Helper()
+	doc, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := stampShape.FindSubmatch(doc)
+	value := valueShape.Find(doc)
+	if m == nil || value == nil {
+		t.Fatalf("%s has no time-stamp", path)
+	}
+	token, err := base64.StdEncoding.DecodeString(string(m[1]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	for name, b := range map[string][]byte{"token": token, "value": value} {
+		if err := os.WriteFile(filepath.Join(dir, name), b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	foreign(t, "openssl", "ts", "-verify", "-data", filepath.Join(dir, "value"), "-in", filepath.Join(dir, "token"), "-token_in", "-CAfile", tsa)
+}
+
+// foreign runs a program that must succeed.
+func foreign(t *testing.T, name string, args ...string) string {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), name, args...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
+	}
+	return string(out)
+}

@@ -1,0 +1,221 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// program builds the program once for every test that runs it as a whole.
+var program = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "bode-test-bin-")
+	if err != nil {
+		return "", err
+	}
+	bin := filepath.Join(dir, "bode")
+	out, err := exec.Command("go", "build", "-o", bin, ".").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	return bin, nil
+})
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if bin, err := program(); err == nil {
+		os.RemoveAll(filepath.Dir(bin))
+	}
+	os.Exit(code)
+}
+
+// openDir is a directory that another user, the database's, may enter.
+func openDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "bode-test-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// running is a demonstration in a process of its own.
+type running struct {
+	t    *testing.T
+	cmd  *exec.Cmd
+	out  bytes.Buffer
+	info info
+	dir  string
+}
+
+// startDemo starts a demonstration in dir and waits until it answers.
+func startDemo(t *testing.T, dir, addr string) *running {
+	t.Helper()
+	bin, err := program()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &running{t: t, dir: dir}
+	infoFile := filepath.Join(dir, "info.json")
+	os.Remove(infoFile)
+	r.cmd = exec.Command(bin, "demo", "--dir", dir, "--addr", addr, "--info", infoFile)
+	r.cmd.Stdout, r.cmd.Stderr = &r.out, &r.out
+	r.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := r.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(r.kill)
+	err = eventually(t.Context(), func() (bool, error) {
+		b, err := os.ReadFile(infoFile)
+		if err != nil {
+			return false, nil
+		}
+		return true, json.Unmarshal(b, &r.info)
+	})
+	if err != nil {
+		r.kill()
+		t.Fatalf("the demonstration does not start: %v\n%s", err, r.out.Bytes())
+	}
+	return r
+}
+
+// kill ends it as a power cut would; its database ends by itself.
+func (r *running) kill() {
+	if r.cmd.ProcessState == nil {
+		r.cmd.Process.Kill()
+		r.cmd.Wait()
+	}
+}
+
+// bode runs the program to its end.
+func bode(t *testing.T, args ...string) (string, error) {
+	t.Helper()
+	bin, err := program()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, bin, args...).CombinedOutput()
+	return string(out), err
+}
+
+// freeAddr is an address of loopback that nobody listened on a moment ago.
+func freeAddr(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// TestKilledLosesNothing kills the whole process at random moments while
+// messages come in and evidence is made. What was acknowledged is there after
+// the restart, moves on, and everything holds together.
+func TestKilledLosesNothing(t *testing.T) {
+	t.Parallel()
+	rounds := 10
+	if testing.Short() {
+		rounds = 2
+	}
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	random := rand.New(rand.NewPCG(seed, 0))
+	dir, addr := openDir(t), freeAddr(t)
+	var acknowledged []string
+	for round := range rounds {
+		r := startDemo(t, dir, addr)
+		o := outsider{info: r.info, client: &http.Client{Timeout: 10 * time.Second}}
+		for _, id := range acknowledged {
+			if err := o.call(t.Context(), http.MethodGet, "/messages/"+id, nil, nil); err != nil {
+				t.Fatalf("round %d: acknowledged message %s is gone: %v", round, id, err)
+			}
+		}
+		moment := time.After(time.Duration(random.IntN(900)) * time.Millisecond)
+		stop, stopped := context.WithCancel(t.Context())
+		var got []string
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			for n := 0; stop.Err() == nil; n++ {
+				if id, err := o.post(stop, fmt.Sprintf("r%d-%d", round, n)); err == nil {
+					got = append(got, id)
+				}
+			}
+		}()
+		<-moment
+		r.kill()
+		stopped()
+		<-done
+		acknowledged = append(acknowledged, got...)
+	}
+	r := startDemo(t, dir, addr)
+	o := outsider{info: r.info, client: &http.Client{Timeout: 10 * time.Second}}
+	t.Logf("%d messages acknowledged over %d kills", len(acknowledged), rounds)
+	for _, id := range acknowledged {
+		if err := eventually(t.Context(), func() (bool, error) {
+			var m struct{ States map[string]int }
+			err := o.call(t.Context(), http.MethodGet, "/messages/"+id, nil, &m)
+			return m.States["notified"] == 1, err
+		}); err != nil {
+			t.Fatalf("message %s does not move on: %v", id, err)
+		}
+	}
+	r.kill()
+	if out, err := bode(t, "fsck", "--demo", dir); err != nil {
+		t.Errorf("fsck: %v\n%s", err, out)
+	} else {
+		t.Log(strings.TrimSpace(out))
+	}
+}
+
+// post submits one small message and returns its id once it is acknowledged.
+func (o outsider) post(ctx context.Context, reference string) (string, error) {
+	var m struct{ ID string }
+	err := o.call(ctx, http.MethodPost, "/messages", map[string]any{
+		"subject": "Test", "body": "Test", "reference": reference,
+		"policy": map[string]any{"fallback": "none"},
+		"recipients": []map[string]any{{"name": map[string]string{"given": "An", "family": "Peeters"},
+			"email": "an@example.be", "mobile": "+32470104799", "language": "nl"}},
+	}, &m)
+	return m.ID, err
+}
+
+// TestStopsInTime asks a demonstration to stop as Ctrl-C does.
+func TestStopsInTime(t *testing.T) {
+	t.Parallel()
+	r := startDemo(t, openDir(t), "127.0.0.1:0")
+	if err := r.cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- r.cmd.Wait() }()
+	select {
+	case err := <-ended:
+		if err != nil {
+			t.Errorf("it ended with %v\n%s", err, r.out.Bytes())
+		}
+	case <-time.After(30 * time.Second):
+		t.Errorf("still running after 30 s\n%s", r.out.Bytes())
+	}
+	if !strings.Contains(r.out.String(), r.info.BaseURL) {
+		t.Errorf("the address was not printed:\n%s", r.out.Bytes())
+	}
+}
