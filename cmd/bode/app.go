@@ -52,7 +52,7 @@ type outside struct {
 const jwksPath = "/.well-known/bode-jwks.json"
 
 // pace is how often what is due is looked for.
-type pace struct{ sweep, post, retain time.Duration }
+type pace struct{ sweep, post, retain, mend time.Duration }
 
 // app is one process of the service.
 type app struct {
@@ -60,6 +60,7 @@ type app struct {
 	deliveries *delivery.Service
 	ledger     *ledger.Ledger
 	identity   *identity.Service
+	notices    *notify.Service
 	jobs       *river.Client[pgx.Tx]
 	handler    http.Handler
 	verifier   verifier
@@ -81,20 +82,19 @@ func build(pool *pgxpool.Pool, out outside, log *slog.Logger) (*app, error) {
 	if err != nil {
 		return nil, err
 	}
-	notices, err := notify.New(notify.Config{})
-	if err != nil {
+	if a.notices, err = notify.New(notify.Config{}); err != nil {
 		return nil, err
 	}
 	workers := river.NewWorkers()
 	if a.jobs, err = river.NewClient(riverpgxv5.New(pool), jobsConfig(workers, log)); err != nil {
 		return nil, err
 	}
-	notices.UseJobs(a.jobs)
+	a.notices.UseJobs(a.jobs)
 	if a.ledger, err = ledger.New(ledger.Config{Pool: pool, Outbox: a.jobs, Engine: out.engine, Issuer: out.issuer, Log: log}); err != nil {
 		return nil, err
 	}
 	a.deliveries, err = delivery.New(delivery.Config{
-		Pool: pool, Journal: a.ledger, Notices: notices, Outbox: a.jobs, Vault: out.vault, Box: out.keyring,
+		Pool: pool, Journal: a.ledger, Notices: a.notices, Outbox: a.jobs, Vault: out.vault, Box: out.keyring,
 		Codes: challenges{pool, codes}, Identities: a.identity, Post: out.post, LinkKey: out.secrets.link,
 		BaseURL: out.baseURL, Service: out.service, Log: log,
 	})

@@ -102,7 +102,7 @@ type postConfig struct {
 }
 
 // production is how often a real service looks for what is due.
-var production = pace{sweep: 10 * time.Second, post: time.Minute, retain: 10 * time.Minute}
+var production = pace{sweep: 10 * time.Second, post: time.Minute, retain: 10 * time.Minute, mend: time.Hour}
 
 func (c config) issuer() evidence.Issuer {
 	i := c.Issuer

@@ -56,11 +56,10 @@ func openDir(t *testing.T) string {
 
 // running is a demonstration in a process of its own.
 type running struct {
-	t    *testing.T
-	cmd  *exec.Cmd
-	out  bytes.Buffer
-	info info
-	dir  string
+	cmd   *exec.Cmd
+	out   bytes.Buffer
+	info  info
+	ended chan error // gets the one answer of Wait
 }
 
 // startDemo starts a demonstration in dir and waits until it answers.
@@ -70,7 +69,7 @@ func startDemo(t *testing.T, dir, addr string) *running {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &running{t: t, dir: dir}
+	r := &running{ended: make(chan error, 1)}
 	infoFile := filepath.Join(dir, "info.json")
 	os.Remove(infoFile)
 	r.cmd = exec.Command(bin, "demo", "--dir", dir, "--addr", addr, "--info", infoFile)
@@ -79,8 +78,15 @@ func startDemo(t *testing.T, dir, addr string) *running {
 	if err := r.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	go func() { r.ended <- r.cmd.Wait() }()
 	t.Cleanup(r.kill)
 	err = eventually(t.Context(), func() (bool, error) {
+		select {
+		case err := <-r.ended:
+			r.ended <- err
+			return false, fmt.Errorf("it ended: %w", err)
+		default:
+		}
 		b, err := os.ReadFile(infoFile)
 		if err != nil {
 			return false, nil
@@ -96,10 +102,8 @@ func startDemo(t *testing.T, dir, addr string) *running {
 
 // kill ends it as a power cut would; its database ends by itself.
 func (r *running) kill() {
-	if r.cmd.ProcessState == nil {
-		r.cmd.Process.Kill()
-		r.cmd.Wait()
-	}
+	r.cmd.Process.Kill()
+	r.ended <- <-r.ended
 }
 
 // bode runs the program to its end.
@@ -205,10 +209,9 @@ func TestStopsInTime(t *testing.T) {
 	if err := r.cmd.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- r.cmd.Wait() }()
 	select {
-	case err := <-ended:
+	case err := <-r.ended:
+		r.ended <- err
 		if err != nil {
 			t.Errorf("it ended with %v\n%s", err, r.out.Bytes())
 		}

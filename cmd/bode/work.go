@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"sync"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // work runs jobs and looks for what is due, until ctx ends; then running jobs
@@ -23,6 +25,7 @@ func (a *app) work(ctx context.Context) error {
 		{"deadlines", a.out.pace.sweep, a.sweep},
 		{"post reports", a.out.pace.post, a.deliveries.ReadPost},
 		{"retention", a.out.pace.retain, a.retain},
+		{"lost work", a.out.pace.mend, a.mend},
 	} {
 		rounds.Go(func() { a.every(ctx, r.name, r.pace, r.do) })
 	}
@@ -72,6 +75,30 @@ func (a *app) retain(ctx context.Context) error {
 		a.log.InfoContext(ctx, "retention ended", "messages", n)
 	}
 	return errors.Join(err, a.identity.Sweep(ctx), a.identity.FlushKeyUses(ctx))
+}
+
+// mend gives lost work a new job and removes content that nothing refers to.
+func (a *app) mend(ctx context.Context) error {
+	seals, err := a.ledger.Requeue(ctx)
+	if err != nil {
+		return err
+	}
+	follow, err := a.deliveries.Requeue(ctx, 500)
+	if err != nil {
+		return err
+	}
+	var notices int
+	if err := pgx.BeginFunc(ctx, a.pool, func(tx pgx.Tx) (err error) {
+		notices, err = a.notices.Requeue(ctx, tx, time.Now().Add(-time.Hour), 500)
+		return err
+	}); err != nil {
+		return err
+	}
+	orphans, err := a.deliveries.SweepOrphans(ctx)
+	if seals+follow+notices+orphans > 0 {
+		a.log.WarnContext(ctx, "lost work found", "seals", seals, "moves", follow, "notices", notices, "orphans", orphans)
+	}
+	return err
 }
 
 // quieter passes on warnings and errors only: the job queue talks a lot.

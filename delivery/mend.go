@@ -1,0 +1,74 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
+)
+
+// sqlStuck finds deliveries whose follow-up work should long be done: accepted
+// but not opened, or bound for paper but not posted. What the rules would say
+// is asked again by the job itself.
+const sqlStuck = `
+SELECT d.id, d.state FROM delivery d JOIN message m ON m.id = d.message_id
+ WHERE m.purged_at IS NULL AND d.last_at < $1
+   AND (d.state = 'accepted'
+     OR m.policy ->> 'fallback' = 'post' AND (d.state = 'expired' OR d.state = 'submitted' AND d.email = 'failed' AND d.sms = 'failed'))
+ ORDER BY d.id LIMIT $2`
+
+// Requeue gives follow-up work that got lost a new job, at most limit times, and
+// returns how many. Work that is still queued is not doubled. A letter that will
+// never print is tried again by it, once an hour: by then somebody may have
+// mended the address window or the partner.
+func (s *Service) Requeue(ctx context.Context, limit int) (int, error) {
+	rows, err := s.Pool.Query(ctx, sqlStuck, s.Now().Add(-time.Hour), limit)
+	if err != nil {
+		return 0, err
+	}
+	var jobs []river.InsertManyParams
+	var id string
+	var state State
+	once := &river.InsertOpts{UniqueOpts: river.UniqueOpts{ByArgs: true, ByPeriod: time.Hour}}
+	if _, err := pgx.ForEachRow(rows, []any{&id, &state}, func() error {
+		var args river.JobArgs = PostArgs{Delivery: id}
+		if state == Accepted {
+			args = ConsignArgs{Delivery: id}
+		}
+		jobs = append(jobs, river.InsertManyParams{Args: args, InsertOpts: once})
+		return nil
+	}); err != nil || len(jobs) == 0 {
+		return 0, err
+	}
+	err = pgx.BeginFunc(ctx, s.Pool, func(tx pgx.Tx) error {
+		_, err := s.Outbox.InsertManyTx(ctx, tx, jobs)
+		return err
+	})
+	return len(jobs), err
+}
+
+// sweeper is a Vault that can look for objects that nothing refers to.
+type sweeper interface {
+	Sweep(ctx context.Context, olderThan time.Time, keep func(name string) bool) (int, error)
+}
+
+// SweepOrphans removes objects that no row names: of uploads that died before
+// their commit. It looks only at objects older than two days, and keeps one
+// whenever the database cannot be asked.
+func (s *Service) SweepOrphans(ctx context.Context) (int, error) {
+	v, ok := s.Vault.(sweeper)
+	if !ok {
+		return 0, nil
+	}
+	var failed error
+	n, err := v.Sweep(ctx, s.Now().Add(-48*time.Hour), func(name string) bool {
+		var known bool
+		err := s.Pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM document WHERE object = $1) OR EXISTS (SELECT FROM letter WHERE object = $1)`,
+			name).Scan(&known)
+		failed = errors.Join(failed, err)
+		return known || err != nil
+	})
+	return n, errors.Join(err, failed)
+}
