@@ -2,10 +2,12 @@ package web
 
 // Fault is one thing wrong with a form. Field is the id of the field it is at, or
 // "" when it is about the whole; Key is a key of the face's catalog, Args its
-// placeholders as name-value pairs.
+// placeholders as name-value pairs. Where, when not empty, is the key of what the
+// summary says before it: which of several things of the same kind it is about.
 type Fault struct {
 	Field string
 	Key   string
+	Where string
 	Args  []any
 }
 
@@ -16,7 +18,9 @@ type Faults []Fault
 func (f Faults) faults() Faults { return f }
 
 // Add notes a fault.
-func (f *Faults) Add(field, key string, args ...any) { *f = append(*f, Fault{field, key, args}) }
+func (f *Faults) Add(field, key string, args ...any) {
+	*f = append(*f, Fault{Field: field, Key: key, Args: args})
+}
 
 // At is the first fault of a field, or nil.
 func (f Faults) At(field string) *Fault {
@@ -41,7 +45,7 @@ type Field struct {
 	Checked               bool
 	Lang                  string // of what is typed, when it differs from the page's
 	Accept                string
-	Multiple              bool
+	Multiple, Focus       bool
 	Options               []Option
 	OptionalWord          string
 	FaultWord             string // "Error:", for those who do not see the colour
@@ -69,7 +73,7 @@ type Option struct{ Value, Text, Hint string }
 // that of "hint."+name if there is one, its fault the one noted for it. settings
 // are name-value pairs: id, key (another stem for the words), type,
 // autocomplete, mode, width, max, rows, optional, checked, accept, multiple,
-// options (a []Option).
+// focus, options (a []Option).
 func (v *View) Input(name, value string, settings ...any) (Field, error) {
 	f := Field{ID: name, Name: name, Type: "text", Value: value, Rows: 8}
 	key := name
@@ -103,6 +107,8 @@ func (v *View) Input(name, value string, settings ...any) (Field, error) {
 			f.Accept = s
 		case "multiple":
 			f.Multiple = b
+		case "focus":
+			f.Focus = b
 		case "options":
 			f.Options, _ = x.([]Option)
 		}
@@ -128,5 +134,12 @@ func (v *View) Input(name, value string, settings ...any) (Field, error) {
 	return f, err
 }
 
-// FaultText is what a fault says.
-func (v *View) FaultText(f Fault) (string, error) { return v.T(f.Key, f.Args...) }
+// FaultText is what the summary says of a fault.
+func (v *View) FaultText(f Fault) (string, error) {
+	text, err := v.T(f.Key, f.Args...)
+	if f.Where == "" || err != nil {
+		return text, err
+	}
+	where, err := v.T(f.Where, f.Args...)
+	return where + " " + text, err
+}

@@ -71,6 +71,15 @@ func (v *View) Has(key string) bool {
 	return ok
 }
 
+// Or is the text of a key, or else what is given instead: for facts whose values
+// others make.
+func (v *View) Or(key, instead string) (string, error) {
+	if !v.Has(key) {
+		return instead, nil
+	}
+	return v.T(key)
+}
+
 // N is the text of a key that counts n things, with {n} filled in. French counts
 // zero as one.
 func (v *View) N(key string, n int, args ...any) (string, error) {

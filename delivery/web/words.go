@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/labstack/echo/v4"
 )
 
 // ErrCatalog says that translations do not agree, or lack a word that a page
@@ -112,4 +114,16 @@ func fill(text string, args []any) (string, error) {
 		pairs = append(pairs, fmt.Sprintf("{%v}", args[i]), fmt.Sprint(args[i+1]))
 	}
 	return strings.NewReplacer(pairs...).Replace(text), nil
+}
+
+// HasText reports whether a face or the shared catalog has words for a key.
+func (w *Web) HasText(face, key string) bool {
+	_, ok := w.lookup(face, Languages()[0], key)
+	return ok
+}
+
+// Text is the text of a key in the reader's language, for what a handler puts
+// into its page. Errors: ErrCatalog.
+func (w *Web) Text(c echo.Context, face, key string, args ...any) (string, error) {
+	return w.view(c, face, nil).T(key, args...)
 }

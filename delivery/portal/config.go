@@ -1,0 +1,57 @@
+package portal
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/bode-erds/bode/delivery"
+	"github.com/bode-erds/bode/delivery/web"
+	"github.com/bode-erds/bode/evidence"
+	"github.com/bode-erds/bode/identity"
+)
+
+// Evidence gives out sealed documents; errors evidence.ErrNoEvidence,
+// evidence.ErrPending.
+type Evidence interface {
+	Get(ctx context.Context, account, delivery, id string, f evidence.Format) ([]byte, evidence.Piece, error)
+}
+
+// Dossiers packs all evidence of a delivery, whoever asks. An error comes before
+// anything is written, or cuts the answer off. Errors: evidence.ErrPending.
+type Dossiers interface {
+	WriteDossier(ctx context.Context, w io.Writer, delivery string) error
+}
+
+// Verifier checks a document that somebody brings. An error means that it could
+// not be looked at; what is wrong with it stands in the report.
+type Verifier interface {
+	Verify(ctx context.Context, filename string, r io.Reader) (evidence.Report, error)
+}
+
+// Config is what a Portal is made of. All but Now and Log are required.
+type Config struct {
+	Web        *web.Web
+	Deliveries *delivery.Service
+	Identity   *identity.Service
+	Evidence   Evidence
+	Dossiers   Dossiers
+	Verifier   Verifier
+	Now        func() time.Time // default time.Now
+	Log        *slog.Logger     // default slog.Default
+}
+
+func (c *Config) validate() error {
+	if c.Web == nil || c.Deliveries == nil || c.Identity == nil || c.Evidence == nil || c.Dossiers == nil || c.Verifier == nil {
+		return errors.New("portal: Config lacks a part")
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	return nil
+}

@@ -1,0 +1,174 @@
+package portal
+
+import (
+	"crypto/rand"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/bode-erds/bode/delivery"
+)
+
+// maxRecipients bounds a message written by hand; the API takes more.
+const maxRecipients = 50
+
+// draft is a message being written. It travels in the fields of its form and is
+// what was typed, right or wrong.
+type draft struct {
+	Once       string // names the attempt to send, so that a second press sends nothing twice
+	Subject    string
+	Body       string
+	Reference  string
+	Days       string
+	Fallback   string
+	Documents  []delivery.Document
+	Recipients []person
+}
+
+// person is a recipient being described.
+type person struct {
+	N                                      int // from 0
+	Given, Family, Email, Mobile, Language string
+	Line1, Line2, Postcode, City, Country  string
+	BirthDate, NationalNumber              string
+	Focus                                  bool // was added just now
+}
+
+// fields are the names of a recipient's fields with where they are kept.
+func (r *person) fields() map[string]*string {
+	return map[string]*string{
+		"given": &r.Given, "family": &r.Family, "email": &r.Email, "mobile": &r.Mobile, "language": &r.Language,
+		"line1": &r.Line1, "line2": &r.Line2, "postcode": &r.Postcode, "city": &r.City, "country": &r.Country,
+		"birth_date": &r.BirthDate, "national_number": &r.NationalNumber,
+	}
+}
+
+// empty reports that nothing but what was filled in for them is there.
+func (r person) empty() bool {
+	return r.Given+r.Family+r.Email+r.Mobile+r.Line1+r.Line2+r.Postcode+r.City+r.BirthDate+r.NationalNumber == ""
+}
+
+// Address reports whether some of a postal address was given.
+func (r person) Address() bool { return r.Line1+r.Line2+r.Postcode+r.City != "" }
+
+// Extra reports whether something to recognise the recipient by was given.
+func (r person) Extra() bool { return r.BirthDate+r.NationalNumber != "" }
+
+// newDraft is an empty message with one recipient to fill in.
+func newDraft(policy delivery.Policy, lang string) draft {
+	return draft{Once: rand.Text(), Days: strconv.Itoa(policy.CollectDays), Fallback: string(policy.Fallback),
+		Recipients: []person{newPerson(0, lang)}}
+}
+
+func newPerson(n int, lang string) person { return person{N: n, Language: lang, Country: "BE"} }
+
+// parseDraft reads a form back. Documents are only named in it.
+func parseDraft(f url.Values) (d draft, documents []delivery.ID) {
+	d = draft{Once: f.Get("once"), Subject: f.Get("subject"), Body: strings.ReplaceAll(f.Get("body"), "\r\n", "\n"),
+		Reference: f.Get("reference"), Days: f.Get("days"), Fallback: f.Get("fallback")}
+	if len(d.Once) != 26 {
+		d.Once = rand.Text()
+	}
+	for n := range maxRecipients {
+		if !f.Has(fieldName(n, "given")) {
+			break
+		}
+		r := person{N: n}
+		for name, at := range r.fields() {
+			*at = f.Get(fieldName(n, name))
+		}
+		d.Recipients = append(d.Recipients, r)
+	}
+	for _, id := range f["document"] {
+		if len(documents) < delivery.MaxDocuments {
+			documents = append(documents, delivery.ID(id))
+		}
+	}
+	return d, documents
+}
+
+// fieldName is the name and id of a field of recipient n.
+func fieldName(n int, name string) string { return "r" + strconv.Itoa(n) + "-" + name }
+
+// Hidden writes the draft as hidden fields.
+func (d draft) Hidden() []pair {
+	f := url.Values{"once": {d.Once}, "subject": {d.Subject}, "body": {d.Body}, "reference": {d.Reference},
+		"days": {d.Days}, "fallback": {d.Fallback}}
+	for _, r := range d.Recipients {
+		for name, at := range r.fields() {
+			f.Set(fieldName(r.N, name), *at)
+		}
+	}
+	for _, doc := range d.Documents {
+		f.Add("document", string(doc.ID))
+	}
+	return hidden("", f)
+}
+
+// add appends a recipient to fill in.
+func (d *draft) add(lang string) {
+	if len(d.Recipients) < maxRecipients {
+		r := newPerson(len(d.Recipients), lang)
+		r.Focus = true
+		d.Recipients = append(d.Recipients, r)
+	}
+}
+
+// remove takes recipient n out; the others move up. One always stays.
+func (d *draft) remove(n int, lang string) {
+	if n < 0 || n >= len(d.Recipients) {
+		return
+	}
+	d.Recipients = append(d.Recipients[:n], d.Recipients[n+1:]...)
+	if len(d.Recipients) == 0 {
+		d.Recipients = []person{newPerson(0, lang)}
+	}
+	for i := range d.Recipients {
+		d.Recipients[i].N = i
+	}
+}
+
+// submission is the draft as it would be submitted.
+func (d draft) submission(policy delivery.Policy, lang string) delivery.Submission {
+	s := delivery.Submission{Subject: d.Subject, Body: d.Body, Reference: d.Reference, Language: lang, Policy: policy}
+	days, err := strconv.Atoi(strings.TrimSpace(d.Days))
+	if err != nil {
+		days = 0 // out of range, and so a fault of its field
+	}
+	s.Policy.CollectDays = days
+	s.Policy.Fallback = delivery.Fallback(d.Fallback)
+	s.Policy.PostAtOnce = s.Policy.Fallback == delivery.FallbackPost
+	for _, doc := range d.Documents {
+		s.Documents = append(s.Documents, string(doc.ID))
+	}
+	for _, r := range d.Recipients {
+		s.Recipients = append(s.Recipients, r.recipient())
+	}
+	return s
+}
+
+func (r person) recipient() delivery.Recipient {
+	out := delivery.Recipient{Given: r.Given, Family: r.Family, Email: r.Email, Mobile: international(r.Mobile), Language: r.Language,
+		BirthDate: strings.TrimSpace(r.BirthDate), NationalNumber: r.NationalNumber}
+	if r.Address() {
+		a := &delivery.PostalAddress{Lines: []string{strings.TrimSpace(r.Line1)}, Postcode: strings.ToUpper(strings.TrimSpace(r.Postcode)),
+			City: strings.TrimSpace(r.City), Country: r.Country}
+		if l := strings.TrimSpace(r.Line2); l != "" {
+			a.Lines = append(a.Lines, l)
+		}
+		out.Address = a
+	}
+	return out
+}
+
+// international turns a number as Belgians write it into E.164; others stay.
+func international(s string) string {
+	s = strings.NewReplacer(" ", "", ".", "", "/", "", "-", "", "(", "", ")", "", "\u00a0", "").Replace(s)
+	switch {
+	case strings.HasPrefix(s, "00"):
+		return "+" + s[2:]
+	case strings.HasPrefix(s, "04") && len(s) == 10:
+		return "+32" + s[1:]
+	}
+	return s
+}

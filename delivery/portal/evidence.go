@@ -1,0 +1,83 @@
+package portal
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+
+	"github.com/bode-erds/bode/delivery"
+	"github.com/bode-erds/bode/delivery/web"
+	"github.com/bode-erds/bode/evidence"
+)
+
+// attach makes the answer a file to be kept under a name.
+func (v *visitor) attach(name, kind string) {
+	h := v.Response().Header()
+	h.Set("Content-Type", kind)
+	h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": name}))
+	h.Set("Cache-Control", "private, no-store")
+}
+
+type pendingPage struct {
+	frame
+	Delivery delivery.ID
+}
+
+// pending says that a document is still being made.
+func (p *Portal) pending(v *visitor, d delivery.ID) error {
+	v.Response().Header().Set("Retry-After", "5")
+	v.Response().Header().Del("Content-Disposition")
+	return p.Web.Render(v, http.StatusConflict, "portal/pending", pendingPage{v.frame(""), d})
+}
+
+// evidence gives out one piece of evidence, as PDF or XML.
+func (p *Portal) evidence(v *visitor) error {
+	id, ext, _ := strings.Cut(v.Param("file"), ".")
+	f := evidence.Format(ext)
+	kind := map[evidence.Format]string{evidence.PDF: "application/pdf", evidence.XML: "application/xml"}[f]
+	if kind == "" || !isID(id) {
+		return web.ErrNotFound
+	}
+	doc, piece, err := p.Evidence.Get(v.ctx(), v.session.Account, "", id, f)
+	if errors.Is(err, evidence.ErrPending) {
+		return p.pending(v, delivery.ID(piece.Delivery))
+	}
+	if err != nil {
+		return err
+	}
+	v.attach(fmt.Sprintf("%02d-%s.%s", piece.Seq, piece.Event, f), kind)
+	return v.Blob(http.StatusOK, kind, doc)
+}
+
+// dossier gives out all evidence of a delivery in one file.
+func (p *Portal) dossier(v *visitor) error {
+	d, err := p.Deliveries.Delivery(v.ctx(), v.session.Account, v.id())
+	if err != nil {
+		return err
+	}
+	v.attach(fmt.Sprintf("%s-%d.asice", d.Message.Number, d.Position), "application/vnd.etsi.asic-e+zip")
+	err = p.Dossiers.WriteDossier(v.ctx(), v.Response(), string(d.ID))
+	if errors.Is(err, evidence.ErrPending) && !v.Response().Committed {
+		return p.pending(v, d.ID)
+	}
+	return err
+}
+
+// letter gives out the letter that a delivery became.
+func (p *Portal) letter(v *visitor) error {
+	d, err := p.Deliveries.Delivery(v.ctx(), v.session.Account, v.id())
+	if err != nil {
+		return err
+	}
+	r, _, err := p.Deliveries.Letter(v.ctx(), v.session.Account, d.ID)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	v.attach(fmt.Sprintf("%s-%d-letter.pdf", d.Message.Number, d.Position), "application/pdf")
+	_, err = io.Copy(v.Response(), r)
+	return err
+}

@@ -1,0 +1,56 @@
+package portal
+
+import (
+	"embed"
+	"io/fs"
+
+	"github.com/bode-erds/bode/delivery/web"
+)
+
+//go:embed pages/*.html
+var pageFiles embed.FS
+
+//go:embed words/*.json
+var wordFiles embed.FS
+
+// Portal answers for the pages of senders. Safe for concurrent use.
+type Portal struct {
+	Config
+}
+
+// New gives the pages and words to web and returns a Portal.
+func New(cfg Config) (*Portal, error) {
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	words, err := fs.Sub(wordFiles, "words")
+	if err != nil {
+		return nil, err
+	}
+	if err := cfg.Web.AddCatalog("portal", words); err != nil {
+		return nil, err
+	}
+	pages, err := fs.Sub(pageFiles, "pages")
+	if err != nil {
+		return nil, err
+	}
+	return &Portal{cfg}, cfg.Web.AddPages("portal", pages)
+}
+
+// frame is what the data of every page holds: its faults and its header.
+type frame struct {
+	web.Faults
+	chrome web.Chrome
+}
+
+// Chrome implements the header of a page.
+func (f frame) Chrome() web.Chrome { return f.chrome }
+
+// public is the frame of a page for everybody.
+func public(here string) frame {
+	nav := []web.Link{{Key: "nav.verify", URL: "/verify"}, {Key: "nav.notice", URL: "/notice"}, {Key: "nav.sign_in", URL: "/portal"}}
+	for i := range nav {
+		nav[i].Here = nav[i].URL == here
+	}
+	return frame{chrome: web.Chrome{Nav: nav}}
+}

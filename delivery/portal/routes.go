@@ -1,0 +1,61 @@
+package portal
+
+import (
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/bode-erds/bode/identity"
+)
+
+// Bounds of a request: a form of text, and one that carries documents.
+const (
+	formSize   = 8 << 20
+	formTime   = time.Minute
+	uploadSize = 4 << 30
+	uploadTime = 2 * time.Hour
+	verifySize = 64<<20 + 1<<20 // a document to verify, and the form around it
+	verifyTime = 5 * time.Minute
+)
+
+// Register puts the pages on a router of web.
+func (p *Portal) Register(e *echo.Echo) error {
+	form, upload, verify := p.Web.Limits(formSize, formTime), p.Web.Limits(uploadSize, uploadTime), p.Web.Limits(verifySize, verifyTime)
+	reader, sender, admin := p.as(identity.Reader), p.as(identity.Sender), p.as(identity.Administrator)
+
+	// Everybody.
+	e.GET("/", p.home, form)
+	e.GET("/privacy", p.privacy, form)
+	e.GET("/notice", p.askNotice, form)
+	e.POST("/notice", p.checkNotice, form)
+	e.GET("/verify", p.askVerify, form)
+	e.POST("/verify", p.verify, verify)
+	e.GET("/portal/sign-in", p.askSignIn, form)
+	e.POST("/portal/sign-in", p.signIn, form)
+	e.POST("/portal/sign-out", p.signOut, form)
+
+	// Readers of the account.
+	e.GET("/portal", reader(p.messages), form)
+	e.GET("/portal/messages/:id", reader(p.message), form)
+	e.GET("/portal/deliveries/:id", reader(p.timeline), form)
+	e.GET("/portal/deliveries/:id/dossier", reader(p.dossier), upload)
+	e.GET("/portal/deliveries/:id/letter", reader(p.letter), upload)
+	e.GET("/portal/evidence/:file", reader(p.evidence), form)
+	e.GET("/portal/account", reader(p.account), form)
+	e.POST("/portal/account/switch", reader(p.switchAccount), form)
+
+	// Those who may send.
+	e.GET("/portal/new", sender(p.write), form)
+	e.POST("/portal/new", sender(p.rewrite), upload)
+	e.GET("/portal/send", sender(p.write), form) // reached by reloading after a sign-in
+	e.POST("/portal/send", sender(p.send), form)
+	e.GET("/portal/messages/:id/cancel", sender(p.askCancel), form)
+	e.POST("/portal/messages/:id/cancel", sender(p.cancel), form)
+
+	// Administrators.
+	e.POST("/portal/account/keys", admin(p.createKey), form)
+	e.GET("/portal/account/keys", admin(p.account), form)
+	e.GET("/portal/account/keys/:id", admin(p.askRevoke), form)
+	e.POST("/portal/account/keys/:id", admin(p.revokeKey), form)
+	return nil
+}

@@ -1,0 +1,94 @@
+package portal
+
+import (
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/bode-erds/bode/delivery"
+	"github.com/bode-erds/bode/evidence"
+)
+
+// step is one event of a timeline.
+type step struct {
+	delivery.Recorded
+	Tone  string          // key, bad or plain: how much it matters
+	First []fact          // what people want to know
+	Rest  []fact          // what an expert wants to know
+	Proof *evidence.Proof // who was identified by it
+	Why   []evidence.Reason
+}
+
+// fact is one detail of an event. A value that is an instant has At.
+type fact struct {
+	Key, Value string
+	At         time.Time
+}
+
+// first are the details that stand open, the others can be unfolded.
+var first = []string{"notice", "channel", "address", "attempt", "result", "identification", "matched_by", "method", "operator", "item",
+	"pages", "cause", "product", "file", "retry_at", "window_end", "reported_at"}
+
+func newStep(r delivery.Recorded) step {
+	s := step{Recorded: r, Tone: "plain", Why: r.Reasons}
+	switch r.Name {
+	case evidence.SubmissionAcceptance, evidence.ConsignmentAcceptance, evidence.ContentHandover, evidence.PostalItemDelivered,
+		evidence.RelayToNonERDS, evidence.SubmissionCancelled:
+		s.Tone = "key"
+	case evidence.ConsignmentRejection, evidence.AcceptanceRejectionExpiry, evidence.NotificationForAcceptanceFailure,
+		evidence.PostalItemReturned, evidence.ContentHandoverFailure, evidence.RelayToNonERDSFailure, evidence.ContentConsignmentFailure:
+		s.Tone = "bad"
+	case evidence.RecipientIdentification:
+		s.Proof = r.Recipient.Proof
+	}
+	for _, d := range r.Details {
+		f := fact{Key: d.Key, Value: d.Value}
+		if at, err := time.Parse(time.RFC3339, d.Value); err == nil {
+			f.At = at
+		}
+		if slices.Contains(first, d.Key) {
+			s.First = append(s.First, f)
+		} else {
+			s.Rest = append(s.Rest, f)
+		}
+	}
+	return s
+}
+
+// ReasonIn says a reason in a language.
+func (step) ReasonIn(r evidence.Reason, lang string) string {
+	return evidence.ReasonWords(r.Code, lang)
+}
+
+type timelinePage struct {
+	frame
+	Delivery delivery.Delivery
+	Steps    []step
+	Tone     string
+	Open     bool // the recipient can still decide
+	Pending  bool // some evidence is still being made
+}
+
+// timeline shows everything that happened to one delivery, oldest first, with
+// the evidence of each step.
+func (p *Portal) timeline(v *visitor) error {
+	d, err := p.Deliveries.Delivery(v.ctx(), v.session.Account, v.id())
+	if err != nil {
+		return err
+	}
+	events, err := p.Deliveries.Events(v.ctx(), v.session.Account, d.ID)
+	if err != nil {
+		return err
+	}
+	now, err := p.Deliveries.NowFor(v.ctx(), d)
+	if err != nil {
+		return err
+	}
+	page := timelinePage{frame: v.frame(""), Delivery: d, Tone: tone(d.State), Open: d.Open(now) && !d.RespondBy.IsZero()}
+	page.chrome.Test, page.chrome.Wide = d.Message.Test, true
+	for _, e := range events {
+		page.Steps = append(page.Steps, newStep(e))
+		page.Pending = page.Pending || e.SealedAt.IsZero()
+	}
+	return p.Web.Render(v, http.StatusOK, "portal/timeline", page)
+}
