@@ -58,10 +58,16 @@ func (s *Service) meet(ctx context.Context, x due) error {
 	}
 	_, err := s.move(ctx, x.delivery, Delivery.Expire)
 	if errors.Is(err, ErrNotOpen) { // decided in time: only the row is left
-		_, err = s.Pool.Exec(ctx, sqlSettle, string(x.delivery), []DeadlineKind{x.kind}, x.at)
+		_, err = s.Pool.Exec(ctx, sqlSettleDecided, string(x.delivery), x.kind, x.at)
 	}
 	return err
 }
+
+// sqlSettleDecided leaves the end of a window that still runs: the clock of
+// this process may have been set back since it looked.
+const sqlSettleDecided = `
+UPDATE deadline SET done_at = $3 WHERE delivery_id = $1 AND kind = $2 AND done_at IS NULL
+   AND EXISTS (SELECT FROM delivery WHERE id = $1 AND state NOT IN ('submitted', 'notified'))`
 
 // remind tells a recipient who has not decided once more, on both channels. The
 // reminder leaves its events when it is attempted.
