@@ -13,6 +13,7 @@ import (
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 
+	"github.com/bode-erds/bode/evidence"
 	"github.com/bode-erds/bode/notify"
 )
 
@@ -100,7 +101,8 @@ func (w PostWorker) Work(ctx context.Context, job *river.Job[PostArgs]) error {
 //
 //  1. render and hand over; the partner answers the same letter with the same
 //     item, so dying after this is safe
-//  2. keep the letter, encrypted; an object without a row is swept
+//  2. keep the letter, encrypted, under a name of its own, so that two tries at
+//     once do not touch each other's; an object without a row is swept
 //  3. record F.1 with the row
 func (s *Service) post(ctx context.Context, id ID, with func(pgx.Tx) error) error {
 	d, err := s.load(ctx, id)
@@ -119,11 +121,7 @@ func (s *Service) post(ctx context.Context, id ID, with func(pgx.Tx) error) erro
 		_, rec := s.move(ctx, id, func(d Delivery, at time.Time) (Move, error) { return d.FailPost(cause, at) })
 		return errors.Join(err, rec)
 	}
-	name := "letter/" + string(id)
-	if err := s.Vault.Delete(ctx, name); err != nil { // of a try that died before 3
-		return err
-	}
-	stored, err := s.Vault.Put(ctx, name, bytes.NewReader(posted.PDF))
+	stored, err := s.Vault.Put(ctx, "letter/"+string(id)+"/"+evidence.NewID(), bytes.NewReader(posted.PDF))
 	if err != nil {
 		return err
 	}
@@ -139,8 +137,14 @@ func (s *Service) post(ctx context.Context, id ID, with func(pgx.Tx) error) erro
 		}
 		return with(tx)
 	})
-	if errors.Is(err, ErrNotOpen) {
+	if err == nil {
 		return nil
+	}
+	if e := s.Vault.Delete(context.WithoutCancel(ctx), stored.Name); e != nil {
+		s.Log.WarnContext(ctx, "orphan object left for the sweep", "object", stored.Name, "err", e)
+	}
+	if errors.Is(err, ErrNotOpen) {
+		return nil // another try was faster
 	}
 	return err
 }
@@ -164,6 +168,9 @@ func (s *Service) letter(d Delivery) Letter {
 // Letter opens the letter that a delivery of an account became. Errors:
 // ErrNotFound, ErrPurged.
 func (s *Service) Letter(ctx context.Context, account string, id ID) (r io.ReadCloser, sha string, err error) {
+	if !isID(string(id)) {
+		return nil, "", ErrNotFound
+	}
 	var st Stored
 	err = s.Pool.QueryRow(ctx, `SELECT l.object, l.key_id, l.wrapped_key, l.size, l.sha256 FROM letter l
 		JOIN delivery d ON d.id = l.delivery_id WHERE l.delivery_id = $1 AND d.account_id = $2`, string(id), account).
