@@ -101,8 +101,13 @@ func (s *Service) purge(ctx context.Context, id ID, at time.Time) (bool, error) 
 			return false, err
 		}
 	}
-	return true, s.erase(ctx, id, at)
+	return s.erase(ctx, id, at)
 }
+
+// sqlLastMove counts from the end of a window that still runs: nothing goes
+// while somebody may take it.
+const sqlLastMove = `SELECT max(CASE WHEN state IN ('submitted', 'notified') THEN greatest(moved_at, respond_by) ELSE moved_at END)
+  FROM delivery WHERE message_id = $1`
 
 // shred is step 1. It puts the message off when one of its deliveries moved
 // later than was known.
@@ -119,7 +124,7 @@ func (s *Service) shred(ctx context.Context, id ID, at time.Time) (objects []str
 			return ErrHeld
 		}
 		var last time.Time
-		if err := tx.QueryRow(ctx, `SELECT max(moved_at) FROM delivery WHERE message_id = $1`, string(id)).Scan(&last); err != nil {
+		if err := tx.QueryRow(ctx, sqlLastMove, string(id)).Scan(&last); err != nil {
 			return err
 		}
 		if until := p.retainUntil(last.UTC()); before == nil && until.After(at) {
@@ -140,7 +145,7 @@ func (s *Service) shred(ctx context.Context, id ID, at time.Time) (objects []str
 		_, err = tx.Exec(ctx, `UPDATE message SET purged_at = coalesce(purged_at, $2) WHERE id = $1`, string(id), at)
 		return err
 	})
-	if errors.Is(err, ErrHeld) {
+	if errors.Is(err, ErrHeld) || errors.Is(err, pgx.ErrNoRows) { // or another process removed it
 		return nil, false, nil
 	}
 	return objects, due, err
@@ -158,8 +163,12 @@ var erasures = []string{
 	`DELETE FROM message WHERE id = $1`,
 }
 
-func (s *Service) erase(ctx context.Context, id ID, at time.Time) error {
-	return pgx.BeginFunc(ctx, s.Pool, func(tx pgx.Tx) error {
+// erase is step 3. It reports false when another process was faster.
+func (s *Service) erase(ctx context.Context, id ID, at time.Time) (done bool, err error) {
+	err = pgx.BeginFunc(ctx, s.Pool, func(tx pgx.Tx) error {
+		if err := tx.QueryRow(ctx, `SELECT true FROM message WHERE id = $1 FOR UPDATE`, string(id)).Scan(&done); err != nil {
+			return err
+		}
 		rows, err := tx.Query(ctx, `SELECT id::text, last_hash FROM delivery WHERE message_id = $1 ORDER BY position`, string(id))
 		if err != nil {
 			return err
@@ -188,6 +197,10 @@ func (s *Service) erase(ctx context.Context, id ID, at time.Time) error {
 		}
 		return tx.SendBatch(ctx, &b).Close()
 	})
+	if errors.Is(err, pgx.ErrNoRows) {
+		err = nil
+	}
+	return done && err == nil, err
 }
 
 // forget lets the other nouns remove what they hold of deliveries.
