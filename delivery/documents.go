@@ -145,14 +145,18 @@ func (b *bounded) Read(p []byte) (int, error) {
 	return n, err
 }
 
-const sqlPart = `SELECT object, inline, key_id, wrapped_key, size, sha256 FROM document WHERE message_id = $1 AND position = $2`
+const sqlPart = `
+SELECT d.object, d.inline, d.key_id, d.wrapped_key, d.size, d.sha256, coalesce(m.parts -> d.position ->> 'sha256', '')
+  FROM document d JOIN message m ON m.id = d.message_id WHERE d.message_id = $1 AND d.position = $2`
 
 // openPart streams one part of a message. Its last Read fails with ErrTampered
-// when the content does not have its digest. Errors: ErrNotFound, ErrPurged.
+// when the content does not have its digest. Errors: ErrNotFound, ErrPurged,
+// ErrTampered when what is stored is not what was submitted.
 func (s *Service) openPart(ctx context.Context, message ID, position int) (io.ReadCloser, error) {
 	var st Stored
 	var inline []byte
-	err := s.Pool.QueryRow(ctx, sqlPart, string(message), position).Scan(&st.Name, &inline, &st.KeyID, &st.Key, &st.Size, &st.SHA256)
+	var sent string // what was submitted
+	err := s.Pool.QueryRow(ctx, sqlPart, string(message), position).Scan(&st.Name, &inline, &st.KeyID, &st.Key, &st.Size, &st.SHA256, &sent)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, ErrNotFound
 	}
@@ -161,6 +165,9 @@ func (s *Service) openPart(ctx context.Context, message ID, position int) (io.Re
 	}
 	if st.Key == nil {
 		return nil, ErrPurged
+	}
+	if sent != hex.EncodeToString(st.SHA256) {
+		return nil, ErrTampered
 	}
 	var r io.ReadCloser
 	if inline != nil {

@@ -5,6 +5,8 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
+	"slices"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -64,7 +66,8 @@ func (s *Service) fsckDelivery(ctx context.Context, id ID, report func(Fault)) (
 			}
 			return err
 		}
-		rows, err := tx.Query(ctx, `SELECT body, hash FROM erds_event WHERE delivery_id = $1 ORDER BY seq`, string(id))
+		rows, err := tx.Query(ctx, `SELECT body, hash, id::text, name, at, message_id::text, account_id::text FROM erds_event
+			WHERE delivery_id = $1 ORDER BY seq`, string(id))
 		if err != nil {
 			return err
 		}
@@ -72,9 +75,10 @@ func (s *Service) fsckDelivery(ctx context.Context, id ID, report func(Fault)) (
 			report(Fault{Delivery: id, Message: d.Message.ID, What: fmt.Sprintf(format, a...)})
 		}
 		var list []evidence.Event
-		var body string
+		var body, eventID, name, message, account string
 		var hash, prev []byte
-		_, err = pgx.ForEachRow(rows, []any{&body, &hash}, func() error {
+		var at time.Time
+		_, err = pgx.ForEachRow(rows, []any{&body, &hash, &eventID, &name, &at, &message, &account}, func() error {
 			sum := evidence.Hash([]byte(body))
 			e, err := evidence.ParseEvent([]byte(body))
 			switch {
@@ -86,6 +90,9 @@ func (s *Service) fsckDelivery(ctx context.Context, id ID, report func(Fault)) (
 				fault("event %d where %d was expected", e.Seq, len(list)+1)
 			case e.Prev != hex.EncodeToString(prev):
 				fault("event %d does not hang on the one before it", e.Seq)
+			case e.ID != eventID || string(e.Name) != name || !e.At.Equal(at) || e.Message != message || e.Delivery != string(id) ||
+				message != string(d.Message.ID) || account != d.Message.Account:
+				fault("event %d is filed as something else than it says", e.Seq)
 			}
 			list, prev = append(list, e), append([]byte(nil), hash...)
 			return nil
@@ -94,6 +101,9 @@ func (s *Service) fsckDelivery(ctx context.Context, id ID, report func(Fault)) (
 			return err
 		}
 		events = len(list)
+		if events > 0 && !submitted(list[0], d.Message) {
+			fault("the message is not the one that was submitted")
+		}
 		if events != d.Seq || d.Hash != hex.EncodeToString(prev) {
 			fault("stands on event %d, %d are recorded", d.Seq, events)
 		}
@@ -105,6 +115,12 @@ func (s *Service) fsckDelivery(ctx context.Context, id ID, report func(Fault)) (
 		return nil
 	})
 	return events, err
+}
+
+// submitted reports whether e says of m what is stored of it.
+func submitted(e evidence.Event, m Message) bool {
+	return e.Number == m.Number && e.Subject == m.Subject && e.Reference == m.Reference && e.Test == m.Test &&
+		e.Submitted.Equal(m.SubmittedAt) && slices.Equal(e.Parts, m.Parts)
 }
 
 // fsckContent reads all content that is still kept.
