@@ -32,6 +32,7 @@ func TestValidate(t *testing.T) {
 		{func(s *s) { s.Subject = "a\nb" }, "/subject", "control_character"},
 		{func(s *s) { s.Subject = "a\u2028b" }, "/subject", "control_character"},
 		{func(s *s) { s.Subject = "a\xffb" }, "/subject", "not_utf8"},
+		{func(s *s) { s.Subject = "a\u202eb" }, "/subject", "control_character"}, // turns the writing round
 		{func(s *s) { s.Body = "" }, "/body", "required"},
 		{func(s *s) { s.Body = strings.Repeat("a", 100001) }, "/body", "length"},
 		{func(s *s) { s.Body = "a\x00b" }, "/body", "control_character"},
@@ -74,6 +75,7 @@ func TestValidate(t *testing.T) {
 		{to(func(r *r) { r.BirthDate = "1980-02-30" }), "/recipients/0/identification/birth_date", "date"},
 		{to(func(r *r) { r.BirthDate = "1-2-1980" }), "/recipients/0/identification/birth_date", "date"},
 		{to(func(r *r) { r.BirthDate = "1899-12-31" }), "/recipients/0/identification/birth_date", "date"},
+		{to(func(r *r) { r.BirthDate = "2026-11-22" }), "/recipients/0/identification/birth_date", "date"},
 		{to(func(r *r) { r.NationalNumber = "85.07.30-033.29" }), "/recipients/0/identification/national_number", "national_number"},
 		{to(func(r *r) { r.NationalNumber = "abc" }), "/recipients/0/identification/national_number", "national_number"},
 		{to(func(r *r) { r.Address = nil }), "/recipients/0/postal_address", "required_for_post"},
