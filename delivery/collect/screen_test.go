@@ -1,0 +1,214 @@
+package collect_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	chromebrowser "github.com/chromedp/cdproto/browser"
+	"github.com/chromedp/chromedp"
+
+	"github.com/bode-erds/bode/delivery"
+	"github.com/bode-erds/bode/notify"
+)
+
+// screen is a person with a real browser, who taps what is on the page.
+type screen struct {
+	r    *rig
+	ctx  context.Context
+	axe  string
+	lang string
+	keep string // directory for pictures, or ""
+	name string // of the screen size
+	n    int
+}
+
+// newScreen starts a browser of the given size. BODE_SCREENSHOTS names a
+// directory in which every page is kept as a picture, for people to look at.
+func newScreen(r *rig, lang, name string, width, height int64) *screen {
+	r.t.Helper()
+	path, err := exec.LookPath("chromium")
+	if err != nil {
+		r.t.Skip("chromium is not installed: pages are not looked at in a real browser")
+	}
+	axe, err := os.ReadFile(filepath.Join("testdata", "axe.min.js"))
+	r.must(err)
+	opts := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox,
+		chromedp.Flag("disable-dev-shm-usage", true))
+	ctx, stop := chromedp.NewExecAllocator(context.Background(), opts...)
+	r.t.Cleanup(stop)
+	s := &screen{r: r, axe: string(axe), lang: lang, keep: os.Getenv("BODE_SCREENSHOTS"), name: name}
+	s.ctx, stop = chromedp.NewContext(ctx)
+	r.t.Cleanup(stop)
+	s.do(chromedp.EmulateViewport(width, height))
+	_, err = chromedp.CallBrowser(s.ctx, chromebrowser.SetDownloadBehavior, chromebrowser.SetDownloadBehaviorParams{
+		Behavior: chromebrowser.SetDownloadBehaviorBehaviorAllow, DownloadPath: r.t.TempDir()})
+	r.must(err)
+	return s
+}
+
+// patience is how long a page may take.
+const patience = 30 * time.Second
+
+func (s *screen) do(steps ...chromedp.Action[chromedp.Void]) {
+	s.r.t.Helper()
+	if err := chromedp.Do(s.ctx, steps...); err != nil {
+		s.r.t.Fatalf("%s %s, after page %d: %v", s.name, s.lang, s.n, err)
+	}
+}
+
+// value is what a script on the page says.
+func value[T any](s *screen, script string, opts ...chromedp.EvaluateOption) T {
+	s.r.t.Helper()
+	v, err := chromedp.Run(s.ctx, chromedp.Evaluate[T](script, opts...))
+	if err != nil {
+		s.r.t.Fatalf("%s %s, after page %d: %v", s.name, s.lang, s.n, err)
+	}
+	return v
+}
+
+// page waits for a page whose address ends in suffix and that was not looked at
+// yet, then looks at it.
+func (s *screen) page(name, suffix string) {
+	s.r.t.Helper()
+	end, tick := time.After(patience), time.NewTicker(20*time.Millisecond)
+	defer tick.Stop()
+	script := fmt.Sprintf(`document.readyState === "complete" && !window.seen && location.pathname.endsWith(%q)`, suffix)
+	for {
+		// An error is a page that just goes away.
+		if there, err := chromedp.Run(s.ctx, chromedp.Evaluate[bool](script)); there && err == nil {
+			break
+		}
+		select {
+		case <-end:
+			at, err := chromedp.Run(s.ctx, chromedp.Location())
+			s.r.t.Fatalf("%s %s: page %q never came; at %s (%v)", s.name, s.lang, name, at, err)
+		case <-tick.C:
+		}
+	}
+	s.look(name)
+	value[chromedp.Void](s, `window.seen = true`)
+}
+
+// violation is what axe finds.
+type violation struct {
+	ID   string   `json:"id"`
+	Help string   `json:"help"`
+	At   []string `json:"at"`
+}
+
+// look checks what a person would notice: violations that axe finds, anything
+// wider than the screen, and the wrong language.
+func (s *screen) look(name string) {
+	s.r.t.Helper()
+	s.n++
+	if s.keep != "" {
+		picture, err := chromedp.Run(s.ctx, chromedp.FullScreenshot(85))
+		s.r.must(err)
+		file := filepath.Join(s.keep, fmt.Sprintf("%s-%s-%02d-%s.jpg", s.name, s.lang, s.n, name))
+		s.r.must(os.WriteFile(file, picture, 0o644))
+	}
+	if lang := value[string](s, `document.documentElement.lang`); lang != s.lang {
+		s.r.t.Errorf("%s %s: page is in %q", s.lang, name, lang)
+	}
+	if value[bool](s, `document.documentElement.scrollWidth > innerWidth`) {
+		s.r.t.Errorf("%s %s: wider than the %s", s.lang, name, s.name)
+	}
+	value[chromedp.Void](s, s.axe)
+	for _, v := range value[[]violation](s, `axe.run(document, {resultTypes: ["violations"]}).then(r => r.violations.map(
+		v => ({id: v.id, help: v.help, at: v.nodes.map(n => n.html + " " + n.failureSummary)})))`, chromedp.EvalAwaitPromise) {
+		s.r.t.Errorf("%s %s: %s: %s\n%s", s.lang, name, v.ID, v.Help, strings.Join(v.At, "\n"))
+	}
+}
+
+// tap presses the button of the form whose action ends in suffix.
+func (s *screen) tap(suffix string) {
+	s.r.t.Helper()
+	s.do(chromedp.Click(chromedp.CSS(`main form[action$="` + suffix + `"] button`)))
+}
+
+func (s *screen) typed(d delivery.Delivery, email, sms string) {
+	s.r.t.Helper()
+	s.do(chromedp.SendKeys(chromedp.CSS(`#email_code`), email), chromedp.SendKeys(chromedp.CSS(`#sms_code`), sms))
+	s.tap("/check")
+}
+
+// atProvider chooses who to be, on the provider's own page.
+func (s *screen) atProvider(person, decision string) {
+	s.r.t.Helper()
+	s.do(chromedp.WaitVisible(chromedp.CSS(`form[action$="/answer"]`)),
+		chromedp.Click(chromedp.CSS(`input[name=person][value=`+person+`]`)),
+		chromedp.Click(chromedp.CSS(`button[name=decision][value=`+decision+`]`)))
+}
+
+// whole takes the whole way twice, with the mistakes that people make: once to
+// the content, once to a refusal.
+func (s *screen) whole() {
+	s.r.t.Helper()
+	d := s.r.message(func(m *delivery.Submission) { m.Recipients[0].Language = s.lang })
+	s.do(chromedp.Navigate(s.r.link(d)))
+	s.page("start", "")
+	s.tap("/codes")
+	s.page("codes", "/codes")
+	s.typed(d, "12", "")
+	s.page("codes-incomplete", "/check")
+	s.typed(d, s.r.code(d, notify.Email), "000000")
+	s.page("codes-wrong", "/check")
+	s.do(chromedp.SendKeys(chromedp.CSS(`#sms_code`), s.r.code(d, notify.SMS)))
+	s.tap("/check")
+	s.page("identify", "/identify")
+	s.tap("/identify")
+	s.atProvider("lotte", "refuse")
+	s.page("stopped", "/c/callback")
+	s.do(chromedp.Click(chromedp.CSS(`main a.button`)))
+	s.tap("/identify")
+	s.atProvider("karim", "approve")
+	s.page("continue", "/c/callback")
+	s.tap("/identified")
+	s.page("mismatch", "/identified")
+	s.do(chromedp.Click(chromedp.CSS(`main a.button`)))
+	s.tap("/identify")
+	s.atProvider("lotte", "approve")
+	s.tap("/identified")
+	s.page("decide", "/decide")
+	s.do(chromedp.Click(chromedp.CSS(`main a[href$="/refuse"]`)))
+	s.page("refuse", "/refuse")
+	s.do(chromedp.Click(chromedp.CSS(`main a[href$="/decide"]`)))
+	s.tap("/accept")
+	s.page("read", "/read")
+	s.tap("/open")
+	s.page("text", "/open")
+	s.r.taken(d, 0)
+	s.tap("/documents/1")
+	s.r.taken(d, 0, 1)
+	s.tap("/documents/2")
+	s.r.handedOver(d)
+	s.do(chromedp.Navigate(s.r.link(d) + "/read"))
+	s.page("received", "/read")
+	s.do(chromedp.Click(chromedp.CSS(`main a[href$="/done"]`)))
+	s.page("done-making", "/done")
+	s.r.proofs.seal()
+	s.do(chromedp.Navigate(s.r.link(d) + "/done"))
+	s.page("done", "/done")
+	s.do(chromedp.Navigate(s.r.link(d)))
+	s.page("again", "")
+}
+
+func TestOnAPhone(t *testing.T) {
+	t.Parallel()
+	for _, lang := range []string{"nl", "fr", "de", "en"} {
+		t.Run(lang, func(t *testing.T) {
+			newScreen(newRig(t), lang, "phone", 390, 844).whole()
+		})
+	}
+}
+
+func TestOnADesktop(t *testing.T) {
+	t.Parallel()
+	newScreen(newRig(t), "nl", "desktop", 1280, 900).whole()
+}
