@@ -6,6 +6,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/bode-erds/bode/evidence"
@@ -44,6 +45,9 @@ func (l *Ledger) List(ctx context.Context, account, delivery string) ([]evidence
 // delivery whatever its account: for the recipient, who has no account. Errors:
 // evidence.ErrNoEvidence, evidence.ErrPending.
 func (l *Ledger) Get(ctx context.Context, account, delivery, id string, f evidence.Format) (doc []byte, p evidence.Piece, err error) {
+	if uuid.Validate(id) != nil {
+		return nil, evidence.Piece{}, evidence.ErrNoEvidence
+	}
 	column := "v.xml"
 	if f == evidence.PDF {
 		column = "v.pdf"
