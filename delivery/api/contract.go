@@ -156,7 +156,7 @@ func collect(v *jsonschema.ValidationError, out *delivery.FieldErrors) {
 	case *kind.MaxItems:
 		add(at, "too_many", "max", strconv.Itoa(k.Want), "is", strconv.Itoa(k.Got))
 	case *kind.MinItems:
-		add(at, "required")
+		add(at, "count", "min", strconv.Itoa(k.Want), "max", "", "is", strconv.Itoa(k.Got))
 	case *kind.MinLength:
 		add(at, "length", "min", strconv.Itoa(k.Want), "max", "", "is", strconv.Itoa(k.Got))
 	case *kind.MaxLength:

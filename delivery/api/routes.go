@@ -2,6 +2,8 @@ package api
 
 import (
 	"net/http"
+	"slices"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 )
@@ -36,11 +38,32 @@ func (a *API) routes() []route {
 	}
 }
 
-// register puts the routes on e and answers everything else with a problem.
+// register puts the routes on e and answers everything else with a problem: no
+// such method, or no such address.
 func (a *API) register(e *echo.Echo) {
 	g := e.Group(Prefix)
 	for _, r := range a.routes() {
 		g.Add(r.method, echoPath(r.path), a.wrap(r))
 	}
-	e.RouteNotFound("/*", func(c echo.Context) error { return a.fail(c, errNoRoute) })
+	e.RouteNotFound("/*", func(c echo.Context) error {
+		if methods := a.methods(c.Request().URL.EscapedPath()); len(methods) > 0 {
+			c.Response().Header().Set("Allow", strings.Join(methods, ", "))
+			return a.fail(c, errMethod)
+		}
+		return a.fail(c, errNoRoute)
+	})
+}
+
+// methods lists what may be done with a path.
+func (a *API) methods(path string) []string {
+	var out []string
+	steps := strings.Split(strings.TrimPrefix(path, Prefix), "/")
+	for _, r := range a.routes() {
+		if slices.EqualFunc(strings.Split(r.path, "/"), steps, func(want, is string) bool {
+			return want == is || strings.HasPrefix(want, "{") && is != ""
+		}) {
+			out = append(out, r.method)
+		}
+	}
+	return out
 }

@@ -1,0 +1,410 @@
+package api_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+
+	"github.com/bode-erds/bode/delivery"
+	"github.com/bode-erds/bode/delivery/api"
+	"github.com/bode-erds/bode/delivery/vault"
+	"github.com/bode-erds/bode/evidence"
+	"github.com/bode-erds/bode/evidence/evidencetest"
+	"github.com/bode-erds/bode/evidence/ledger"
+	"github.com/bode-erds/bode/identity"
+	"github.com/bode-erds/bode/migrations/pgtest"
+	"github.com/bode-erds/bode/notify"
+)
+
+// rig is the API on a socket, over a service on a database of its own. Jobs are
+// enqueued and nobody works them; evidence is "sealed" by leaving it as it is.
+type rig struct {
+	t        testing.TB
+	pool     *pgxpool.Pool
+	service  *delivery.Service
+	people   *identity.Service
+	book     *ledger.Ledger
+	vault    delivery.Vault
+	dossiers *dossiers
+	url      string
+	objects  string // directory of the vault
+	clock    *clock
+	log      *logBuffer
+	contract *spec
+
+	account   string // of the keys below
+	test      string
+	live      string
+	testID    string
+	stranger  string // account of:
+	otherTest string
+	otherLive string
+}
+
+// clock is the time of a test. It moves only when told to.
+type clock struct{ us atomic.Int64 }
+
+func (c *clock) now() time.Time       { return time.UnixMicro(c.us.Load()).UTC() }
+func (c *clock) pass(d time.Duration) { c.us.Add(d.Microseconds()) }
+
+func newRig(t testing.TB, change ...func(*api.Config)) *rig {
+	t.Helper()
+	r := &rig{t: t, pool: pgtest.New(t), objects: t.TempDir(), clock: &clock{}, log: &logBuffer{}, dossiers: &dossiers{}}
+	r.clock.us.Store(time.Date(2026, 11, 20, 9, 0, 0, 0, time.UTC).UnixMicro())
+	box, err := identity.NewBox(bytes.Repeat([]byte{1}, 32))
+	r.must(err)
+	log := slog.New(slog.NewJSONHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	r.people, err = identity.New(identity.Config{Pool: r.pool, Box: box, DigestKey: bytes.Repeat([]byte{2}, 32), Now: r.clock.now, Logger: log,
+		Password: identity.Cost{Memory: 8, Time: 1, Threads: 1}})
+	r.must(err)
+	r.serve(log, change)
+	r.account, r.test, r.live = r.newAccount("Immo Zilverlinde bv", "0403170701")
+	r.stranger, r.otherTest, r.otherLive = r.newAccount("Notaris Duinen bv", "0202239951")
+	r.must(r.pool.QueryRow(r.ctx(), `SELECT id FROM api_key WHERE account_id = $1 AND mode = 'test'`, r.account).Scan(&r.testID))
+	return r
+}
+
+// serve builds the service and puts its API on a socket.
+func (r *rig) serve(log *slog.Logger, change []func(*api.Config)) {
+	r.t.Helper()
+	jobs, err := river.NewClient(riverpgxv5.New(r.pool), &river.Config{Logger: slog.New(slog.DiscardHandler)})
+	r.must(err)
+	notices, err := notify.New(notify.Config{Now: func(string) time.Time { return r.clock.now() }})
+	r.must(err)
+	notices.UseJobs(jobs)
+	plain := sealer{}
+	r.book, err = ledger.New(ledger.Config{Pool: r.pool, Outbox: jobs, Issuer: evidencetest.Issuer(), Now: r.clock.now, Log: log,
+		Engine: evidence.Engine{XML: plain, XMLChecker: plain, PDF: plain, PDFChecker: plain}})
+	r.must(err)
+	keys, err := vault.OpenKeyring(r.objects+"-keys", r.clock.now)
+	r.must(err)
+	r.vault, err = vault.NewDir(vault.DirConfig{Dir: r.objects, Keys: keys})
+	r.must(err)
+	r.service, err = delivery.New(delivery.Config{
+		Pool: r.pool, Journal: r.book, Notices: notices, Outbox: jobs, Vault: r.vault, Box: keys, Codes: noCodes{},
+		Identities: r.people, Post: noPartner{}, LinkKey: bytes.Repeat([]byte{4}, 32), BaseURL: "https://bode.example",
+		Service: "Bode", Now: r.clock.now, Log: log,
+	})
+	r.must(err)
+	cfg := api.Config{Deliveries: r.service, Identity: r.people, Evidence: r.book, Dossiers: r.dossiers, Now: r.clock.now, Log: log,
+		Rate: 1e6, Burst: 1e6}
+	for _, c := range change {
+		c(&cfg)
+	}
+	face, err := api.New(cfg)
+	r.must(err)
+	server := httptest.NewServer(face.Handler())
+	r.t.Cleanup(server.Close)
+	r.url = server.URL
+	r.contract = newSpec(r.t, r.url)
+}
+
+func (r *rig) must(err error) {
+	r.t.Helper()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func (r *rig) ctx() context.Context { return r.t.Context() }
+
+func (r *rig) exec(sql string, args ...any) {
+	r.t.Helper()
+	_, err := r.pool.Exec(r.ctx(), sql, args...)
+	r.must(err)
+}
+
+func (r *rig) count(sql string, args ...any) (n int) {
+	r.t.Helper()
+	r.must(r.pool.QueryRow(r.ctx(), sql, args...).Scan(&n))
+	return n
+}
+
+// newAccount opens a company with a key of each kind.
+func (r *rig) newAccount(name, number string) (account, test, live string) {
+	r.t.Helper()
+	r.must(r.pool.QueryRow(r.ctx(), `INSERT INTO account (id, kind, name, email, enterprise_number, country, created_at)
+		VALUES (gen_random_uuid(), 'company', $1, 'post@zilverlinde.example', $2, 'BE', $3) RETURNING id`, name, number, r.clock.now()).Scan(&account))
+	var err error
+	test, _, err = r.people.CreateKey(r.ctx(), identity.System, account, identity.Test, "t")
+	r.must(err)
+	live, _, err = r.people.CreateKey(r.ctx(), identity.System, account, identity.Live, "l")
+	r.must(err)
+	return account, test, live
+}
+
+// stored is everything that a request may leave behind: rows, and objects of
+// the vault. A refused request leaves it as it was.
+func (r *rig) stored() string {
+	r.t.Helper()
+	var b strings.Builder
+	for _, table := range []string{"message", "document", "delivery", "erds_event", "notice", "idempotency", "deadline", "test_clock", "river_job"} {
+		fmt.Fprintf(&b, "%s %d\n", table, r.count(`SELECT count(*) FROM `+table))
+	}
+	fmt.Fprintf(&b, "objects %d", len(r.files()))
+	return b.String()
+}
+
+// files lists the objects of the vault, finished or not.
+func (r *rig) files() (paths []string) {
+	r.t.Helper()
+	r.must(filepath.WalkDir(r.objects, func(p string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			paths = append(paths, p)
+		}
+		return err
+	}))
+	return paths
+}
+
+// seal makes the evidence of every event.
+func (r *rig) seal() {
+	r.t.Helper()
+	rows, err := r.pool.Query(r.ctx(), `SELECT delivery_id, seq FROM erds_event ORDER BY delivery_id, seq`)
+	r.must(err)
+	type event struct {
+		ID  string
+		Seq int
+	}
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[event])
+	r.must(err)
+	for _, e := range list {
+		r.must(r.book.Seal(r.ctx(), e.ID, e.Seq, nil))
+	}
+}
+
+// posted gives a delivery a letter of so many octets.
+func (r *rig) posted(id string, content io.Reader) {
+	r.t.Helper()
+	s, err := r.vault.Put(r.ctx(), r.account+"/letter-"+id, content)
+	r.must(err)
+	r.exec(`INSERT INTO letter (delivery_id, object, key_id, wrapped_key, size, sha256, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+		id, s.Name, s.KeyID, s.Key, s.Size, s.SHA256, r.clock.now())
+}
+
+// logBuffer keeps what was logged.
+type logBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *logBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// sealer seals and checks by leaving everything as it is.
+type sealer struct{}
+
+func (sealer) SealXML(_ context.Context, p *evidence.Prepared, _ time.Time) ([]byte, error) {
+	return p.XML(), nil
+}
+
+func (sealer) SealPDF(_ context.Context, _ evidence.Document, xml []byte, _ time.Time) ([]byte, error) {
+	return append([]byte("%PDF "), xml...), nil
+}
+
+func (sealer) Check(doc []byte, _ evidence.Trust) evidence.Report {
+	return evidence.Report{Content: bytes.TrimPrefix(doc, []byte("%PDF ")), Checks: []evidence.Check{{Code: evidence.CheckFormat, OK: true}},
+		Stamps: []evidence.TokenInfo{{Time: time.Date(2026, 11, 20, 9, 0, 1, 0, time.UTC), Serial: "7"}}}
+}
+
+// dossiers writes what it is told to, then fails as it is told to.
+type dossiers struct {
+	content io.Reader
+	err     error
+}
+
+func (d *dossiers) WriteDossier(_ context.Context, w io.Writer, _ string) error {
+	if d.content != nil {
+		if _, err := io.Copy(w, d.content); err != nil {
+			return err
+		}
+	}
+	return d.err
+}
+
+var errFake = errors.New("not of this test")
+
+// noCodes: nobody collects in these tests.
+type noCodes struct{}
+
+func (noCodes) Issue(context.Context, pgx.Tx, string, notify.Channel, time.Time) (string, time.Time, error) {
+	return "", time.Time{}, errFake
+}
+func (noCodes) Code(context.Context, string) (string, time.Time, error) {
+	return "", time.Time{}, errFake
+}
+func (noCodes) Check(context.Context, string, notify.Channel, string, time.Time) error {
+	return errFake
+}
+func (noCodes) Forget(context.Context, pgx.Tx, string) error { return nil }
+
+// noPartner is there, so that paper is offered, and never called.
+type noPartner struct{}
+
+func (noPartner) HandOver(context.Context, delivery.Letter) (delivery.PostReceipt, error) {
+	return delivery.PostReceipt{}, errFake
+}
+func (noPartner) Reports(context.Context) ([]delivery.PostReport, error) { return nil, errFake }
+func (noPartner) Done(context.Context, delivery.PostReport) error        { return errFake }
+
+// ask is one request. The zero ask is a GET with the test key in English.
+type ask struct {
+	method, path, key, lang, mediaType string
+	body                               any // string, io.Reader, or what becomes JSON
+	header                             map[string]string
+}
+
+// answer is what came back.
+type answer struct {
+	status  int
+	header  http.Header
+	body    []byte
+	problem problem // of an answer from 400
+}
+
+type problem struct {
+	Type, Title, Detail, Code, Instance string
+	Status                              int
+	Errors                              []struct{ Pointer, Code, Detail string }
+}
+
+// fault is the first fault of a problem, as "pointer code".
+func (p problem) fault() string {
+	if len(p.Errors) == 0 {
+		return ""
+	}
+	return p.Errors[0].Pointer + " " + p.Errors[0].Code
+}
+
+// do sends a request and holds the answer against the contract.
+func (r *rig) do(a ask) answer {
+	r.t.Helper()
+	req := r.request(a)
+	resp, err := http.DefaultClient.Do(req)
+	r.must(err)
+	defer resp.Body.Close()
+	out := answer{status: resp.StatusCode, header: resp.Header}
+	out.body, err = io.ReadAll(resp.Body)
+	r.must(err)
+	if out.status >= 400 && req.Method != http.MethodHead {
+		if err := json.Unmarshal(out.body, &out.problem); err != nil {
+			r.t.Fatalf("%s %s: no problem document: %v: %.200s", req.Method, req.URL.Path, err, out.body)
+		}
+	}
+	if err := r.contract.check(req, out); err != nil {
+		r.t.Errorf("%s %s: %d is not what the contract says: %v\n%.500s", req.Method, req.URL.Path, out.status, err, out.body)
+	}
+	return out
+}
+
+func (r *rig) request(a ask) *http.Request {
+	r.t.Helper()
+	var body io.Reader
+	switch b := a.body.(type) {
+	case nil:
+	case string:
+		body = strings.NewReader(b)
+	case io.Reader:
+		body = b
+	default:
+		text, err := json.Marshal(b)
+		r.must(err)
+		body = bytes.NewReader(text)
+	}
+	if a.method == "" {
+		a.method = http.MethodGet
+	}
+	req, err := http.NewRequestWithContext(r.ctx(), a.method, r.url+api.Prefix+a.path, body)
+	r.must(err)
+	switch a.key {
+	case "":
+		req.Header.Set("Authorization", "Bearer "+r.test)
+	case "none":
+	default:
+		req.Header.Set("Authorization", "Bearer "+a.key)
+	}
+	if a.mediaType == "" && body != nil {
+		a.mediaType = "application/json"
+	}
+	if a.mediaType != "" {
+		req.Header.Set("Content-Type", a.mediaType)
+	}
+	if a.lang != "" {
+		req.Header.Set("Accept-Language", a.lang)
+	}
+	for k, v := range a.header {
+		req.Header.Set(k, v)
+	}
+	return req
+}
+
+// message is a submission to n people, changed by paths such as "recipients".
+func submission(n int, change ...func(map[string]any)) map[string]any {
+	people := make([]any, n)
+	for i := range people {
+		people[i] = map[string]any{
+			"name": map[string]any{"given": "An", "family": "Peeters"}, "email": fmt.Sprintf("an%d@example.be", i),
+			"mobile": "+32470123456", "language": "nl",
+			"postal_address": map[string]any{"lines": []any{"Vlasmarkt 7"}, "postcode": "9000", "city": "Gent", "country": "BE"},
+		}
+	}
+	m := map[string]any{"subject": "Opzegging van de huur", "body": "Geachte mevrouw,\n\nwij zeggen op.", "recipients": people}
+	for _, c := range change {
+		c(m)
+	}
+	return m
+}
+
+// submitted is a message on its way.
+type submitted struct {
+	ID, Number string
+	Deliveries []struct{ ID, State string }
+}
+
+func (r *rig) submit(key string, n int, change ...func(map[string]any)) (m submitted) {
+	r.t.Helper()
+	a := r.do(ask{method: "POST", path: "/messages", key: key, body: submission(n, change...)})
+	if a.status != http.StatusCreated {
+		r.t.Fatalf("submit: %d %s", a.status, a.body)
+	}
+	r.must(json.Unmarshal(a.body, &m))
+	return m
+}
+
+// upload stores a document and returns its id.
+func (r *rig) upload(key, content string) string {
+	r.t.Helper()
+	a := r.do(ask{method: "POST", path: "/documents?filename=akte.pdf", key: key, mediaType: "application/pdf", body: content})
+	var d struct{ ID string }
+	if r.must(json.Unmarshal(a.body, &d)); a.status != http.StatusCreated {
+		r.t.Fatalf("upload: %d %s", a.status, a.body)
+	}
+	return d.ID
+}
