@@ -17,6 +17,8 @@ SELECT d.id, d.state FROM delivery d JOIN message m ON m.id = d.message_id
  WHERE m.purged_at IS NULL AND d.last_at < $1
    AND (d.state = 'accepted'
      OR m.policy ->> 'fallback' = 'post' AND (d.state = 'expired' OR d.state = 'submitted' AND d.email = 'failed' AND d.sms = 'failed'))
+   AND NOT EXISTS (SELECT FROM river_job j WHERE j.kind IN ('delivery_consign', 'delivery_post')
+     AND j.state IN ('available', 'pending', 'retryable', 'running', 'scheduled') AND j.args @> jsonb_build_object('delivery', d.id::text))
  ORDER BY d.id LIMIT $2`
 
 // Requeue gives follow-up work that got lost a new job, at most limit times, and
