@@ -107,12 +107,18 @@ func (a *API) wrap(r route) echo.HandlerFunc {
 		began := a.Now()
 		c := &call{Context: e, lang: a.words.match(e.Request().Header.Get("Accept-Language"))}
 		err := a.serve(r, c)
-		if err != nil {
+		if err != nil && !e.Response().Committed {
 			err = a.fail(e, err)
 		}
 		a.Log.InfoContext(c.ctx(), "api", "method", r.method, "path", r.path, "status", e.Response().Status,
 			"account", c.key.Account, "key", c.key.ID, "ms", a.Now().Sub(began).Milliseconds())
-		return err
+		if err != nil {
+			// The answer was under way: cut it, so that nobody takes half of it for
+			// the whole.
+			a.Log.WarnContext(c.ctx(), "api answer cut", "path", r.path, "err", err)
+			panic(http.ErrAbortHandler)
+		}
+		return nil
 	}
 }
 

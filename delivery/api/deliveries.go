@@ -141,7 +141,7 @@ func (a *API) advanceClock(c *call) error {
 	}
 	by, ok := parseDuration(in.By)
 	if len(faults) > 0 || !ok {
-		return errInvalid.with(delivery.FieldError{Pointer: "/by", Code: "duration", Args: map[string]string{"max": "P1200D"}})
+		return merge(faults, delivery.FieldErrors{{Pointer: "/by", Code: "duration", Args: map[string]string{"max": "P1200D"}}})
 	}
 	once, err := c.once(digestOf(raw))
 	if err != nil {

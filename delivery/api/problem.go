@@ -94,7 +94,7 @@ type fieldDetail struct {
 // with an incident number; its text goes to the log only.
 func (a *API) fail(c echo.Context, err error) error {
 	if c.Response().Committed {
-		return err // the answer was under way: the connection is cut
+		return err
 	}
 	p := a.known(c, err)
 	lang := a.words.match(c.Request().Header.Get("Accept-Language"))
