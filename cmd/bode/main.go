@@ -36,6 +36,7 @@ type cli struct {
 	Fsck    fsckCmd    `cmd:"" help:"Hold events, states, seals and content against each other."`
 	Doctor  doctorCmd  `cmd:"" help:"Say what is missing in the configuration, and why."`
 	Config  configCmd  `cmd:"" help:"Show every setting and where its value comes from."`
+	Bench   benchCmd   `cmd:"" hidden:"" help:"Measure this program as ratios to what the machine can do."`
 }
 
 type logConfig struct {
