@@ -34,7 +34,7 @@ type Config struct {
 const (
 	signInTime      = 2 * time.Minute  // from the connection to a right key
 	transactionTime = 30 * time.Minute // from MAIL to the answer to the content
-	drainTime       = 10 * time.Second // to swallow the rest of a mail that was refused for its form
+	drainTime       = 5 * time.Second  // to swallow the rest of a mail that was refused for its form
 	discardTime     = 2 * time.Minute  // to swallow the rest of one refused for anything else
 	writeTime       = time.Minute
 	submitTime      = time.Minute

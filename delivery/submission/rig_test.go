@@ -328,3 +328,19 @@ func certificate(t testing.TB) (server, client *tls.Config) {
 	return &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}},
 		&tls.Config{RootCAs: pool, ServerName: "127.0.0.1"}
 }
+
+// readSlowly reads with buffers of an odd size.
+func readSlowly(r io.Reader, size int) (string, error) {
+	var b strings.Builder
+	p := make([]byte, 1+(size&0xff))
+	for {
+		n, err := r.Read(p)
+		b.Write(p[:n])
+		if err == io.EOF {
+			return b.String(), nil
+		}
+		if err != nil {
+			return b.String(), err
+		}
+	}
+}
