@@ -53,7 +53,7 @@ type LetterPart struct {
 	MediaType string // application/pdf is printed; others are listed with their digest
 	Size      int64
 	SHA256    string // lower-case hex
-	Open      func(ctx context.Context) (io.ReadCloser, error)
+	Open      func(ctx context.Context) (io.ReadCloser, error) `json:"-"`
 }
 
 // PostReceipt is what handing a letter over gave.

@@ -38,7 +38,7 @@ type demo struct {
 }
 
 // Run starts the demonstration and stays until ctx ends or the play is over.
-func (c demoCmd) Run(ctx context.Context, log *slog.Logger) (err error) {
+func (c demoCmd) Run(ctx context.Context) (err error) {
 	if c.Play && c.Out == "" {
 		return fmt.Errorf("%w: --play needs --out", errUsage)
 	}
@@ -53,7 +53,7 @@ func (c demoCmd) Run(ctx context.Context, log *slog.Logger) (err error) {
 	}
 	defer logFile.Close()
 	// The terminal is for the person in front of it; the log goes to a file.
-	log = slog.New(slog.NewJSONHandler(logFile, &slog.HandlerOptions{Level: slog.LevelInfo}))
+	log := slog.New(slog.NewJSONHandler(logFile, &slog.HandlerOptions{Level: slog.LevelInfo}))
 	say := func(format string, a ...any) { fmt.Fprintf(os.Stdout, format+"\n", a...) }
 
 	say("bode demo: starting a private PostgreSQL in %s", dir)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/image/font"
 	"golang.org/x/image/font/gofont/gobold"
@@ -83,11 +84,9 @@ func (f *faces) printable(s string) (string, int) {
 
 // base is the letter under an accent the faces lack, or [replacement].
 func (f *faces) base(r rune) rune {
-	for _, d := range norm.NFKD.String(string(r)) {
-		if d != r && f.has(d) && unicode.IsLetter(d) {
-			return d
-		}
-		break
+	d, _ := utf8.DecodeRuneInString(norm.NFKD.String(string(r)))
+	if d != r && f.has(d) && unicode.IsLetter(d) {
+		return d
 	}
 	return replacement
 }

@@ -13,19 +13,19 @@ import (
 
 func (c *Config) validate() error {
 	if c.ClientID == "" {
-		return errors.New("ClientID is empty")
+		return errors.New("no ClientID")
 	}
 	if err := webURL(c.Issuer); err != nil {
-		return fmt.Errorf("Issuer: %w", err)
+		return fmt.Errorf("issuer: %w", err)
 	}
 	if err := webURL(c.RedirectURL); err != nil {
-		return fmt.Errorf("RedirectURL: %w", err)
+		return fmt.Errorf("redirect URL: %w", err)
 	}
 	if strings.ContainsAny(c.Service, " \t\r\n") {
-		return errors.New("Service holds white space")
+		return errors.New("white space in Service")
 	}
 	if c.Levels[c.ACR] == identity.LevelNone {
-		return fmt.Errorf("Levels gives no level to the asked ACR %q", c.ACR)
+		return fmt.Errorf("no level in Levels for the asked ACR %q", c.ACR)
 	}
 	// A symmetric or RSA1_5 algorithm must not come in by configuration either.
 	for _, a := range c.KeyAlgorithms {
