@@ -52,7 +52,7 @@ type LetterPart struct {
 	Name      string
 	MediaType string // application/pdf is printed; others are listed with their digest
 	Size      int64
-	SHA256    string // lower-case hex
+	SHA256    string                                           // lower-case hex
 	Open      func(ctx context.Context) (io.ReadCloser, error) `json:"-"`
 }
 
