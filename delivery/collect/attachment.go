@@ -67,7 +67,7 @@ func (a *attachment) finish() error {
 // run it in our name.
 func safeType(t string) string {
 	base, _, err := mime.ParseMediaType(t)
-	if err != nil || strings.Contains(base, "html") || strings.Contains(base, "xml") || strings.Contains(base, "script") {
+	if err != nil || !strings.Contains(base, "/") || strings.Contains(base, "html") || strings.Contains(base, "xml") || strings.Contains(base, "script") {
 		return "application/octet-stream"
 	}
 	return t

@@ -32,7 +32,7 @@ func (c *Collect) document(x echo.Context, v *visit) error {
 	}
 	part, r, err := c.cfg.Deliveries.OpenPart(x.Request().Context(), v.shown, n)
 	if err != nil {
-		return err
+		return c.brokenOff(x, v, n, err)
 	}
 	defer r.Close()
 	out := c.attach(x, part.Name, safeType(part.MediaType), part.Size)

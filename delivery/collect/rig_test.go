@@ -65,7 +65,8 @@ type rig struct {
 	provider   *identitytest.Provider
 	codes      codes
 	server     *httptest.Server
-	objects    string
+	objects    string // directory of the vault
+	vault      *altering
 	account    string
 	proofs     *proofs
 	finished   *atomic.Int64 // when the provider's answers were finished, as Finish was told
@@ -101,12 +102,13 @@ func newRig(t testing.TB) *rig {
 	r.must(err)
 	store, err := vault.NewDir(vault.DirConfig{Dir: r.objects, Keys: keys})
 	r.must(err)
+	r.vault = &altering{Vault: store}
 
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	r.must(err)
 	base := "http://" + listener.Addr().String()
 	r.deliveries, err = delivery.New(delivery.Config{
-		Pool: r.pool, Journal: book, Notices: notices, Outbox: jobs, Vault: store, Box: keys, Codes: r.codes,
+		Pool: r.pool, Journal: book, Notices: notices, Outbox: jobs, Vault: r.vault, Box: keys, Codes: r.codes,
 		Identities: people, Post: partner{}, LinkKey: bytes.Repeat([]byte{4}, 32), BaseURL: base, Service: "Bode",
 		Log: slog.New(slog.DiscardHandler), Now: r.now,
 	})
@@ -209,13 +211,13 @@ func (p *proofs) List(ctx context.Context, account, id string) ([]evidence.Piece
 }
 
 func (p *proofs) Get(ctx context.Context, account, id, piece string, f evidence.Format) ([]byte, evidence.Piece, error) {
-	_, found, err := p.Evidence.Get(ctx, account, id, piece, f)
+	_, _, err := p.Evidence.Get(ctx, account, id, piece, f)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.sealed && errors.Is(err, evidence.ErrPending) {
-		return []byte("sealed " + string(f)), found, nil
+		return []byte("sealed " + string(f)), evidence.Piece{ID: piece, Delivery: id, Seq: 1, Event: evidence.SubmissionAcceptance}, nil
 	}
-	return nil, found, err
+	return nil, evidence.Piece{}, err
 }
 
 func (p *proofs) WriteDossier(_ context.Context, w io.Writer, id string) error {
