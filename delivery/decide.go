@@ -184,8 +184,11 @@ func (d Delivery) receipt(to State) []notify.Notice {
 		To: d.Message.Sender.Email, Language: d.Message.Language, Ref: string(to)}}
 }
 
+// maxForeign bounds what others said and evidence repeats, in octets.
+const maxForeign = 500
+
 func proofOf(a identity.Actor) *evidence.Proof {
-	return &evidence.Proof{Given: a.Given, Family: a.Family, Method: a.Method, Provider: a.Provider,
+	return &evidence.Proof{Given: evidence.Text(a.Given, maxForeign), Family: evidence.Text(a.Family, maxForeign), Method: a.Method, Provider: a.Provider,
 		Level: a.Level.URI(), At: a.ProvenAt.UTC().Truncate(time.Microsecond), Record: a.Record}
 }
 
@@ -196,7 +199,7 @@ func seen(by identity.Actor) []evidence.Detail {
 		out = append(out, evidence.Detail{Key: "ip", Value: by.IP})
 	}
 	if by.UserAgent != "" {
-		out = append(out, evidence.Detail{Key: "user_agent", Value: by.UserAgent})
+		out = append(out, evidence.Detail{Key: "user_agent", Value: evidence.Text(by.UserAgent, maxForeign)})
 	}
 	return out
 }

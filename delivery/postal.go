@@ -76,6 +76,7 @@ func (d Delivery) Reported(r PostReport, at time.Time) (Move, error) {
 	var to State
 	var name evidence.Name
 	var reasons []evidence.Reason
+	r.Cause = evidence.Text(r.Cause, maxForeign)
 	switch r.Status {
 	case PostAccepted:
 		to, name = Posted, evidence.PostalItemPosted

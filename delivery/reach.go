@@ -31,6 +31,7 @@ func (d Delivery) Attempted(n notify.Notice, a notify.Attempt, at time.Time, zon
 	for _, x := range []evidence.Detail{{Key: "reply", Value: a.Result.Reply}, {Key: "remote", Value: a.Result.Remote},
 		{Key: "tls", Value: a.Result.TLS}, {Key: "digest", Value: a.Digest}} {
 		if x.Value != "" {
+			x.Value = evidence.Text(x.Value, maxForeign)
 			details = append(details, x)
 		}
 	}
@@ -46,7 +47,7 @@ func (d Delivery) Attempted(n notify.Notice, a notify.Attempt, at time.Time, zon
 	}
 	m.Event = m.After.event(name, at, details...)
 	if a.Result.Outcome != notify.Sent {
-		m.Event.Reasons = []evidence.Reason{{Code: unreached(a), Text: a.Result.Reply}}
+		m.Event.Reasons = []evidence.Reason{{Code: unreached(a), Text: evidence.Text(a.Result.Reply, maxForeign)}}
 	}
 	return m, nil
 }
