@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/bode-erds/bode/delivery"
 )
@@ -121,6 +122,17 @@ func TestPostFails(t *testing.T) {
 	}
 	if r.stored() != 1 {
 		t.Errorf("%d objects for one letter", r.stored())
+	}
+	// A report may be faster than our own record of the letter: it is kept a day.
+	r.partner.say(delivery.PostReport{ID: "fast", Item: "not-yet", Status: delivery.PostAccepted, At: r.clock.now()})
+	r.must(r.ReadPost(r.ctx()))
+	if len(r.partner.reports) != 1 {
+		t.Error("a report that came early is lost")
+	}
+	r.clock.pass(24 * time.Hour)
+	r.must(r.ReadPost(r.ctx()))
+	if len(r.partner.reports) != 0 {
+		t.Error("a report of nothing is kept for ever")
 	}
 	// Reports of another item, of nothing, and backwards lead nowhere.
 	item := r.again(d).Post.Item

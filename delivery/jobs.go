@@ -187,8 +187,13 @@ func (s *Service) Letter(ctx context.Context, account string, id ID) (r io.ReadC
 	return r, hex.EncodeToString(st.SHA256), err
 }
 
+// early is how long a report of an item that we do not know is kept: we may have
+// died between handing the letter over and recording it.
+const early = 24 * time.Hour
+
 // ReadPost takes in what the print and post partner reported. A report that
-// leads nowhere is logged and put aside.
+// leads nowhere is logged and put aside; one that cannot be taken in now does
+// not hold up the others, and is read again.
 func (s *Service) ReadPost(ctx context.Context) error {
 	if s.Post == nil {
 		return nil
@@ -197,23 +202,25 @@ func (s *Service) ReadPost(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	var failed error
 	for _, r := range reports {
 		var id ID
 		err := s.Pool.QueryRow(ctx, `SELECT id FROM delivery WHERE post ->> 'item' = $1`, r.Item).Scan(&id)
 		if err == nil {
 			_, err = s.move(ctx, id, func(d Delivery, at time.Time) (Move, error) { return d.Reported(r, at) })
 		}
-		if err != nil && !errors.Is(err, pgx.ErrNoRows) && !errors.Is(err, ErrNotOpen) {
-			return err
-		}
-		if err != nil {
+		switch {
+		case errors.Is(err, pgx.ErrNoRows) && s.Now().Sub(r.At) < early:
+			continue
+		case err != nil && !errors.Is(err, pgx.ErrNoRows) && !errors.Is(err, ErrNotOpen):
+			failed = errors.Join(failed, fmt.Errorf("delivery: post report %s: %w", r.ID, err))
+			continue
+		case err != nil:
 			s.Log.WarnContext(ctx, "post report leads nowhere", "item", r.Item, "report", r.ID, "status", string(r.Status), "err", err)
 		}
-		if err := s.Post.Done(ctx, r); err != nil {
-			return err
-		}
+		failed = errors.Join(failed, s.Post.Done(ctx, r))
 	}
-	return nil
+	return failed
 }
 
 var (
