@@ -311,6 +311,20 @@ func TestCancel(t *testing.T) {
 	if _, err := r.Cancel(r.ctx(), by, m.ID, delivery.Once{}); !errors.Is(err, delivery.ErrDecided) {
 		t.Errorf("once more: %v, want ErrDecided", err)
 	}
+	once := once("k", "cancel")
+	consigned, _ := r.consigned()
+	for range 2 { // a refusal is no success the second time
+		if replayed, err := r.Cancel(r.ctx(), by, consigned.Message.ID, once); !errors.Is(err, delivery.ErrDecided) || replayed {
+			t.Errorf("too late, with a key: %t, %v, want ErrDecided", replayed, err)
+		}
+	}
+	once.Key = "k2"
+	open := r.submit(1, func(s *delivery.Submission) { s.Recipients[0].Email = "open@example.be" })
+	for i := range 2 {
+		if replayed, err := r.Cancel(r.ctx(), by, open.ID, once); err != nil || replayed != (i == 1) {
+			t.Errorf("in time, with a key: %t, %v", replayed, err)
+		}
+	}
 	// A notice that comes late finds nothing to say, and one that went out is recorded.
 	if _, err := r.NoticeFacts(r.ctx(), notify.Notice{Delivery: string(told.ID), Kind: notify.Announcement}); !errors.Is(err, notify.ErrStale) {
 		t.Errorf("announcement of what was withdrawn: %v", err)

@@ -216,8 +216,13 @@ func (s *Service) Cancel(ctx context.Context, by identity.Actor, message ID, onc
 			return replayed, err
 		}
 	}
-	if n == 0 && !replayed {
-		return false, ErrDecided
+	if n == 0 { // unless the earlier call did it
+		var done bool
+		err := s.Pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM delivery WHERE message_id = $1 AND state = 'cancelled')`, string(message)).Scan(&done)
+		if err == nil && !(replayed && done) {
+			err = ErrDecided
+		}
+		return replayed && err == nil, err
 	}
 	return replayed, nil
 }
