@@ -72,7 +72,13 @@ func (s *Service) Upload(ctx context.Context, account string, in NewDocument, r 
 				return err
 			}
 			if ref != d.ID {
-				return replay{ref}
+				tag, err := tx.Exec(ctx, sqlReclaimKey, account, once.Key, string(d.ID))
+				if err != nil {
+					return err
+				}
+				if tag.RowsAffected() == 0 {
+					return replay{ref}
+				}
 			}
 		}
 		_, err := tx.Exec(ctx, sqlInsertDocument, string(d.ID), account, d.Filename, d.MediaType, d.Size, stored.SHA256,
@@ -94,6 +100,11 @@ func (s *Service) Upload(ctx context.Context, account string, in NewDocument, r 
 const sqlInsertDocument = `
 INSERT INTO document (id, account_id, filename, media_type, size, sha256, object, key_id, wrapped_key, created_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`
+
+// A key outlives a document that no message took: then it stands for the new
+// one.
+const sqlReclaimKey = `
+UPDATE idempotency i SET ref = $3 WHERE account_id = $1 AND key = $2 AND NOT EXISTS (SELECT 1 FROM document WHERE id = i.ref)`
 
 // Document returns an uploaded document of an account. Errors: ErrNotFound.
 func (s *Service) Document(ctx context.Context, account string, id ID) (d Document, err error) {
