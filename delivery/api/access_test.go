@@ -143,7 +143,7 @@ func TestRefusesAddress(t *testing.T) {
 		{"/messages/" + id + "/", "no_such_resource", 404}, {"/messages/" + id + "/x", "no_such_resource", 404}, {"/../x", "no_such_resource", 404},
 		{"/Messages", "no_such_resource", 404}, {"/openapi.yaml", "no_such_resource", 404},
 		{"/messages?limit=0", "limit_malformed", 400}, {"/messages?limit=101", "limit_malformed", 400}, {"/messages?limit=-1", "limit_malformed", 400},
-		{"/messages?limit=x", "limit_malformed", 400}, {"/messages?limit=1e1", "limit_malformed", 400}, {"/messages?limit=99999999999999999999", "limit_malformed", 400},
+		{"/messages?limit=", "limit_malformed", 400}, {"/messages?limit=1&limit=2", "limit_malformed", 400}, {"/messages?limit=x", "limit_malformed", 400}, {"/messages?limit=1e1", "limit_malformed", 400}, {"/messages?limit=99999999999999999999", "limit_malformed", 400},
 		{"/messages?cursor=x", "cursor_malformed", 400}, {"/messages?cursor=!", "cursor_malformed", 400}, {"/messages?cursor=__main__", "cursor_malformed", 400},
 		{"/messages?cursor=" + strings.Repeat("A", 200), "cursor_malformed", 400},
 		{"/messages/" + id + "/deliveries?cursor=LTE", "cursor_malformed", 400}, // -1

@@ -56,11 +56,19 @@ func (a *API) answerMessage(c *call, status int, m delivery.Message) error {
 	if err != nil {
 		return err
 	}
-	counts, err := a.Deliveries.Counts(c.ctx(), m.Account, m.ID)
-	if err != nil {
-		return err
+	counts := map[delivery.State]int{}
+	if len(list) == m.Deliveries { // all are here: no need to ask again
+		for _, d := range list {
+			counts[d.State]++
+		}
+	} else {
+		all, err := a.Deliveries.Counts(c.ctx(), m.Account, m.ID)
+		if err != nil {
+			return err
+		}
+		counts = all[m.ID]
 	}
-	return writeJSON(c, status, messageOf(m, counts[m.ID], list))
+	return writeJSON(c, status, messageOf(m, counts, list))
 }
 
 // message finds a message of the key's account and kind.

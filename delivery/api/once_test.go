@@ -94,6 +94,27 @@ func TestOnceElsewhere(t *testing.T) {
 	}
 }
 
+// TestOnceOutlived: the key of a document that was swept uploads it afresh.
+func TestOnceOutlived(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	up := ask{method: "POST", path: "/documents?filename=a.pdf", body: "x", mediaType: "application/pdf", header: map[string]string{"Idempotency-Key": "o"}}
+	first := r.do(up)
+	r.clock.pass(25 * time.Hour)
+	_, err := r.service.Retain(r.ctx(), 10)
+	r.must(err)
+	if n := r.count(`SELECT count(*) FROM document`); n != 0 {
+		t.Fatalf("%d documents after the sweep", n)
+	}
+	second, third := r.do(up), r.do(up)
+	if second.status != http.StatusCreated || second.header.Get("Idempotency-Replayed") != "" || string(second.body) == string(first.body) {
+		t.Errorf("afresh: %d %s", second.status, second.body)
+	}
+	if string(third.body) != string(second.body) || third.header.Get("Idempotency-Replayed") != "true" {
+		t.Errorf("again: %d %s", third.status, third.body)
+	}
+}
+
 // TestOnceInParallel: eight at the same time are one message.
 func TestOnceInParallel(t *testing.T) {
 	t.Parallel()

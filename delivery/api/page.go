@@ -24,12 +24,12 @@ var (
 
 // limit reads ?limit=, 1 to 100, by default 50.
 func (c *call) limit() (int, error) {
-	s := c.QueryParam("limit")
-	if s == "" {
+	values := c.QueryParams()["limit"]
+	if len(values) == 0 {
 		return 50, nil
 	}
-	n, err := strconv.Atoi(s)
-	if err != nil || n < 1 || n > delivery.MaxPage {
+	n, err := strconv.Atoi(values[0])
+	if err != nil || len(values) > 1 || n < 1 || n > delivery.MaxPage {
 		return 0, errLimit
 	}
 	return n, nil
