@@ -2,6 +2,7 @@ package main
 
 import (
 	"crypto/rsa"
+	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
@@ -32,6 +33,7 @@ type config struct {
 	Secrets  string         `help:"Directory of link.key, box.key, digest.key, codes.key (64 hexadecimal digits each)." type:"path" env:"BODE_SECRETS"`
 	Keys     string         `help:"Directory of the key-encryption keys." type:"path" env:"BODE_KEYS"`
 
+	Mails   mailsConfig   `embed:"" prefix:"mails-"`
 	Content contentConfig `embed:"" prefix:"content-"`
 	SMTP    smtpConfig    `embed:"" prefix:"smtp-"`
 	SMS     smsConfig     `embed:"" prefix:"sms-"`
@@ -39,6 +41,24 @@ type config struct {
 	Seal    sealConfig    `embed:"" prefix:"seal-"`
 	Issuer  issuerConfig  `embed:"" prefix:"issuer-"`
 	Post    postConfig    `embed:"" prefix:"post-"`
+}
+
+type mailsConfig struct {
+	Listen string `help:"Address on which mail programs submit (SMTP, STARTTLS); empty: they cannot." env:"BODE_MAILS_LISTEN"`
+	Cert   string `help:"PEM file of the certificate there." type:"path" env:"BODE_MAILS_CERT"`
+	Key    string `help:"PEM file of its key." type:"path" env:"BODE_MAILS_KEY"`
+}
+
+// tls is nil without a certificate, which is accepted on loopback only.
+func (c mailsConfig) tls() (*tls.Config, error) {
+	if c.Cert == "" {
+		return nil, nil
+	}
+	pair, err := tls.LoadX509KeyPair(c.Cert, c.Key)
+	if err != nil {
+		return nil, fmt.Errorf("--mails-cert: %w", err)
+	}
+	return &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}, nil
 }
 
 type contentConfig struct {

@@ -31,6 +31,7 @@ type demoCmd struct {
 type demo struct {
 	dir    string
 	base   string
+	smtp   string // address of SMTP submission
 	app    *app
 	stands *standIns
 	seeds  seeds
@@ -63,7 +64,7 @@ func (c demoCmd) Run(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, stopDB()) }()
 
-	d := &demo{dir: dir, done: make(chan error, 2)}
+	d := &demo{dir: dir, done: make(chan error, 1)}
 	addr := c.Addr
 	if c.Play {
 		addr = "127.0.0.1:0"
@@ -161,18 +162,25 @@ func (d *demo) start(ctx context.Context, pool *pgxpool.Pool, addr string, log *
 		l.Close()
 		return nil, errors.Join(err, d.stands.Close())
 	}
-	inner, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	ended := make(chan error, 2)
-	run := func(f func() error) {
-		err := f()
-		ended <- err
-		d.done <- err
+	mails, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		l.Close()
+		return nil, errors.Join(err, d.stands.Close())
 	}
-	go run(func() error { return d.app.serve(inner, l) })
-	go run(func() error { return d.app.work(inner) })
+	d.smtp = mails.Addr().String()
+	inner, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	ended := make(chan error)
+	go func() {
+		err := together(inner,
+			func(ctx context.Context) error { return d.app.serve(ctx, l) },
+			func(ctx context.Context) error { return d.app.submission(ctx, mails, nil) },
+			d.app.work)
+		d.done <- err
+		ended <- err
+	}()
 	return func() error {
 		cancel()
-		return errors.Join(<-ended, <-ended, d.stands.Close())
+		return errors.Join(<-ended, d.stands.Close())
 	}, nil
 }
 
@@ -180,6 +188,7 @@ func (d *demo) start(ctx context.Context, pool *pgxpool.Pool, addr string, log *
 type info struct {
 	BaseURL    string   `json:"base_url"`
 	CatcherURL string   `json:"catcher_url"`
+	SMTPAddr   string   `json:"smtp_addr"` // submission by mail programs, with an API key as password
 	TestKey    string   `json:"test_key"`
 	LiveKey    string   `json:"live_key"`
 	SignIns    []signIn `json:"sign_ins"`
@@ -193,7 +202,7 @@ type signIn struct {
 }
 
 func (d *demo) info() info {
-	return info{BaseURL: d.base, CatcherURL: d.stands.catcher.URL(), TestKey: d.seeds.TestKey, LiveKey: d.seeds.LiveKey,
+	return info{BaseURL: d.base, CatcherURL: d.stands.catcher.URL(), SMTPAddr: d.smtp, TestKey: d.seeds.TestKey, LiveKey: d.seeds.LiveKey,
 		SignIns: d.seeds.SignIns}
 }
 
@@ -216,9 +225,10 @@ Bode runs. Nothing here is qualified and nothing leaves this machine.
 
   service          %s
   mails and SMS    %s
+  SMTP submission  %s
   API test key     %s
   API live key     %s
-`, i.BaseURL, i.CatcherURL, i.TestKey, i.LiveKey)
+`, i.BaseURL, i.CatcherURL, i.SMTPAddr, i.TestKey, i.LiveKey)
 	for _, s := range i.SignIns {
 		fmt.Fprintf(w, "\n  sign in as %s\n    login          %s\n    password       %s\n    authenticator  %s\n", s.Role, s.Login, s.Password, s.TOTPSecret)
 		if code, err := totpNow(s.TOTPSecret); err == nil {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/bode-erds/bode/delivery"
@@ -65,6 +66,7 @@ func (d *demo) play(ctx context.Context, out string, say func(string, ...any)) e
 		{"Jürgen's e-mail and SMS bounce: his letter is printed at once", p.bounced},
 		{"Amina does nothing: three reminders, then the time is over and her letter is printed", p.silent},
 		{"the printer reports both letters posted and delivered", p.printed},
+		{"the sender submits another message with a mail program (SMTP), and withdraws it (REST)", p.withdraw},
 		{"every event has its evidence; dossiers and letters are written", p.gather},
 		{"the offline verifier accepts every file, and refuses a changed one", p.verify},
 		{"fsck finds nothing", p.fsck},
@@ -91,25 +93,26 @@ type player struct {
 	number    string
 	files     map[string][]byte // what was attached, by name
 	delivered []string          // delivery ids in the order of cast
+	extra     string            // the delivery submitted by SMTP
 	summary   summary
 }
 
 // state waits until a delivery is where it should be.
 func (p *player) state(ctx context.Context, i int, want ...delivery.State) error {
+	if err := p.stateOf(ctx, p.delivered[i], want...); err != nil {
+		return fmt.Errorf("who %s: %w", cast[i].role, err)
+	}
+	return nil
+}
+
+func (p *player) stateOf(ctx context.Context, id string, want ...delivery.State) error {
 	var got struct{ State delivery.State }
 	err := eventually(ctx, func() (bool, error) {
-		if err := p.call(ctx, http.MethodGet, "/deliveries/"+p.delivered[i], nil, &got); err != nil {
-			return false, err
-		}
-		for _, w := range want {
-			if got.State == w {
-				return true, nil
-			}
-		}
-		return false, nil
+		err := p.call(ctx, http.MethodGet, "/deliveries/"+id, nil, &got)
+		return slices.Contains(want, got.State), err
 	})
 	if err != nil {
-		return fmt.Errorf("%s is %s, expected %v: %w", cast[i].role, got.State, want, err)
+		return fmt.Errorf("delivery is %s, expected %v: %w", got.State, want, err)
 	}
 	return nil
 }

@@ -29,6 +29,12 @@ func (p *player) gather(ctx context.Context) error {
 		p.summary.Deliveries = append(p.summary.Deliveries,
 			summaryDelivery{ID: id, Role: cast[i].role, State: string(cast[i].end), Files: files})
 	}
+	files, err := p.gatherDelivery(ctx, p.extra, delivery.Cancelled)
+	if err != nil {
+		return err
+	}
+	p.summary.Deliveries = append(p.summary.Deliveries,
+		summaryDelivery{ID: p.extra, Role: "withdrawn by the sender", State: string(delivery.Cancelled), Files: files})
 	for _, name := range []string{sealAnchors, tsaAnchors} {
 		if err := copyFile(filepath.Join(p.demo.dir, "trust", name), filepath.Join(p.out, "trust", name)); err != nil {
 			return err

@@ -43,7 +43,7 @@ func TestPlay(t *testing.T) {
 			}
 		}
 	}
-	want := []string{string(delivery.HandedOver), string(delivery.Rejected), string(delivery.DeliveredByPost), string(delivery.DeliveredByPost)}
+	want := []string{string(delivery.HandedOver), string(delivery.Rejected), string(delivery.DeliveredByPost), string(delivery.DeliveredByPost), string(delivery.Cancelled)}
 	if !slices.Equal(ends, want) {
 		t.Errorf("ends = %v, want %v", ends, want)
 	}

@@ -2,13 +2,16 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/bode-erds/bode/delivery/submission"
 	"github.com/bode-erds/bode/migrations"
 )
 
@@ -28,11 +31,23 @@ func (c serveCmd) Run(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	log.InfoContext(ctx, "serving", "address", l.Addr().String(), "base_url", c.BaseURL, "work", !c.NoWork)
-	if c.NoWork {
-		return a.serve(ctx, l)
+	parts := []func(context.Context) error{func(ctx context.Context) error { return a.serve(ctx, l) }}
+	if !c.NoWork {
+		parts = append(parts, a.work)
 	}
-	return both(ctx, func(ctx context.Context) error { return a.serve(ctx, l) }, a.work)
+	if c.Mails.Listen != "" {
+		conf, err := c.Mails.tls()
+		if err != nil {
+			return err
+		}
+		mails, err := net.Listen("tcp", c.Mails.Listen)
+		if err != nil {
+			return err
+		}
+		parts = append(parts, func(ctx context.Context) error { return a.submission(ctx, mails, conf) })
+	}
+	log.InfoContext(ctx, "serving", "address", l.Addr().String(), "base_url", c.BaseURL, "work", !c.NoWork, "smtp", c.Mails.Listen)
+	return together(ctx, parts...)
 }
 
 type workerCmd struct{ config }
@@ -96,13 +111,13 @@ func atThisVersion(ctx context.Context, pool *pgxpool.Pool) error {
 	return err
 }
 
-// both runs two things until ctx ends or one of them fails, which ends the
-// other.
-func both(ctx context.Context, f, g func(context.Context) error) error {
+// together runs things until ctx ends or one of them fails, which ends the
+// others.
+func together(ctx context.Context, all ...func(context.Context) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	ended := make(chan error, 2)
-	for _, run := range []func(context.Context) error{f, g} {
+	ended := make(chan error, len(all))
+	for _, run := range all {
 		go func() {
 			err := run(ctx)
 			if err != nil {
@@ -111,5 +126,32 @@ func both(ctx context.Context, f, g func(context.Context) error) error {
 			ended <- err
 		}()
 	}
-	return errors.Join(<-ended, <-ended)
+	var errs []error
+	for range all {
+		errs = append(errs, <-ended)
+	}
+	return errors.Join(errs...)
+}
+
+// submission takes mails on l until ctx ends; without TLS on loopback only.
+func (a *app) submission(ctx context.Context, l net.Listener, conf *tls.Config) error {
+	s, err := submission.New(submission.Config{Addr: l.Addr().String(), Deliveries: a.deliveries, Identity: a.identity, TLS: conf,
+		Domain: a.out.host(), Log: a.log})
+	if err != nil {
+		l.Close()
+		return err
+	}
+	stop := context.AfterFunc(ctx, func() {
+		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+		defer cancel()
+		if err := s.Shutdown(drain); err != nil {
+			a.log.WarnContext(ctx, "mails were cut off", "err", err)
+		}
+	})
+	defer stop()
+	err = s.Serve(l)
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
 }

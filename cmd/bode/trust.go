@@ -94,3 +94,12 @@ func readCertificates(path string) (certs []*x509.Certificate, err error) {
 	}
 	return certs, nil
 }
+
+// host is the name under which the service is reached.
+func (o outside) host() string {
+	u, err := url.Parse(o.baseURL)
+	if err != nil {
+		return ""
+	}
+	return u.Hostname()
+}
