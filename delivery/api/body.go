@@ -19,13 +19,13 @@ import (
 )
 
 // Bounds of a JSON body. A message to 10 000 recipients needs about 5 MiB and
-// has 170 000 values.
+// has 180 000 values.
 const (
 	maxJSON    = 8 << 20
 	maxDepth   = 12
 	maxEntries = 20000 // of one array
 	maxMembers = 100   // of one object
-	maxValues  = 400000
+	maxValues  = 200000
 )
 
 // wholeNumber is the only form of a number that the contract has. Others could
@@ -81,7 +81,7 @@ func scanJSON(raw []byte) (pointer, code string) {
 	}
 	s := scanner{Decoder: json.NewDecoder(bytes.NewReader(raw))}
 	s.UseNumber()
-	code = s.value(nil)
+	code = s.value()
 	if code == "" {
 		if _, err := s.Token(); !errors.Is(err, io.EOF) {
 			return "", "json_trailing"
@@ -90,20 +90,21 @@ func scanJSON(raw []byte) (pointer, code string) {
 	return s.pointer, code
 }
 
-// scanner is one walk: how many values it met and where it stopped.
+// scanner is one walk: how many values it met, where it is and where it stopped.
 type scanner struct {
 	*json.Decoder
 	values  int
+	path    []string
 	pointer string
 }
 
 // value reads one value and returns the code of the first fault in it.
-func (d *scanner) value(path []string) string {
-	fault := func(code string) string { d.pointer = jsonPointer(path); return code }
+func (d *scanner) value() string {
+	fault := func(code string) string { d.pointer = jsonPointer(d.path); return code }
 	if d.values++; d.values > maxValues {
 		return fault("json_entries")
 	}
-	if len(path) > maxDepth {
+	if len(d.path) > maxDepth {
 		return fault("json_depth")
 	}
 	t, err := d.Token()
@@ -118,10 +119,10 @@ func (d *scanner) value(path []string) string {
 		return ""
 	}
 	most := maxEntries
+	var seen map[string]bool
 	if delim == '{' {
-		most = maxMembers
+		most, seen = maxMembers, map[string]bool{}
 	}
-	seen := map[string]bool{}
 	for i := 0; d.More(); i++ {
 		if i >= most {
 			return fault("json_entries")
@@ -134,14 +135,16 @@ func (d *scanner) value(path []string) string {
 			}
 			step = name.(string) // the decoder accepts nothing else here
 			if seen[step] {
-				path = append(path, step)
+				d.path = append(d.path, step)
 				return fault("json_duplicate")
 			}
 			seen[step] = true
 		}
-		if code := d.value(append(path[:len(path):len(path)], step)); code != "" {
+		d.path = append(d.path, step)
+		if code := d.value(); code != "" {
 			return code
 		}
+		d.path = d.path[:len(d.path)-1]
 	}
 	if _, err := d.Token(); err != nil {
 		return fault("json_syntax")

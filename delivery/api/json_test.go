@@ -51,9 +51,9 @@ func TestRefusesJSON(t *testing.T) {
 		{"string", `"x"`, "invalid", " type", 422},
 		{"hostile name", `{"a/b~c\u202e` + strings.Repeat("x", 1000) + `":1}`, "invalid", "", 422},
 	} {
-		began := time.Now()
+		began := time.Now() // a bound with room for a busy machine: the bombs take hours where they work
 		a := r.do(ask{method: "POST", path: "/messages", body: x.body})
-		if took := time.Since(began); took > 10*time.Second {
+		if took := time.Since(began); took > time.Minute {
 			t.Errorf("%s: took %s", x.name, took)
 		}
 		if a.status != x.status || a.problem.Code != x.code || x.fault != "" && a.problem.fault() != x.fault {
