@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -80,6 +81,9 @@ func (p *Portal) showAccount(v *visitor, status int, name, mode string, faults w
 	return p.Web.Render(v, status, "portal/account", page)
 }
 
+// maxKeyName bounds the name of a key, in characters.
+const maxKeyName = 100
+
 type keyPage struct {
 	frame
 	Key    identity.Key
@@ -100,6 +104,9 @@ func (p *Portal) createKey(v *visitor) error {
 	var faults web.Faults
 	if name == "" {
 		faults.Add("key_name", "fault.required.key_name")
+	}
+	if utf8.RuneCountInString(name) > maxKeyName || !printable(name) {
+		faults.Add("key_name", "fault.key_name")
 	}
 	if mode != identity.Test && mode != identity.Live {
 		faults.Add("key_mode", "fault.required.key_mode")

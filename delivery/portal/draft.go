@@ -54,6 +54,9 @@ func (r person) Address() bool { return r.Line1+r.Line2+r.Postcode+r.City != "" 
 // Extra reports whether something to recognise the recipient by was given.
 func (r person) Extra() bool { return r.BirthDate+r.NationalNumber != "" }
 
+// E164 is the mobile number as it will be used.
+func (r person) E164() string { return international(r.Mobile) }
+
 // newDraft is an empty message with one recipient to fill in.
 func newDraft(policy delivery.Policy, lang string) draft {
 	return draft{Once: rand.Text(), Days: strconv.Itoa(policy.CollectDays), Fallback: string(policy.Fallback),

@@ -9,6 +9,9 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/bode-erds/bode/delivery/web"
 )
@@ -32,6 +35,10 @@ func hidden(prefix string, values url.Values) []pair {
 	}
 	return out
 }
+
+// printable reports whether s is text that a database can hold and a person can
+// have typed on one line.
+func printable(s string) bool { return utf8.ValidString(s) && !strings.ContainsFunc(s, unicode.IsControl) }
 
 // dropFiles reads past files.
 func dropFiles(*multipart.Part) error { return nil }

@@ -30,6 +30,9 @@ type noticePage struct {
 	MayStill bool   // the recipient can still decide
 }
 
+// maxCode bounds what somebody may type as a code, in octets.
+const maxCode = 100
+
 func (p *Portal) askNotice(c echo.Context) error {
 	return p.Web.Render(c, http.StatusOK, "portal/notice", noticePage{frame: public("/notice")})
 }
@@ -46,7 +49,10 @@ func (p *Portal) checkNotice(c echo.Context) error {
 		page.Add("code", "fault.required.code")
 		return p.Web.Render(c, http.StatusUnprocessableEntity, "portal/notice", page)
 	}
-	d, err := p.Deliveries.ByNoticeCode(c.Request().Context(), page.Code)
+	d, err := delivery.Delivery{}, delivery.ErrNotFound
+	if printable(page.Code) && len(page.Code) <= maxCode {
+		d, err = p.Deliveries.ByNoticeCode(c.Request().Context(), page.Code)
+	}
 	switch {
 	case errors.Is(err, delivery.ErrNotFound):
 		page.Add("code", "fault.notice_unknown")

@@ -40,6 +40,9 @@ func (p *Portal) signIn(c echo.Context) error {
 	}
 	page := signInPage{frame: public("/portal"), Next: local(f.Get("next")), Login: f.Get("login"), Keep: keepOn(f)}
 	code := strings.ReplaceAll(f.Get("code"), " ", "")
+	if !printable(page.Login) || !printable(code) {
+		page.Login, code = "", "" // nobody is called so
+	}
 	token, session, err := p.Identity.SignIn(c.Request().Context(), strings.TrimSpace(page.Login), f.Get("password"), code,
 		c.RealIP(), c.Request().UserAgent(), p.Web.Language(c))
 	var locked *identity.Locked
