@@ -58,26 +58,33 @@ func New(cfg Config) (*Ledger, error) {
 	return &Ledger{Config: cfg, sealedTo: "00000000-0000-0000-0000-000000000000"}, nil
 }
 
+// The account is looked up once, not per event: a join over arrays is planned
+// anew at every execution, which took as long as the insert itself.
 const sqlRecord = `
 INSERT INTO erds_event (delivery_id, seq, id, message_id, account_id, name, at, body, prev, hash)
-SELECT e.delivery_id, e.seq, e.id, e.message_id, coalesce(d.account_id, m.account_id), e.name, e.at, e.body, e.prev, e.hash
-  FROM unnest($1::uuid[], $2::integer[], $3::uuid[], $4::uuid[], $5::text[], $6::timestamptz[], $7::text[], $8::bytea[], $9::bytea[])
-    AS e (delivery_id, seq, id, message_id, name, at, body, prev, hash)
-  LEFT JOIN delivery d ON d.id = e.delivery_id
-  LEFT JOIN message m ON d.id IS NULL AND m.id = e.message_id`
+SELECT e.delivery_id, e.seq, e.id, $4, (SELECT m.account_id FROM message m WHERE m.id = $4), e.name, e.at, e.body, e.prev, e.hash
+  FROM unnest($1::uuid[], $2::integer[], $3::uuid[], $5::text[], $6::timestamptz[], $7::text[], $8::bytea[], $9::bytea[])
+    AS e (delivery_id, seq, id, name, at, body, prev, hash)`
 
 // Record writes events down, in the caller's transaction, and enqueues their
-// sealing there. Each must be the next of its delivery; the schema refuses
-// anything else at commit. An event that breaks a rule of evidence is refused
-// before it is a fact. It returns their hashes in order.
+// sealing there. All are of one message, and each must be the next of its
+// delivery; the schema refuses anything else at commit. An event that breaks a
+// rule of evidence is refused before it is a fact. It returns their hashes in
+// order.
 func (l *Ledger) Record(ctx context.Context, tx pgx.Tx, events ...evidence.Event) ([][32]byte, error) {
 	n := len(events)
+	if n == 0 {
+		return nil, nil
+	}
 	hashes := make([][32]byte, n)
-	ids, seqs, evs, msgs := make([]string, n), make([]int, n), make([]string, n), make([]string, n)
+	ids, seqs, evs := make([]string, n), make([]int, n), make([]string, n)
 	names, ats, bodies := make([]string, n), make([]time.Time, n), make([]string, n)
 	prevs, sums := make([][]byte, n), make([][]byte, n)
 	jobs := make([]river.InsertManyParams, n)
 	for i, e := range events {
+		if e.Message != events[0].Message {
+			return nil, fmt.Errorf("ledger: events of messages %s and %s recorded together", events[0].Message, e.Message)
+		}
 		if found := e.Lint(l.Issuer); len(found) > 0 {
 			return nil, &evidence.LintError{Findings: found} // what cannot be sealed must not happen
 		}
@@ -91,11 +98,11 @@ func (l *Ledger) Record(ctx context.Context, tx pgx.Tx, events ...evidence.Event
 			}
 		}
 		hashes[i] = evidence.Hash(body)
-		ids[i], seqs[i], evs[i], msgs[i] = e.Delivery, e.Seq, e.ID, e.Message
+		ids[i], seqs[i], evs[i] = e.Delivery, e.Seq, e.ID
 		names[i], ats[i], bodies[i], sums[i] = string(e.Name), e.At, string(body), hashes[i][:]
 		jobs[i] = river.InsertManyParams{Args: SealArgs{Delivery: e.Delivery, Seq: e.Seq}}
 	}
-	tag, err := tx.Exec(ctx, sqlRecord, ids, seqs, evs, msgs, names, ats, bodies, prevs, sums)
+	tag, err := tx.Exec(ctx, sqlRecord, ids, seqs, evs, events[0].Message, names, ats, bodies, prevs, sums)
 	if err != nil {
 		return nil, err
 	}

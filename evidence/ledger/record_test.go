@@ -37,7 +37,8 @@ func TestRecord(t *testing.T) {
 
 func TestRecordRefused(t *testing.T) {
 	t.Parallel()
-	gap, loose, foreign, unknown, unread := chain(3), chain(2), chain(2), chain(1), chain(1)
+	gap, loose, foreign, unknown, unread, mixed := chain(3), chain(2), chain(2), chain(1), chain(1), chain(2)
+	mixed[1].Message = evidence.NewID()
 	gap = []evidence.Event{gap[0], gap[2]}
 	loose[1].Prev = hex.EncodeToString(make([]byte, 32))
 	foreign[1].Delivery = evidence.NewID()
@@ -54,6 +55,7 @@ func TestRecordRefused(t *testing.T) {
 		"twice":           {events: slices.Repeat(chain(1), 2), constraint: "erds_event_pkey"},
 		"second first":    {events: chain(2)[1:], constraint: "erds_event_is_chained"},
 		"unknown message": {events: unknown},
+		"two messages":    {events: mixed},
 		"bad text":        {events: unread, err: evidence.ErrEvent},
 	} {
 		t.Run(name, func(t *testing.T) {
