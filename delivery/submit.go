@@ -156,7 +156,9 @@ func (s *Service) claim(ctx context.Context, tx pgx.Tx, m Message, ids []string,
 		})
 	}
 	var aheadUS int64
-	b.Queue(sqlTestClock, m.Account, m.Test).QueryRow(func(row pgx.Row) error { return row.Scan(&aheadUS) })
+	if m.Test { // a live message has the real clock
+		b.Queue(sqlTestClock, m.Account, m.Test).QueryRow(func(row pgx.Row) error { return row.Scan(&aheadUS) })
+	}
 	parts := make([]evidence.Part, len(ids))
 	if len(ids) > 0 {
 		b.Queue(sqlClaimDocuments, string(m.ID), ids, m.Account).Query(func(rows pgx.Rows) error {
