@@ -25,6 +25,8 @@ import (
 // docs/performance.md.
 type benchCmd struct {
 	Submit benchSubmit `cmd:"" help:"Submissions per second over HTTP, next to what pgbench reaches on the same server."`
+	Big    benchBig    `cmd:"" help:"Memory that a document of 1 GiB costs on its way in and out."`
+	Grow   benchGrow   `cmd:"" help:"How the time to read a delivery grows with the number of deliveries."`
 	Serve  benchServe  `cmd:"" hidden:"" help:"The service under measurement, in a process of its own."`
 }
 
