@@ -36,7 +36,7 @@ var (
 
 // signIn checks a key. Wrong keys are counted over the whole connection.
 func (x *session) signIn(secret string) error {
-	k, err := x.s.Identity.AuthenticateKey(x.s.ctx, secret, x.base.ip)
+	_, err := x.s.Identity.AuthenticateKey(x.s.ctx, secret, x.base.ip)
 	switch {
 	case errors.Is(err, identity.ErrKey):
 		return x.wrong()
@@ -45,7 +45,7 @@ func (x *session) signIn(secret string) error {
 		return errLater
 	}
 	x.mu.Lock()
-	x.key, x.secret = k, secret
+	x.secret = secret
 	x.mu.Unlock()
 	x.base.end(false)
 	return nil

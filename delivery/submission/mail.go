@@ -84,6 +84,21 @@ func (m *mail) submit(ctx context.Context, r io.Reader) (delivery.Message, error
 	return done, err
 }
 
+// sender is who submits. The key is looked at again for each mail, so that a
+// revoked one ends with the connections that use it.
+func (m *mail) sender(ctx context.Context) (delivery.Submitter, string, error) {
+	var err error
+	if m.key, err = m.s.Identity.AuthenticateKey(ctx, m.secret, m.base.ip); err != nil {
+		return delivery.Submitter{}, "", err
+	}
+	profile, err := m.s.Identity.Profile(ctx, m.key.Account)
+	if err != nil {
+		return delivery.Submitter{}, "", err
+	}
+	by := m.key.Actor(m.base.ip, m.agent, m.s.Now())
+	return delivery.Submitter{By: by, Sender: delivery.SenderParty(profile), Test: m.key.Test}, profile.Language, nil
+}
+
 // once names this mail. Its recipients belong to the name, because a relay with
 // many splits a mail into several that differ in nothing else; so does the kind
 // of key, or the live mail after a rehearsal would be answered with the test.

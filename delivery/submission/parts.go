@@ -2,12 +2,8 @@ package submission
 
 import (
 	"bytes"
-	"encoding/base64"
-	"errors"
 	"fmt"
 	"io"
-	"mime"
-	"mime/quotedprintable"
 	"strings"
 
 	"github.com/emersion/go-message/charset"
@@ -26,6 +22,7 @@ type parts struct {
 	count  int
 	nth    int // documents
 	html   bool
+	bad    error // what was wrong with the encoding of a part
 }
 
 // message reads the whole structure. A mail with nothing but HTML is refused:
@@ -58,6 +55,7 @@ func (p *parts) entity(h textproto.Header, body io.Reader, choice bool, depth in
 	if err != nil {
 		return err
 	}
+	decoded = checked{decoded, &p.bad}
 	switch {
 	case part.plain():
 		err = p.read(part, decoded)
@@ -76,16 +74,19 @@ func (p *parts) entity(h textproto.Header, body io.Reader, choice bool, depth in
 		}
 		err = p.upload(delivery.NewDocument{Filename: part.name, MediaType: part.declared()}, decoded)
 	}
-	if err != nil {
-		return malformed(err)
+	if p.bad != nil {
+		return p.bad
 	}
-	return leftOver(body, part.encoding)
+	if err != nil {
+		return err
+	}
+	return leftOver(body)
 }
 
 func (p *parts) multipart(part part, body io.Reader, choice bool, depth int) error {
 	boundary := part.params["boundary"]
 	if n := len(boundary); n == 0 || n > 70 || identityEncoding(part.encoding) != nil {
-		return refusal("malformed_mime")
+		return errMIME
 	}
 	r := textproto.NewMultipartReader(body, boundary)
 	for {
@@ -96,14 +97,14 @@ func (p *parts) multipart(part part, body io.Reader, choice bool, depth int) err
 			return nil
 		}
 		if err != nil {
-			return malformed(err)
+			return errMIME
 		}
 		if err := p.entity(next.Header, next, choice, depth+1); err != nil {
 			return err
 		}
 		// Read to its end, so that no header is bounded by a body.
 		if _, err := io.Copy(io.Discard, next); err != nil {
-			return malformed(err)
+			return errMIME
 		}
 	}
 }
@@ -133,128 +134,4 @@ func (p *parts) read(part part, r io.Reader) error {
 		return delivery.FieldErrors{{Pointer: "/body", Code: "length"}}
 	}
 	return nil
-}
-
-// decode undoes the transfer encoding (RFC 2045 §6).
-func decode(encoding string, body io.Reader) (io.Reader, error) {
-	switch encoding {
-	case "base64":
-		return base64.NewDecoder(base64.StdEncoding, body), nil
-	case "quoted-printable":
-		return quotedprintable.NewReader(body), nil
-	}
-	return body, identityEncoding(encoding)
-}
-
-func identityEncoding(encoding string) error {
-	switch encoding {
-	case "", "7bit", "8bit", "binary":
-		return nil
-	}
-	return refusal("unknown_encoding")
-}
-
-// leftOver refuses octets behind the end of what was decoded: nobody would see
-// them.
-func leftOver(body io.Reader, encoding string) error {
-	rest := make([]byte, 1<<10)
-	for {
-		n, err := body.Read(rest)
-		if len(bytes.TrimSpace(rest[:n])) > 0 {
-			return refusal("malformed_mime", encoding)
-		}
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return malformed(err)
-		}
-	}
-}
-
-// malformed makes errors of the decoders refusals; those of the stream itself
-// take precedence later.
-func malformed(err error) error {
-	var corrupt base64.CorruptInputError
-	switch {
-	case errors.Is(err, io.ErrUnexpectedEOF), errors.As(err, &corrupt),
-		strings.Contains(err.Error(), "multipart: "), strings.Contains(err.Error(), "quotedprintable: "),
-		strings.Contains(err.Error(), "malformed MIME"):
-		return refusal("malformed_mime")
-	}
-	return err
-}
-
-// part is what the header of a part says.
-type part struct {
-	media      string
-	params     map[string]string
-	encoding   string
-	name       string
-	attachment bool
-	inline     bool // has an id or says so
-}
-
-func describe(h textproto.Header) (p part, err error) {
-	for _, name := range []string{"Content-Type", "Content-Transfer-Encoding", "Content-Disposition"} {
-		if len(h.Values(name)) > 1 {
-			return p, refusal("duplicate_header", name)
-		}
-	}
-	p.media, p.params = "text/plain", map[string]string{}
-	if v := unfold(h.Get("Content-Type")); v != "" {
-		if p.media, p.params, err = mime.ParseMediaType(v); err != nil || !strings.Contains(p.media, "/") {
-			return p, refusal("malformed_header", "Content-Type")
-		}
-	}
-	switch p.media {
-	case "message/partial", "message/external-body":
-		return p, refusal("unsupported_type")
-	}
-	p.encoding = strings.ToLower(strings.TrimSpace(h.Get("Content-Transfer-Encoding")))
-	name := p.params["name"]
-	p.inline = h.Has("Content-Id")
-	if v := unfold(h.Get("Content-Disposition")); v != "" {
-		how, params, err := mime.ParseMediaType(v)
-		if err != nil {
-			return p, refusal("malformed_header", "Content-Disposition")
-		}
-		p.attachment = how != "inline"
-		p.inline = !p.attachment
-		if params["filename"] != "" {
-			name = params["filename"]
-		}
-	}
-	if name, err = words().DecodeHeader(name); err != nil {
-		return p, refusal("malformed_header", "Content-Disposition")
-	}
-	p.name = strings.TrimSpace(name[strings.LastIndexAny(name, `/\`)+1:])
-	return p, nil
-}
-
-// plain reports text that belongs to the message itself.
-func (p part) plain() bool { return p.media == "text/plain" && !p.attachment && p.name == "" }
-
-// page reports HTML that belongs to the message itself.
-func (p part) page() bool { return p.media == "text/html" && !p.attachment && p.name == "" }
-
-// declared is the media type without what only mail needs.
-func (p part) declared() string {
-	params := map[string]string{}
-	if set := p.params["charset"]; set != "" {
-		params["charset"] = set
-	}
-	return mime.FormatMediaType(p.media, params)
-}
-
-func (p part) extension() string {
-	switch p.media {
-	case "application/pdf":
-		return ".pdf"
-	case "message/rfc822":
-		return ".eml"
-	case "text/plain":
-		return ".txt"
-	}
-	return ""
 }

@@ -23,6 +23,7 @@ var (
 	errCut      = &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 4, 2}, Message: "transfer_interrupted"}
 	errReused   = &smtp.SMTPError{Code: 554, EnhancedCode: smtp.EnhancedCode{5, 6, 0}, Message: "message_id_reused"}
 	errRevoked  = &smtp.SMTPError{Code: 535, EnhancedCode: smtp.EnhancedCode{5, 7, 8}, Message: "key_revoked"}
+	errMIME     = refusal("malformed_mime")
 	errDocument = &smtp.SMTPError{Code: 552, EnhancedCode: smtp.EnhancedCode{5, 3, 4}, Message: "document_too_large"}
 )
 

@@ -1,7 +1,6 @@
 package submission
 
 import (
-	"context"
 	"errors"
 	"io"
 	"net"
@@ -13,7 +12,6 @@ import (
 	"github.com/emersion/go-smtp"
 
 	"github.com/bode-erds/bode/delivery"
-	"github.com/bode-erds/bode/identity"
 )
 
 // session is one connection between two greetings. The library may call Reset
@@ -24,8 +22,7 @@ type session struct {
 	base  *conn
 
 	mu     sync.Mutex
-	key    identity.Key
-	secret string
+	secret string // of the key, once it was shown
 	agent  string // what the client calls itself
 	to     []string
 }
@@ -135,21 +132,6 @@ func (x *session) Reset() {
 func (x *session) Logout() error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.key, x.secret, x.to = identity.Key{}, "", nil
+	x.secret, x.to = "", nil
 	return nil
-}
-
-// sender is who submits. The key is looked at again for each mail, so that a
-// revoked one ends with the connections that use it.
-func (m *mail) sender(ctx context.Context) (delivery.Submitter, string, error) {
-	var err error
-	if m.key, err = m.s.Identity.AuthenticateKey(ctx, m.secret, m.base.ip); err != nil {
-		return delivery.Submitter{}, "", err
-	}
-	profile, err := m.s.Identity.Profile(ctx, m.key.Account)
-	if err != nil {
-		return delivery.Submitter{}, "", err
-	}
-	by := m.key.Actor(m.base.ip, m.agent, m.s.Now())
-	return delivery.Submitter{By: by, Sender: delivery.SenderParty(profile), Test: m.key.Test}, profile.Language, nil
 }

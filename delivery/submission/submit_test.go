@@ -186,7 +186,7 @@ func TestFailureBeforeCommit(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	c := r.client(r.key)
-	broken := errors.New("disk")
+	broken := errors.New("store: multipart: unexpected EOF") // not of the mail, whatever it sounds like
 	r.failure.Store(&broken)
 	for _, mail := range []string{plainMail, mixed(textPart, attachment("a.pdf", []byte("x")))} {
 		if got := r.send(c, mail); !strings.HasPrefix(got, "451 4.3.0 internal_error ") {
