@@ -26,6 +26,7 @@ type screen struct {
 	keep string // directory for pictures, or ""
 	name string // of the screen size
 	n    int
+	up   bool
 }
 
 // newScreen starts a browser of the given size. BODE_SCREENSHOTS names a
@@ -46,6 +47,7 @@ func newScreen(r *rig, lang, name string, width, height int64) *screen {
 	s.ctx, stop = chromedp.NewContext(ctx)
 	r.t.Cleanup(stop)
 	s.do(chromedp.EmulateViewport(width, height))
+	s.up = true
 	_, err = chromedp.CallBrowser(s.ctx, chromebrowser.SetDownloadBehavior, chromebrowser.SetDownloadBehaviorParams{
 		Behavior: chromebrowser.SetDownloadBehaviorBehaviorAllow, DownloadPath: r.t.TempDir()})
 	r.must(err)
@@ -53,11 +55,16 @@ func newScreen(r *rig, lang, name string, width, height int64) *screen {
 }
 
 // patience is how long a page may take.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 func (s *screen) do(steps ...chromedp.Action[chromedp.Void]) {
 	s.r.t.Helper()
-	if err := chromedp.Do(s.ctx, steps...); err != nil {
+	ctx, stop := s.ctx, context.CancelFunc(func() {})
+	if s.up { // what starts the browser must not end it
+		ctx, stop = context.WithTimeout(ctx, patience)
+	}
+	defer stop()
+	if err := chromedp.Do(ctx, steps...); err != nil {
 		s.r.t.Fatalf("%s %s, after page %d: %v", s.name, s.lang, s.n, err)
 	}
 }
