@@ -38,7 +38,9 @@ func hidden(prefix string, values url.Values) []pair {
 
 // printable reports whether s is text that a database can hold and a person can
 // have typed on one line.
-func printable(s string) bool { return utf8.ValidString(s) && !strings.ContainsFunc(s, unicode.IsControl) }
+func printable(s string) bool {
+	return utf8.ValidString(s) && !strings.ContainsFunc(s, unicode.IsControl)
+}
 
 // dropFiles reads past files.
 func dropFiles(*multipart.Part) error { return nil }
