@@ -158,7 +158,11 @@ func (d Delivery) Cancel(by identity.Actor, at time.Time) (Move, error) {
 	}
 	m := Move{After: d, Settle: allDeadlines}
 	m.After.State, m.After.DecidedAt = Cancelled, at
-	m.Event = d.event(evidence.SubmissionCancelled, at, seen(by)...)
+	m.Event = d.event(evidence.SubmissionCancelled, at) // not seen(by): of the sender's people nothing goes to correspondents (R5)
+	if by.Method != "" {
+		acting := actingParty(by, d.Message.Sender)
+		m.Event.SentBy = &acting
+	}
 	if d.State == Notified {
 		m.Notices = []notify.Notice{d.tell(notify.Cancelled, notify.Email)}
 	}

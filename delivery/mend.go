@@ -14,9 +14,10 @@ import (
 // is asked again by the job itself.
 const sqlStuck = `
 SELECT d.id, d.state FROM delivery d JOIN message m ON m.id = d.message_id
- WHERE m.purged_at IS NULL AND d.last_at < $1
+ WHERE m.purged_at IS NULL AND d.last_at < $1 AND d.state IN ('submitted', 'accepted', 'expired')
    AND (d.state = 'accepted'
-     OR m.policy ->> 'fallback' = 'post' AND (d.state = 'expired' OR d.state = 'submitted' AND d.email = 'failed' AND d.sms = 'failed'))
+     OR m.policy ->> 'fallback' = 'post' AND $3 AND d.recipient ? 'address'
+         AND (d.state = 'expired' OR d.state = 'submitted' AND d.email = 'failed' AND d.sms = 'failed'))
    AND NOT EXISTS (SELECT FROM river_job j WHERE j.kind IN ('delivery_consign', 'delivery_post')
      AND j.state IN ('available', 'pending', 'retryable', 'running', 'scheduled') AND j.args @> jsonb_build_object('delivery', d.id::text))
  ORDER BY d.id LIMIT $2`
@@ -26,7 +27,7 @@ SELECT d.id, d.state FROM delivery d JOIN message m ON m.id = d.message_id
 // never print is tried again by it, once an hour: by then somebody may have
 // mended the address window or the partner.
 func (s *Service) Requeue(ctx context.Context, limit int) (int, error) {
-	rows, err := s.Pool.Query(ctx, sqlStuck, s.Now().Add(-time.Hour), limit)
+	rows, err := s.Pool.Query(ctx, sqlStuck, s.Now().Add(-time.Hour), limit, s.Post != nil)
 	if err != nil {
 		return 0, err
 	}

@@ -64,7 +64,7 @@ func (s *Service) Submit(ctx context.Context, by Submitter, sub Submission, once
 	m = Message{
 		ID: ID(evidence.NewID()), Account: by.By.Account, Number: newNumber(), Test: by.Test,
 		Subject: sub.Subject, Reference: sub.Reference, Language: sub.Language, Policy: sub.Policy,
-		Sender: by.Sender, SentBy: actingParty(by.By), Deliveries: len(sub.Recipients),
+		Sender: by.Sender, SentBy: actingParty(by.By, by.Sender), Deliveries: len(sub.Recipients),
 	}
 	text, err := s.sealText(m, sub)
 	if err != nil {
@@ -273,15 +273,24 @@ func (s *Service) insertDeliveries(ctx context.Context, tx pgx.Tx, m Message, re
 	return s.Notices.Enqueue(ctx, tx, notices...)
 }
 
-// actingParty is the person or key behind an act, as evidence shows it.
-func actingParty(a identity.Actor) evidence.Party {
+// actingParty is the person or key behind an act, as evidence shows it. Of a
+// company it shows that an authorised person or key acted, how that one was
+// authenticated and where the record is, but no personal data (R5): evidence
+// goes to correspondents.
+func actingParty(a identity.Actor, sender evidence.Party) evidence.Party {
 	p := evidence.Party{Kind: evidence.NaturalPerson, Given: a.Given, Family: a.Family,
 		Identifier: evidence.Identifier{Scheme: "bode:" + string(a.Kind), Value: a.Subject}}
-	if a.Kind == identity.ActorKey {
-		p.Kind, p.Name = evidence.LegalPerson, a.Name
-	}
 	if a.Method != "" {
 		p.Proof = proofOf(a)
+	}
+	switch {
+	case a.Kind == identity.ActorKey:
+		p.Kind, p.Name = evidence.LegalPerson, a.Name
+	case sender.Kind == evidence.LegalPerson:
+		p.Kind, p.Name, p.Given, p.Family = evidence.LegalPerson, sender.Name, "", ""
+		if p.Proof != nil {
+			p.Proof.Given, p.Proof.Family = "", ""
+		}
 	}
 	return p
 }

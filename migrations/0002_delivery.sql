@@ -98,6 +98,7 @@ CREATE TABLE delivery (
     CONSTRAINT delivery_posting_has_item CHECK (state NOT IN ('posting', 'posted', 'delivered_by_post', 'returned') OR post IS NOT NULL)
 );
 CREATE INDEX delivery_by_account ON delivery (account_id, id DESC);
+CREATE INDEX delivery_unfinished ON delivery (last_at) WHERE state IN ('submitted', 'accepted', 'expired');
 CREATE INDEX delivery_by_item ON delivery ((post ->> 'item')) WHERE post IS NOT NULL;
 
 -- The schema's own half of the one door: a change of state without a further

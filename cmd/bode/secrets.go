@@ -12,8 +12,9 @@ import (
 )
 
 // secrets are the keys that the service itself keeps, 32 octets each. Losing
-// link makes every link that was sent useless; losing digest, every match by
-// national number; losing box, every authenticator secret.
+// link breaks the links in later reminders; losing codes, the codes on their
+// way; losing digest, every match by national number; losing box, every
+// authenticator secret and identification record.
 type secrets struct {
 	link, box, digest, codes []byte
 }
