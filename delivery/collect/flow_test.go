@@ -106,3 +106,22 @@ func TestProviderIsToldTheTrueTime(t *testing.T) {
 		t.Errorf("Finish was told %s, it is %s", got, time.Now())
 	}
 }
+
+// What R16 asks to keep: address and browser, with every act.
+func TestWhoActedIsKept(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	d := r.message()
+	r.browser().accepted(d).submit("/open", nil)
+	r.taken(d, 0)
+	for _, e := range must(r.deliveries.Events(t.Context(), r.account, d.ID))(t) {
+		switch e.Name {
+		case evidence.NotificationAccessTracking, evidence.RecipientIdentification, evidence.ConsignmentAcceptance, evidence.ContentAccessTracking:
+			for _, want := range []evidence.Detail{{Key: "ip", Value: "127.0.0.1"}, {Key: "user_agent", Value: "Testbrowser/1.0 (phone)"}} {
+				if !slices.Contains(e.Details, want) {
+					t.Errorf("%s lacks %v: %v", e.Name, want, e.Details)
+				}
+			}
+		}
+	}
+}
