@@ -37,7 +37,7 @@ func newScreen(r *rig, lang, name string, width, height int64) *screen {
 	if err != nil {
 		r.t.Skip("chromium is not installed: pages are not looked at in a real browser")
 	}
-	axe, err := os.ReadFile(filepath.Join("testdata", "axe.min.js"))
+	axe, err := os.ReadFile(filepath.Join("..", "web", "testdata", "axe.min.js"))
 	r.must(err)
 	opts := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox,
 		chromedp.Flag("disable-dev-shm-usage", true))
