@@ -130,7 +130,7 @@ type statement struct{ process, text string }
 
 var (
 	logLine     = regexp.MustCompile(`^\[(\d+)\] (?:LOG|DETAIL|ERROR|WARNING|NOTICE|HINT|STATEMENT):  (.*)$`)
-	logExecuted = regexp.MustCompile(`^(?:statement|execute [^:]*): (.*)$`)
+	logExecuted = regexp.MustCompile(`^(?:statement|execute [^:]*): ?(.*)$`)
 	insertsInto = regexp.MustCompile(`(?is)\bINSERT INTO\s+(?:"?\w+"?\.)?"?(\w+)"?`)
 )
 

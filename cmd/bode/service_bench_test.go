@@ -1,0 +1,116 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/bode-erds/bode/delivery"
+	"github.com/bode-erds/bode/evidence"
+	"github.com/bode-erds/bode/migrations/pgtest"
+)
+
+// benchRig is the demonstration's service on a database of its own, which gives
+// up durability, with nobody at work.
+type benchRig struct {
+	*app
+	by delivery.Submitter
+}
+
+func newBenchRig(b *testing.B) *benchRig {
+	b.Helper()
+	log, base := slog.New(slog.DiscardHandler), "http://127.0.0.1:1"
+	dir := b.TempDir()
+	stands, err := startStandIns(dir, base, log)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = stands.Close() })
+	out, err := stands.outside(dir, base, log)
+	if err != nil {
+		b.Fatal(err)
+	}
+	a, err := build(pgtest.New(b), out, log)
+	if err != nil {
+		b.Fatal(err)
+	}
+	seeds, err := seed(b.Context(), a, dir)
+	if err != nil {
+		b.Fatal(err)
+	}
+	key, err := a.identity.AuthenticateKey(b.Context(), seeds.LiveKey, "")
+	if err != nil {
+		b.Fatal(err)
+	}
+	profile, err := a.identity.Profile(b.Context(), key.Account)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return &benchRig{app: a, by: delivery.Submitter{By: key.Actor("192.0.2.1", "bench", time.Now()), Sender: delivery.SenderParty(profile)}}
+}
+
+// submit sends the n-th message and returns its first delivery.
+func (r *benchRig) submit(b *testing.B, n, recipients int) delivery.Message {
+	s := delivery.Submission{Subject: "Algemene vergadering", Body: "U bent uitgenodigd.", Language: "nl", Policy: r.deliveries.DefaultPolicy()}
+	for i := range recipients {
+		s.Recipients = append(s.Recipients, delivery.Recipient{Given: "Amina", Family: "Janssens", Language: "nl",
+			Email: fmt.Sprintf("amina.%d.%d@post.example", n, i), Mobile: fmt.Sprintf("+3247%07d", (n*recipients+i)%10_000_000),
+			Address: &delivery.PostalAddress{Lines: []string{"Vlasmarkt 7"}, Postcode: "9000", City: "Gent", Country: "BE"}})
+	}
+	m, _, err := r.deliveries.Submit(b.Context(), r.by, s, delivery.Once{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return m
+}
+
+// BenchmarkSubmit is a submission without HTTP and without waiting for the disk.
+func BenchmarkSubmit(b *testing.B) {
+	for _, recipients := range []int{1, 100} {
+		b.Run(fmt.Sprint(recipients), func(b *testing.B) {
+			r, n := newBenchRig(b), 0
+			for b.Loop() {
+				n++
+				r.submit(b, n, recipients)
+			}
+		})
+	}
+}
+
+// BenchmarkSealEvent makes the evidence of one event: XML and PDF, each sealed,
+// time-stamped over HTTP by the stand-in, checked, and stored.
+func BenchmarkSealEvent(b *testing.B) {
+	r, n := newBenchRig(b), 0
+	for b.Loop() {
+		n++
+		b.StopTimer()
+		m := r.submit(b, n, 1)
+		list, err := r.deliveries.Deliveries(b.Context(), m.Account, m.ID, 0, 1)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.StartTimer()
+		if err := r.ledger.Seal(b.Context(), string(list[0].ID), 1, nil); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkFold folds a history of ten events, as fsck does for each delivery.
+func BenchmarkFold(b *testing.B) {
+	events := make([]evidence.Event, 10)
+	for i := range events {
+		events[i].Seq, events[i].Name = i+1, evidence.NotificationForAcceptance
+	}
+	events[0].Name = evidence.SubmissionAcceptance
+	if _, err := delivery.Fold(events); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := delivery.Fold(events); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
