@@ -94,6 +94,8 @@ func (s *Service) SendCodes(ctx context.Context, d Delivery, session string, by 
 				linkHash(session), string(d.ID), s.Now(), s.Now().Add(SessionLife)); err != nil {
 				return err
 			}
+		} else if err := s.mayVisit(ctx, tx, d.ID, by); err != nil {
+			return err
 		}
 		var notices []notify.Notice
 		for _, ch := range []notify.Channel{notify.Email, notify.SMS} {
@@ -108,6 +110,20 @@ func (s *Service) SendCodes(ctx context.Context, d Delivery, session string, by 
 		return s.Notices.Enqueue(ctx, tx, notices...)
 	})
 	return session, err
+}
+
+// mayVisit asks the rule of Visit without recording another visit.
+func (s *Service) mayVisit(ctx context.Context, tx pgx.Tx, id ID, by identity.Actor) error {
+	d, ahead, err := lock(ctx, tx, id)
+	if err != nil {
+		return err
+	}
+	at, err := s.clock(ahead, d.LastAt)
+	if err != nil {
+		return err
+	}
+	_, err = d.Visit(by, at)
+	return err
 }
 
 // Visit records that the link was used, by somebody who is not identified.

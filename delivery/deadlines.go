@@ -118,11 +118,15 @@ func (s *Service) Advance(ctx context.Context, account string, by time.Duration,
 		c.fault("/by", "duration", "max", "P1200D")
 		return time.Time{}, false, c.faults
 	}
-	was, err := s.remember(ctx, account, "advance", once, ID(evidence.NewID()))
+	ahead, err := s.ahead(ctx, account)
 	if err != nil {
 		return time.Time{}, false, err
 	}
-	ahead, err := s.ahead(ctx, account)
+	if ahead+by > MaxAhead {
+		c.fault("/by", "duration", "max", (MaxAhead - ahead).Truncate(time.Hour).String())
+		return time.Time{}, false, c.faults
+	}
+	was, err := s.remember(ctx, account, "advance", once, ID(evidence.NewID()))
 	if err != nil || was != "" {
 		return s.Now().Add(ahead).UTC(), was != "", err
 	}
@@ -131,11 +135,6 @@ func (s *Service) Advance(ctx context.Context, account string, by time.Duration,
 }
 
 func (s *Service) advance(ctx context.Context, account string, ahead, by time.Duration) (time.Time, error) {
-	var c checker
-	if ahead+by > MaxAhead {
-		c.fault("/by", "duration", "max", "P1200D")
-		return time.Time{}, c.faults
-	}
 	target := s.Now().Add(ahead + by)
 	for {
 		x, err := s.nextTest(ctx, account, target)

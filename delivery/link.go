@@ -43,6 +43,8 @@ func NormalCode(typed string, group int) string {
 			r = '1'
 		case r == '-' || r == ' ':
 			continue
+		case (r < '0' || r > '9') && (r < 'A' || r > 'Z'):
+			return "" // in none of them
 		}
 		if n > 0 && n%group == 0 {
 			b.WriteByte('-')

@@ -16,7 +16,7 @@ const sqlStuck = `
 SELECT d.id, d.state FROM delivery d JOIN message m ON m.id = d.message_id
  WHERE m.purged_at IS NULL AND d.last_at < $1 AND d.state IN ('submitted', 'accepted', 'expired')
    AND (d.state = 'accepted'
-     OR m.policy ->> 'fallback' = 'post' AND $3 AND d.recipient ? 'address'
+     OR m.policy ->> 'fallback' = 'post' AND $3 AND d.recipient ? 'address' AND d.last_at < $4
          AND (d.state = 'expired' OR d.state = 'submitted' AND d.email = 'failed' AND d.sms = 'failed'))
    AND NOT EXISTS (SELECT FROM river_job j WHERE j.kind IN ('delivery_consign', 'delivery_post')
      AND j.state IN ('available', 'pending', 'retryable', 'running', 'scheduled') AND j.args @> jsonb_build_object('delivery', d.id::text))
@@ -24,10 +24,10 @@ SELECT d.id, d.state FROM delivery d JOIN message m ON m.id = d.message_id
 
 // Requeue gives follow-up work that got lost a new job, at most limit times, and
 // returns how many. Work that is still queued is not doubled. A letter that will
-// never print is tried again by it, once an hour: by then somebody may have
+// never print is tried again by it, once a day: by then somebody may have
 // mended the address window or the partner.
 func (s *Service) Requeue(ctx context.Context, limit int) (int, error) {
-	rows, err := s.Pool.Query(ctx, sqlStuck, s.Now().Add(-time.Hour), limit, s.Post != nil)
+	rows, err := s.Pool.Query(ctx, sqlStuck, s.Now().Add(-time.Hour), limit, s.Post != nil, s.Now().Add(-24*time.Hour))
 	if err != nil {
 		return 0, err
 	}

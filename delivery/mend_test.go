@@ -44,7 +44,9 @@ func TestRequeue(t *testing.T) {
 	jobs(2)
 	r.exec(`UPDATE river_job SET state = 'discarded', finalized_at = now() WHERE kind = 'delivery_consign'`)
 	r.exec(`DELETE FROM river_job WHERE kind = 'delivery_post'`)
-	requeue(2)
+	requeue(1) // the letter has a day: its failure leaves evidence each time
+	r.clock.pass(24 * time.Hour)
+	requeue(1)
 	jobs(2)
 	requeue(0)
 	jobs(2)
@@ -53,7 +55,7 @@ func TestRequeue(t *testing.T) {
 	_, err = r.Consign(r.ctx(), d.ID, nil)
 	r.must(err)
 	r.must(r.PostNow(r.ctx(), expired.ID))
-	r.clock.pass(2 * time.Hour)
+	r.clock.pass(26 * time.Hour)
 	requeue(0) // nothing is left to do
 	r.clean()
 }

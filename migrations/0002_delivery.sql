@@ -32,6 +32,20 @@ CREATE INDEX message_due ON message (retain_until) WHERE purged_at IS NULL AND N
 CREATE INDEX message_due_test ON message (account_id, retain_until) WHERE purged_at IS NULL AND NOT held AND test;
 CREATE INDEX message_half_removed ON message (purged_at) WHERE purged_at IS NOT NULL;
 
+-- +goose StatementBegin
+CREATE FUNCTION message_written_once() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF to_jsonb(NEW) - '{retain_until,held,purged_at}'::text[] IS DISTINCT FROM to_jsonb(OLD) - '{retain_until,held,purged_at}'::text[]
+            OR OLD.purged_at IS NOT NULL AND NEW.purged_at IS DISTINCT FROM OLD.purged_at THEN
+        RAISE EXCEPTION 'message %: written once', OLD.id
+            USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = 'message_written_once';
+    END IF;
+    RETURN NEW;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER message_written_once BEFORE UPDATE ON message
+    FOR EACH ROW EXECUTE FUNCTION message_written_once();
+
 -- One piece of user content: a document that was uploaded, or the text of a
 -- message (position 0, kept inline). Unbound until a message takes it; what
 -- nobody took is swept. wrapped_key is the only way to read it: purging sets it

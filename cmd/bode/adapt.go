@@ -78,7 +78,7 @@ type login struct{ *oidc.Provider }
 func (l login) Begin(lang string) (string, []byte, error) {
 	start, err := l.Provider.Begin(lang)
 	if err != nil {
-		return "", nil, err
+		return "", nil, loginError(err)
 	}
 	saved, err := json.Marshal(start)
 	return start.URL, saved, err
@@ -89,5 +89,20 @@ func (l login) Finish(ctx context.Context, saved []byte, query url.Values, at ti
 	if err := json.Unmarshal(saved, &start); err != nil {
 		return identity.Proof{}, err
 	}
-	return l.Provider.Finish(ctx, start, query, at)
+	p, err := l.Provider.Finish(ctx, start, query, at)
+	return p, loginError(err)
+}
+
+// loginError says what went wrong in words that a face knows.
+func loginError(err error) error {
+	for from, to := range map[error]error{
+		oidc.ErrRefused: identity.ErrLoginRefused, oidc.ErrState: identity.ErrLoginStale, oidc.ErrCode: identity.ErrLoginStale,
+		oidc.ErrLevel: identity.ErrLoginLevel, oidc.ErrUnavailable: identity.ErrLoginUnavailable,
+		oidc.ErrToken: identity.ErrLoginUnusable, oidc.ErrClaims: identity.ErrLoginUnusable, oidc.ErrConfig: identity.ErrLoginUnavailable,
+	} {
+		if errors.Is(err, from) {
+			return fmt.Errorf("%w: %w", to, err)
+		}
+	}
+	return err
 }

@@ -1,6 +1,11 @@
 package vault
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+
+	"github.com/bode-erds/bode/delivery"
+)
 
 // Storing.
 var (
@@ -15,7 +20,7 @@ var (
 var (
 	// ErrAltered says that the object or its wrapped key is not what Put stored
 	// under this name: changed, cut short, or exchanged for another.
-	ErrAltered = errors.New("vault: content was altered")
+	ErrAltered = fmt.Errorf("vault: content was altered: %w", delivery.ErrTampered)
 	// ErrMissing says that no object has this name.
 	ErrMissing = errors.New("vault: no such object")
 	// ErrShredded says that the object's key was removed on purpose, alone or
