@@ -35,24 +35,30 @@ type S3 struct {
 
 // NewS3 prepares a client. It contacts nobody; see [S3.Check].
 func NewS3(cfg S3Config) (*S3, error) {
+	if cfg.Keys == nil {
+		return nil, errors.New("vault: keyring is required")
+	}
+	core, err := cfg.client()
+	if err != nil {
+		return nil, err
+	}
+	return &S3{core: core, bucket: cfg.Bucket, keys: cfg.Keys}, nil
+}
+
+// client checks all but the keys.
+func (cfg S3Config) client() (*minio.Core, error) {
 	for name, v := range map[string]string{"endpoint": cfg.Endpoint, "bucket": cfg.Bucket,
 		"access key": cfg.AccessKey, "secret key": cfg.SecretKey} {
 		if v == "" {
 			return nil, fmt.Errorf("vault: S3 %s is required", name)
 		}
 	}
-	if cfg.Keys == nil {
-		return nil, errors.New("vault: keyring is required")
-	}
 	if strings.Contains(cfg.Endpoint, "/") {
 		return nil, fmt.Errorf("vault: S3 endpoint %q: want host or host:port", cfg.Endpoint)
 	}
-	if cfg.Region == "" {
-		cfg.Region = "us-east-1"
-	}
 	core, err := minio.NewCore(cfg.Endpoint, &minio.Options{
 		Creds:  credentials.NewStaticV4(cfg.AccessKey, cfg.SecretKey, ""),
-		Region: cfg.Region,
+		Region: cfg.region(),
 		Secure: cfg.TLS,
 		// Some servers answer a mismatch to checksum trailers over plain HTTP.
 		TrailingHeaders: false,
@@ -62,7 +68,14 @@ func NewS3(cfg S3Config) (*S3, error) {
 	if err != nil {
 		return nil, fmt.Errorf("vault: S3: %w", err)
 	}
-	return &S3{core: core, bucket: cfg.Bucket, keys: cfg.Keys}, nil
+	return core, nil
+}
+
+func (cfg S3Config) region() string {
+	if cfg.Region == "" {
+		return "us-east-1"
+	}
+	return cfg.Region
 }
 
 // Check returns an error unless the bucket exists and the keys open it.

@@ -1,0 +1,59 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// LegalHold is an open hold: while it is, its message is not removed (R27).
+type LegalHold struct {
+	Message  ID
+	Number   string
+	Test     bool
+	Reason   string
+	PlacedBy string
+	PlacedAt time.Time
+}
+
+// Holds returns every open hold of every account, oldest first.
+func (s *Service) Holds(ctx context.Context) ([]LegalHold, error) {
+	rows, err := s.Pool.Query(ctx, `SELECT h.message_id, m.number, m.test, h.reason, h.placed_by, h.placed_at
+		  FROM legal_hold h JOIN message m ON m.id = h.message_id
+		 WHERE h.lifted_at IS NULL ORDER BY h.placed_at, h.id`)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(r pgx.CollectableRow) (h LegalHold, err error) {
+		err = r.Scan(&h.Message, &h.Number, &h.Test, &h.Reason, &h.PlacedBy, &h.PlacedAt)
+		h.PlacedAt = h.PlacedAt.UTC()
+		return h, err
+	})
+}
+
+// Named returns the message with this id, or with this number as people type
+// it: small letters, blanks and missing hyphens do not matter. It asks nobody
+// whose it is, so it is for operators and for no face. Errors: ErrNotFound.
+func (s *Service) Named(ctx context.Context, name string) (Message, error) {
+	column, key := "number", typedNumber(name)
+	if id := strings.ToLower(strings.TrimSpace(name)); isID(id) {
+		column, key = "id", id
+	}
+	m, err := scanMessage(s.Pool.QueryRow(ctx, sqlMessage+` WHERE `+column+` = $1`, key))
+	if errors.Is(err, pgx.ErrNoRows) {
+		err = ErrNotFound
+	}
+	return m, err
+}
+
+// typedNumber is the one form of a message number: XXXX-XXXX-XXXX.
+func typedNumber(s string) string {
+	s = strings.NewReplacer(" ", "", "-", "", "O", "0", "I", "1", "L", "1").Replace(strings.ToUpper(s))
+	if len(s) != 12 {
+		return ""
+	}
+	return s[:4] + "-" + s[4:8] + "-" + s[8:]
+}
