@@ -15,23 +15,32 @@ import (
 	"strings"
 	"time"
 
-	"github.com/alecthomas/kong"
-
 	"github.com/bode-erds/bode/evidence"
 )
+
+// sources is where settings come from, for commands that take any.
+type sources struct {
+	Config settingsFile `help:"JSON file with settings by flag name; flags and environment win." type:"path" env:"BODE_CONFIG"`
+}
+
+// store is the database and the service's own keys: all that the commands of an
+// operator need.
+type store struct {
+	Database string `help:"PostgreSQL address." env:"DATABASE_URL" placeholder:"postgres://…"`
+	Secrets  string `help:"Directory of link.key, box.key, digest.key, codes.key (64 hexadecimal digits each)." type:"path" env:"BODE_SECRETS"`
+}
 
 // config is every setting of a real service. Each is a flag, an environment
 // variable, or a line of the file named by --config; secrets are paths of files.
 type config struct {
-	Config kong.ConfigFlag `help:"JSON file with settings by flag name; flags and environment win." type:"path" env:"BODE_CONFIG"`
+	sources
+	store
 
-	Listen   string         `help:"Address to answer on." default:"127.0.0.1:8080" env:"BODE_LISTEN"`
-	BaseURL  string         `help:"Public address, without a slash at the end." env:"BODE_BASE_URL" placeholder:"https://bode.example"`
-	Service  string         `help:"What the service calls itself to people." default:"Bode" env:"BODE_SERVICE"`
-	Proxies  []netip.Prefix `help:"Networks of proxies whose X-Forwarded-For is believed." env:"BODE_PROXIES"`
-	Database string         `help:"PostgreSQL address." env:"DATABASE_URL" placeholder:"postgres://…"`
-	Secrets  string         `help:"Directory of link.key, box.key, digest.key, codes.key (64 hexadecimal digits each)." type:"path" env:"BODE_SECRETS"`
-	Keys     string         `help:"Directory of the key-encryption keys." type:"path" env:"BODE_KEYS"`
+	Listen  string         `help:"Address to answer on." default:"127.0.0.1:8080" env:"BODE_LISTEN"`
+	BaseURL string         `help:"Public address, without a slash at the end." env:"BODE_BASE_URL" placeholder:"https://bode.example"`
+	Service string         `help:"What the service calls itself to people." default:"Bode" env:"BODE_SERVICE"`
+	Proxies []netip.Prefix `help:"Networks of proxies whose X-Forwarded-For is believed." env:"BODE_PROXIES"`
+	Keys    string         `help:"Directory of the key-encryption keys." type:"path" env:"BODE_KEYS"`
 
 	Mails   mailsConfig   `embed:"" prefix:"mails-"`
 	Content contentConfig `embed:"" prefix:"content-"`

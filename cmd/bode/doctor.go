@@ -31,6 +31,9 @@ func (c doctorCmd) Run(ctx context.Context, log *slog.Logger) error {
 	say("settings", c.validate())
 	out, err := c.outside(ctx, discard())
 	say("keys, stores and channels open", err)
+	if s, ok := out.vault.(interface{ Check(context.Context) error }); ok {
+		say("content store answers", s.Check(ctx))
+	}
 	if c.Database != "" {
 		pool, err := openPool(ctx, c.Database)
 		say("database answers", err)
@@ -79,7 +82,10 @@ func (c printCmd) Run(k *kong.Context) error {
 	}
 	set := map[string]string{}
 	for _, p := range k.Path {
-		if p.Flag != nil {
+		switch {
+		case p.Flag != nil && p.Resolved:
+			set[p.Flag.Name] = "file"
+		case p.Flag != nil:
 			set[p.Flag.Name] = "flag"
 		}
 	}
@@ -94,9 +100,6 @@ func (c printCmd) Run(k *kong.Context) error {
 				if _, ok := os.LookupEnv(e); ok {
 					from = "environment " + e
 				}
-			}
-			if from == "default" && !f.Target.IsZero() && fmt.Sprint(f.Target.Interface()) != f.Default {
-				from = "file"
 			}
 		}
 		value := fmt.Sprint(f.Target.Interface())

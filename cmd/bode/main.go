@@ -7,6 +7,8 @@
 //	bode migrate   bring the database to this version
 //	bode fsck      hold everything stored against what it must be
 //	bode doctor    say what is missing in the configuration, and why
+//	bode account   open an account, make an API key
+//	bode hold      keep a message while legal proceedings run
 //	bode config    show every setting and where its value comes from
 //
 // Exit status: 0 success, 1 failure, 2 wrong use.
@@ -35,6 +37,8 @@ type cli struct {
 	Migrate migrateCmd `cmd:"" help:"Bring the database to this version."`
 	Fsck    fsckCmd    `cmd:"" help:"Hold events, states, seals and content against each other."`
 	Doctor  doctorCmd  `cmd:"" help:"Say what is missing in the configuration, and why."`
+	Account accountCmd `cmd:"" help:"Open accounts and make their keys."`
+	Hold    holdCmd    `cmd:"" help:"Keep messages while legal proceedings run."`
 	Config  configCmd  `cmd:"" help:"Show every setting and where its value comes from."`
 	Bench   benchCmd   `cmd:"" hidden:"" help:"Measure this program as ratios to what the machine can do."`
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -31,7 +30,7 @@ func (c serveCmd) Run(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	parts := []func(context.Context) error{func(ctx context.Context) error { return a.serve(ctx, l) }}
+	parts := []func(context.Context) error{func(ctx context.Context) error { return a.answer(ctx, l) }}
 	if !c.NoWork {
 		parts = append(parts, a.work)
 	}
@@ -61,24 +60,6 @@ func (c workerCmd) Run(ctx context.Context, log *slog.Logger) error {
 	defer a.pool.Close()
 	log.InfoContext(ctx, "working")
 	return a.work(ctx)
-}
-
-type migrateCmd struct {
-	Database string `help:"PostgreSQL address." env:"DATABASE_URL" required:""`
-}
-
-// Run brings the database to this version.
-func (c migrateCmd) Run(ctx context.Context, log *slog.Logger) error {
-	pool, err := openPool(ctx, c.Database)
-	if err != nil {
-		return err
-	}
-	defer pool.Close()
-	if err := migrations.Apply(ctx, pool); err != nil {
-		return err
-	}
-	log.InfoContext(ctx, "database is at this version")
-	return nil
 }
 
 // open connects to the database, which must be at this version, and wires the
@@ -141,17 +122,9 @@ func (a *app) submission(ctx context.Context, l net.Listener, conf *tls.Config) 
 		l.Close()
 		return err
 	}
-	stop := context.AfterFunc(ctx, func() {
-		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-		defer cancel()
+	return drained(ctx, func() error { return s.Serve(l) }, func(drain context.Context) {
 		if err := s.Shutdown(drain); err != nil {
 			a.log.WarnContext(ctx, "mails were cut off", "err", err)
 		}
 	})
-	defer stop()
-	err = s.Serve(l)
-	if ctx.Err() != nil {
-		return nil
-	}
-	return err
 }

@@ -18,12 +18,16 @@ import (
 	"time"
 )
 
+// built is where the program was built, once a test needed it.
+var built string
+
 // program builds the program once for every test that runs it as a whole.
 var program = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "bode-test-bin-")
 	if err != nil {
 		return "", err
 	}
+	built = dir
 	bin := filepath.Join(dir, "bode")
 	out, err := exec.Command("go", "build", "-o", bin, ".").CombinedOutput()
 	if err != nil {
@@ -34,8 +38,8 @@ var program = sync.OnceValues(func() (string, error) {
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if bin, err := program(); err == nil {
-		os.RemoveAll(filepath.Dir(bin))
+	if built != "" {
+		os.RemoveAll(built)
 	}
 	os.Exit(code)
 }
