@@ -18,6 +18,7 @@ import (
 	"github.com/bode-erds/bode/delivery/api"
 	"github.com/bode-erds/bode/delivery/collect"
 	"github.com/bode-erds/bode/delivery/portal"
+	"github.com/bode-erds/bode/delivery/post"
 	"github.com/bode-erds/bode/delivery/vault"
 	"github.com/bode-erds/bode/delivery/web"
 	"github.com/bode-erds/bode/evidence"
@@ -39,6 +40,7 @@ type outside struct {
 	engine     evidence.Engine
 	issuer     evidence.Issuer
 	dossiers   *asic.Writer
+	letters    post.Sealer
 	transports map[notify.Channel]notify.Transport
 	login      collect.Provider
 	jwks       http.Handler // our public keys, for the provider
@@ -125,6 +127,7 @@ func jobsConfig(workers *river.Workers, log *slog.Logger) *river.Config {
 			ledger.Queue:       {MaxWorkers: 4},
 		},
 		RescueStuckJobsAfter: 5 * time.Minute, // soon after an attempt's own timeout
+		ErrorHandler:         told{log},
 		Logger:               slog.New(quieter{log.Handler()}),
 	}
 }

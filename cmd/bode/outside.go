@@ -97,6 +97,9 @@ func (o *outside) seal(key evidence.SealKey, stamper evidence.Stamper, trust evi
 		return err
 	}
 	o.engine = evidence.Engine{XML: x, XMLChecker: xades.Checker{}, PDF: p, PDFChecker: pades.Checker{}, Trust: trust}
+	o.letters = func(ctx context.Context, pdf []byte, number string, at time.Time) ([]byte, error) {
+		return p.SealFile(ctx, pdf, o.issuer.Name, number, at)
+	}
 	o.dossiers, err = asic.New(asic.Config{Key: key, Stamper: stamper})
 	return err
 }
@@ -154,6 +157,6 @@ func (c config) openPost(o *outside, log *slog.Logger) error {
 		return err
 	}
 	o.post, err = post.NewHotFolder(post.Config{Dir: c.Post.Dir, Partner: c.Post.Partner, Service: c.Service, Window: window,
-		Return: c.Post.Return, Logger: log})
+		Return: c.Post.Return, Seal: o.letters, Logger: log})
 	return err
 }

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strconv"
 	"time"
 
 	"github.com/bode-erds/bode/notify/notifytest"
@@ -45,8 +46,30 @@ func (o outsider) call(ctx context.Context, method, path string, body, out any) 
 	return json.NewDecoder(resp.Body).Decode(out)
 }
 
-// do sends one API request; an answer that is not a success is an error.
+// do sends one API request; an answer that is not a success is an error. When
+// it is asked to slow down it does, as long as the body can be sent again.
 func (o outsider) do(ctx context.Context, method, path, contentType string, header map[string]string, body io.Reader) (*http.Response, error) {
+	again, _ := body.(io.Seeker)
+	for {
+		resp, err := o.try(ctx, method, path, contentType, header, body)
+		var status statusError
+		if !errors.As(err, &status) || status.status != http.StatusTooManyRequests || body != nil && again == nil {
+			return resp, err
+		}
+		if again != nil {
+			if _, err := again.Seek(0, io.SeekStart); err != nil {
+				return nil, err
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(status.wait):
+		}
+	}
+}
+
+func (o outsider) try(ctx context.Context, method, path, contentType string, header map[string]string, body io.Reader) (*http.Response, error) {
 	r, err := http.NewRequestWithContext(ctx, method, o.info.BaseURL+"/api/v1"+path, body)
 	if err != nil {
 		return nil, err
@@ -66,7 +89,8 @@ func (o outsider) do(ctx context.Context, method, path, contentType string, head
 	if resp.StatusCode >= 300 {
 		text, _ := io.ReadAll(io.LimitReader(resp.Body, 4<<10))
 		resp.Body.Close()
-		return nil, statusError{resp.StatusCode, fmt.Sprintf("%s %s: %s: %s", method, path, resp.Status, text)}
+		seconds, _ := strconv.Atoi(resp.Header.Get("Retry-After"))
+		return nil, statusError{resp.StatusCode, time.Duration(max(1, seconds)) * time.Second, fmt.Sprintf("%s %s: %s: %s", method, path, resp.Status, text)}
 	}
 	return resp, nil
 }
@@ -74,6 +98,7 @@ func (o outsider) do(ctx context.Context, method, path, contentType string, head
 // statusError is an answer that is not a success.
 type statusError struct {
 	status int
+	wait   time.Duration // asked for before another try
 	text   string
 }
 

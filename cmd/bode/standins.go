@@ -138,7 +138,7 @@ func (s *standIns) outside(dir, base string, log *slog.Logger) (o outside, err e
 	if err := os.MkdirAll(s.printer.Dir, 0o755); err != nil {
 		return o, err
 	}
-	o.post, err = post.NewHotFolder(post.Config{Dir: s.printer.Dir, Partner: demoPartner, Logger: log})
+	o.post, err = post.NewHotFolder(post.Config{Dir: s.printer.Dir, Partner: demoPartner, Seal: o.letters, Logger: log})
 	return o, err
 }
 

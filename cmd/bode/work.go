@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
 )
 
 // work runs jobs and looks for what is due, until ctx ends; then running jobs
@@ -99,6 +101,22 @@ func (a *app) mend(ctx context.Context) error {
 		a.log.WarnContext(ctx, "lost work found", "seals", seals, "moves", follow, "notices", notices, "orphans", orphans)
 	}
 	return err
+}
+
+// told tells the operator of every job that failed; it is tried again by itself
+// until its attempts are used up.
+type told struct{ log *slog.Logger }
+
+// HandleError implements river.ErrorHandler.
+func (t told) HandleError(ctx context.Context, job *rivertype.JobRow, err error) *river.ErrorHandlerResult {
+	t.log.WarnContext(ctx, "job failed", "kind", job.Kind, "job", job.ID, "attempt", job.Attempt, "of", job.MaxAttempts, "err", err)
+	return nil
+}
+
+// HandlePanic implements river.ErrorHandler.
+func (t told) HandlePanic(ctx context.Context, job *rivertype.JobRow, panicked any, trace string) *river.ErrorHandlerResult {
+	t.log.ErrorContext(ctx, "job panicked", "kind", job.Kind, "job", job.ID, "panic", panicked, "trace", trace)
+	return nil
 }
 
 // quieter passes on warnings and errors only: the job queue talks a lot.

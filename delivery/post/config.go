@@ -1,6 +1,7 @@
 package post
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -25,9 +26,14 @@ type Config struct {
 	KeepCopies time.Duration  // how long the PDF of a letter without a final report is kept; default 30 days
 	Settle     time.Duration  // how long an unreadable status file may still be growing; default 2 minutes
 	Location   *time.Location // zone of the times shown; default Europe/Brussels
+	Seal       Sealer         // seals the finished letter; default: it goes unsealed
 	Logger     *slog.Logger   // default slog.Default()
 	Now        func() time.Time
 }
+
+// Sealer puts an invisible seal on a finished PDF, which anybody can
+// check; number is the message's.
+type Sealer func(ctx context.Context, pdf []byte, number string, at time.Time) ([]byte, error)
 
 // validate fills in defaults and refuses what cannot work.
 func (c *Config) validate() error {

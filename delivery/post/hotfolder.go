@@ -149,6 +149,9 @@ func (h *HotFolder) make(ctx context.Context, l delivery.Letter, item, print str
 	if err != nil {
 		return record{}, err
 	}
+	if err := h.seal(ctx, &r, l, at); err != nil {
+		return record{}, err
+	}
 	m := Manifest{
 		Item: item, Delivery: l.Delivery, Number: l.Number, Test: l.Test, PDF: item + ".pdf",
 		SHA256: r.sha256, Size: r.size, Pages: r.pages, Sheets: r.sheets,
@@ -164,6 +167,27 @@ func (h *HotFolder) make(ctx context.Context, l delivery.Letter, item, print str
 	}
 	h.cfg.Logger.InfoContext(ctx, "letter made", "delivery", l.Delivery, "item", item, "pages", r.pages, "sheets", r.sheets)
 	return rec, nil
+}
+
+// seal seals the rendered letter before anything is known of it, so that what is
+// printed, what evidence names and what a court gets are one file.
+func (h *HotFolder) seal(ctx context.Context, r *rendering, l delivery.Letter, at time.Time) error {
+	if h.cfg.Seal == nil {
+		return nil
+	}
+	pdf, err := os.ReadFile(r.path)
+	if err != nil {
+		return fmt.Errorf("post: %w", err)
+	}
+	if pdf, err = h.cfg.Seal(ctx, pdf, l.Number, at); err != nil {
+		return fmt.Errorf("post: seal: %w", err)
+	}
+	if err := h.put(r.path, pdf); err != nil {
+		return err
+	}
+	sum := sha256.Sum256(pdf)
+	r.sha256, r.size = hex.EncodeToString(sum[:]), int64(len(pdf))
+	return nil
 }
 
 // place does steps 4 and 5, or what is left of them.

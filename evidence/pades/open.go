@@ -38,11 +38,24 @@ var (
 const refKey = `\s*(\d{1,7}) 0 R`
 
 // open finds the one signature of doc and checks that it covers every octet
-// outside its own place.
+// outside its own place, in a file of the shape that we give to evidence.
 func open(doc []byte) (*sealedFile, error) {
 	if len(doc) > maxFile || !bytes.HasPrefix(doc, []byte("%PDF-1.7\n")) {
 		return nil, errStructure
 	}
+	f, err := locate(doc)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.readXref(); err != nil {
+		return nil, err
+	}
+	return f, f.bindSignature()
+}
+
+// locate finds the place of the one signature of doc, which must cover all but
+// that place.
+func locate(doc []byte) (*sealedFile, error) {
 	if bytes.Count(doc, []byte("/ByteRange")) != 1 {
 		return nil, fmt.Errorf("%w: not exactly one signature", errStructure)
 	}
@@ -57,11 +70,7 @@ func open(doc []byte) (*sealedFile, error) {
 	case from >= to || to > len(doc) || doc[from] != '<' || doc[to-1] != '>' || !bytes.HasSuffix(doc[:from], []byte("/Contents")):
 		return nil, fmt.Errorf("%w: byte range does not enclose the signature", errCoverage)
 	}
-	f := &sealedFile{doc: doc, holeFrom: from, holeTo: to, offsets: map[int]int{}}
-	if err := f.readXref(); err != nil {
-		return nil, err
-	}
-	return f, f.bindSignature()
+	return &sealedFile{doc: doc, holeFrom: from, holeTo: to, offsets: map[int]int{}}, nil
 }
 
 // container is the content of the signature's place. Only lower-case digits are

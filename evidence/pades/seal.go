@@ -79,12 +79,50 @@ func (s *Sealer) SealPDF(ctx context.Context, d evidence.Document, signedXML []b
 	if err != nil {
 		return nil, err
 	}
-	// 2. The seal, with room for its time-stamp.
-	sealed, err := s.sign(ctx, d, unsigned, at)
+	w, err := wordsFor(d.Event.Language)
+	if err != nil {
+		return nil, err
+	}
+	// 2. and 3. The seal and its time-stamp.
+	sealed, err := s.seal(ctx, unsigned, d.Issuer.Name, w.title(d.Event.Name), at)
+	if err != nil {
+		return nil, err
+	}
+	// 4. What leaves here is what we meant to make.
+	if err = s.check(sealed); err == nil {
+		err = checkAttached(sealed, signedXML)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: own check: %w", ErrSeal, err)
+	}
+	return sealed, nil
+}
+
+// SealFile seals a PDF that is no evidence, such as a letter that was printed,
+// so that anybody can see that it is ours and unchanged: PAdES-B-T, as SealPDF.
+// It is no evidence and a [Checker] refuses it. A file that holds the text of a
+// signature's place in the open is not sealed. Errors: [ErrSeal].
+func (s *Sealer) SealFile(ctx context.Context, file []byte, name, reason string, at time.Time) ([]byte, error) {
+	if bytes.Contains(file, []byte("/ByteRange")) {
+		return nil, fmt.Errorf("%w: the file looks signed already", ErrSeal)
+	}
+	sealed, err := s.seal(ctx, file, name, reason, at)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.check(sealed); err != nil {
+		return nil, fmt.Errorf("%w: own check: %w", ErrSeal, err)
+	}
+	return sealed, nil
+}
+
+// seal signs unsigned and time-stamps the signature.
+func (s *Sealer) seal(ctx context.Context, unsigned []byte, name, reason string, at time.Time) ([]byte, error) {
+	sealed, err := s.sign(ctx, unsigned, name, reason, at) // with room for the time-stamp
 	if err != nil {
 		return nil, fmt.Errorf("%w: sign: %w", ErrSeal, err)
 	}
-	// 3. The time-stamp over the seal: the only call to the outside.
+	// The time-stamp over the seal: the only call to the outside.
 	f, der, err := take(sealed)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrSeal, err)
@@ -106,10 +144,6 @@ func (s *Sealer) SealPDF(ctx context.Context, d evidence.Document, signedXML []b
 	}
 	n := hex.Encode(place, der)
 	copy(place[n:], bytes.Repeat([]byte("0"), len(place)-n))
-	// 4. What leaves here is what we meant to make.
-	if err := s.check(sealed, signedXML); err != nil {
-		return nil, fmt.Errorf("%w: own check: %w", ErrSeal, err)
-	}
 	return sealed, nil
 }
 
@@ -117,23 +151,19 @@ func (s *Sealer) SealPDF(ctx context.Context, d evidence.Document, signedXML []b
 // takes no claimed time, asks for a time-stamp by address with rules of its own,
 // and repeats the whole signature when a token is large; the layer below leaves
 // all three to us.
-func (s *Sealer) sign(ctx context.Context, d evidence.Document, unsigned []byte, at time.Time) ([]byte, error) {
+func (s *Sealer) sign(ctx context.Context, unsigned []byte, name, reason string, at time.Time) ([]byte, error) {
 	r, err := pdf.NewReader(bytes.NewReader(unsigned), int64(len(unsigned)))
 	if err != nil {
 		return nil, err
 	}
 	certs := s.cfg.Key.Certificates()
-	w, err := wordsFor(d.Event.Language)
-	if err != nil {
-		return nil, err
-	}
 	var out bytes.Buffer
 	//lint:ignore SA1019 the builder takes no signing time and makes three stamps of a large one
 	err = sign.SignWithData(bytes.NewReader(unsigned), &out, r, int64(len(unsigned)), sign.SignData{
 		Signature: sign.SignDataSignature{
 			CertType:   sign.CertificationSignature,
 			DocMDPPerm: sign.DoNotAllowAnyChangesPerms,
-			Info:       sign.SignDataSignatureInfo{Name: d.Issuer.Name, Reason: w.title(d.Event.Name), Date: at.UTC()},
+			Info:       sign.SignDataSignatureInfo{Name: name, Reason: reason, Date: at.UTC()},
 		},
 		Signer: s.cfg.Key, DigestAlgorithm: digestFor(certs[0]),
 		Certificate: certs[0], CertificateChains: [][]*x509.Certificate{certs},
@@ -160,9 +190,9 @@ func digestFor(cert *x509.Certificate) crypto.Hash {
 	return crypto.SHA256
 }
 
-// take opens a sealed file and finds the container of its seal.
+// take finds the seal of a file and its container.
 func take(sealed []byte) (*sealedFile, []byte, error) {
-	f, err := open(sealed)
+	f, err := locate(sealed)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -170,9 +200,9 @@ func take(sealed []byte) (*sealedFile, []byte, error) {
 	return f, der, err
 }
 
-// check is the part of a [Checker] that needs no trust, and that the key, the
-// token and the attachment are ours.
-func (s *Sealer) check(sealed, signedXML []byte) error {
+// check is the part of a [Checker] that needs no trust, and that the key and the
+// token are ours.
+func (s *Sealer) check(sealed []byte) error {
 	f, der, err := take(sealed)
 	if err != nil {
 		return err
@@ -193,6 +223,16 @@ func (s *Sealer) check(sealed, signedXML []byte) error {
 	}
 	if !bytes.Equal(ts.Imprint.Digest, imprint(c.Signature)) {
 		return fmt.Errorf("%w: the time-stamp is not of this seal", errCMS)
+	}
+	return nil
+}
+
+// checkAttached makes sure that the file has the shape that a [Checker] asks for
+// and that the XML inside is the one that was meant.
+func checkAttached(sealed, signedXML []byte) error {
+	f, err := open(sealed)
+	if err != nil {
+		return err
 	}
 	xml, err := f.attached()
 	if err == nil && !bytes.Equal(xml, signedXML) {
