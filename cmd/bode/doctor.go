@@ -31,8 +31,12 @@ func (c doctorCmd) Run(ctx context.Context, log *slog.Logger) error {
 	say("settings", c.validate())
 	out, err := c.outside(ctx, discard())
 	say("keys, stores and channels open", err)
-	if s, ok := out.vault.(interface{ Check(context.Context) error }); ok {
-		say("content store answers", s.Check(ctx))
+	for what, part := range map[string]any{"content store answers": out.vault, "provider of identities answers": out.login} {
+		if p, ok := part.(interface{ Check(context.Context) error }); ok {
+			ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+			say(what, p.Check(ctx))
+			cancel()
+		}
 	}
 	if c.Database != "" {
 		pool, err := openPool(ctx, c.Database)
