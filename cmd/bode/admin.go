@@ -19,6 +19,8 @@ import (
 type accountCmd struct {
 	Open openCmd `cmd:"" help:"Open an account with its first administrator; prints what the person needs to sign in, once."`
 	Key  keyCmd  `cmd:"" help:"Make an API key of an account; prints it, once."`
+
+	Authenticator authenticatorCmd `cmd:"" help:"Give a person a new authenticator; prints its secret, once, and ends the old one."`
 }
 
 type openCmd struct {
@@ -45,7 +47,7 @@ type openCmd struct {
 }
 
 // Run opens an account. It does nothing unless all of it is right; only the
-// authenticator comes after, and can be made at the first sign-in instead.
+// authenticator comes after, and can be made again by its own command.
 func (c openCmd) Run(ctx context.Context, log *slog.Logger) error {
 	by, err := operator(c.By)
 	if err != nil {
@@ -70,16 +72,46 @@ func (c openCmd) Run(ctx context.Context, log *slog.Logger) error {
 		}
 		log.InfoContext(ctx, "account opened", "account", account, "person", person, "kind", c.Kind, "by", by.Subject)
 		fmt.Fprintf(os.Stdout, "account        %s\nperson         %s\n", account, person)
-		factor, recovery, err := o.authenticator(ctx, person)
-		if err != nil {
-			return fmt.Errorf("account %s is open, but has no authenticator yet: %w", account, err)
-		}
-		fmt.Fprintf(os.Stdout, "authenticator  %s\n               %s\n", factor.Secret, factor.URL)
-		for _, code := range recovery {
-			fmt.Fprintf(os.Stdout, "recovery       %s\n", code)
+		if err := o.printAuthenticator(ctx, person); err != nil {
+			return fmt.Errorf("account %s is open, but person %s has no authenticator yet: %w", account, person, err)
 		}
 		return nil
 	})
+}
+
+type authenticatorCmd struct {
+	desk
+	Person string `arg:"" help:"Id of the person."`
+	By     string `help:"Who decided, for the log." required:""`
+}
+
+// Run replaces the second factor of a person, who must have been recognised by
+// whoever runs this: it is half of what signs in.
+func (c authenticatorCmd) Run(ctx context.Context, log *slog.Logger) error {
+	by, err := operator(c.By)
+	if err != nil {
+		return err
+	}
+	return c.at(ctx, log, func(o office) error {
+		if err := o.printAuthenticator(ctx, c.Person); err != nil {
+			return err
+		}
+		log.InfoContext(ctx, "authenticator replaced", "person", c.Person, "by", by.Subject)
+		return nil
+	})
+}
+
+// printAuthenticator makes a second factor and shows it.
+func (o office) printAuthenticator(ctx context.Context, person string) error {
+	factor, recovery, err := o.authenticator(ctx, person)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(os.Stdout, "authenticator  %s\n               %s\n", factor.Secret, factor.URL)
+	for _, code := range recovery {
+		fmt.Fprintf(os.Stdout, "recovery       %s\n", code)
+	}
+	return nil
 }
 
 // asUsage marks what is wrong with an input as wrong use.

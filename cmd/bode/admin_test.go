@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -75,6 +76,27 @@ func TestAccountOpen(t *testing.T) {
 	var text, version string
 	if err := pool.QueryRow(t.Context(), `SELECT text, version FROM consent WHERE person_id = $1`, person).Scan(&text, &version); err != nil || text != "terms" || version != "2026-11" {
 		t.Errorf("consent = %s %s, %v", text, version, err)
+	}
+
+	renewed := command{env: env, args: []string{"account", "authenticator", person, "--by", "An Operator"}}.run(t)
+	renewed.expect(t, "authenticator", 0, `"msg":"authenticator replaced"`)
+	for secret, want := range map[string]error{secret: identity.ErrSignIn, renewed.field(t, "authenticator"): nil} {
+		code, err := totpNow(secret)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := o.identity.SignIn(t.Context(), "lotte", goodPassword, code, "127.0.0.1", "test", "nl"); !errors.Is(err, want) {
+			t.Errorf("after a new authenticator: %v, want %v", err, want)
+		}
+	}
+	for name, c := range map[string]struct {
+		args []string
+		code int
+	}{
+		"nobody there": {[]string{"0193aa00-0000-7000-8000-000000000000", "--by", "x"}, 1}, "no id": {[]string{"lotte", "--by", "x"}, 1},
+		"by nobody": {[]string{person}, 2}, "for nobody": {[]string{"--by", "x"}, 2},
+	} {
+		command{env: env, args: append([]string{"account", "authenticator"}, c.args...)}.run(t).expect(t, name, c.code)
 	}
 
 	private := command{env: env, in: goodPassword, args: opening("-", "--kind", "private", "--name", "", "--contact", "", "--enterprise-number", "",

@@ -50,20 +50,15 @@ func (c config) outside(ctx context.Context, log *slog.Logger) (o outside, err e
 }
 
 func (c config) openVault(keys *vault.Keyring) (delivery.Vault, error) {
-	s := c.Content
-	if s.Dir != "" {
-		return vault.NewDir(vault.DirConfig{Dir: s.Dir, Keys: keys})
+	if c.Content.Dir != "" {
+		return vault.NewDir(vault.DirConfig{Dir: c.Content.Dir, Keys: keys})
 	}
-	access, err := readSecret(s.AccessKey)
+	s3, err := c.Content.s3()
 	if err != nil {
 		return nil, err
 	}
-	secret, err := readSecret(s.SecretKey)
-	if err != nil {
-		return nil, err
-	}
-	return vault.NewS3(vault.S3Config{Endpoint: s.Endpoint, Region: s.Region, Bucket: s.Bucket, AccessKey: access, SecretKey: secret,
-		TLS: !s.Plain, Keys: keys})
+	s3.Keys = keys
+	return vault.NewS3(s3)
 }
 
 func (c config) openSeal(o *outside, log *slog.Logger) error {
