@@ -29,6 +29,16 @@ func (c crashJournal) Record(ctx context.Context, tx pgx.Tx, e ...evidence.Event
 	return h, errors.Join(err, errCrash)
 }
 
+func (c crashJournal) Queue(b *pgx.Batch, e ...evidence.Event) ([][32]byte, []river.InsertManyParams, error) {
+	h, jobs, err := c.Journal.Queue(b, e...)
+	return h, jobs, errors.Join(err, errCrash)
+}
+
+func (c crashNotices) Queue(b *pgx.Batch, n ...notify.Notice) ([]river.InsertManyParams, error) {
+	jobs, err := c.Notices.Queue(b, n...)
+	return jobs, errors.Join(err, errCrash)
+}
+
 func (c crashNotices) Enqueue(ctx context.Context, tx pgx.Tx, n ...notify.Notice) error {
 	return errors.Join(c.Notices.Enqueue(ctx, tx, n...), errCrash)
 }
@@ -75,7 +85,7 @@ func TestCrash(t *testing.T) {
 		parts []string
 		do    func(*delivery.Service) error
 	}{
-		{"submit", []string{"journal", "notices"}, func(s *delivery.Service) error {
+		{"submit", []string{"journal", "notices", "outbox"}, func(s *delivery.Service) error {
 			_, _, err := s.Submit(r.ctx(), r.sender(r.account), submission(3, func(s *delivery.Submission) { s.Documents = []string{doc} }), once("k", "x"))
 			return err
 		}},

@@ -19,9 +19,11 @@ import (
 )
 
 // Journal writes events down, in the caller's transaction, and sees to it that
-// each is sealed after commit. It returns the hash of each, in order.
+// each is sealed after commit. It returns the hash of each, in order. Queue does
+// so for a caller that sends b, and enqueues jobs, in its transaction.
 type Journal interface {
 	Record(ctx context.Context, tx pgx.Tx, events ...evidence.Event) ([][32]byte, error)
+	Queue(b *pgx.Batch, events ...evidence.Event) (hashes [][32]byte, jobs []river.InsertManyParams, err error)
 }
 
 // Outbox puts a job into the caller's transaction: it runs if, and only if,
@@ -39,9 +41,11 @@ type Codes interface {
 	Forget(ctx context.Context, tx pgx.Tx, delivery string) error
 }
 
-// Notices sends notices, and forgets those of deliveries that are removed.
+// Notices sends notices, and forgets those of deliveries that are removed. Queue
+// is Enqueue for a caller that sends b, and enqueues jobs, in its transaction.
 type Notices interface {
 	notify.Enqueuer
+	Queue(b *pgx.Batch, notices ...notify.Notice) (jobs []river.InsertManyParams, err error)
 	Forget(ctx context.Context, tx pgx.Tx, deliveries ...string) error
 }
 

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
 
 	"github.com/bode-erds/bode/evidence"
 	"github.com/bode-erds/bode/identity"
@@ -54,12 +56,20 @@ const chunk = 500
 //
 // EN 319 522-1 §6.2.1 A.1
 func (s *Service) Submit(ctx context.Context, by Submitter, sub Submission, once Once) (m Message, replayed bool, err error) {
+	m, _, replayed, err = s.SubmitAll(ctx, by, sub, once)
+	return m, replayed, err
+}
+
+// SubmitAll is Submit that also returns the deliveries as it began them, in
+// order of position, so that nobody has to read them again. A replay has none:
+// they have moved on.
+func (s *Service) SubmitAll(ctx context.Context, by Submitter, sub Submission, once Once) (m Message, list []Delivery, replayed bool, err error) {
 	sub = sub.normal()
 	if faults := sub.validate(s.Post != nil, s.Now()); len(faults) > 0 {
-		return Message{}, false, faults
+		return Message{}, nil, false, faults
 	}
 	if by.By.Account == "" {
-		return Message{}, false, ErrUnidentified
+		return Message{}, nil, false, ErrUnidentified
 	}
 	m = Message{
 		ID: ID(evidence.NewID()), Account: by.By.Account, Number: newNumber(), Test: by.Test,
@@ -68,39 +78,63 @@ func (s *Service) Submit(ctx context.Context, by Submitter, sub Submission, once
 	}
 	text, err := s.sealText(m, sub)
 	if err != nil {
-		return Message{}, false, err
+		return Message{}, nil, false, err
 	}
-	err = pgx.BeginFunc(ctx, s.Pool, func(tx pgx.Tx) error { return s.submitTx(ctx, tx, &m, sub, text, once) })
+	list, err = s.submitTx(ctx, &m, sub, text, once)
 	var earlier replay
 	if errors.As(err, &earlier) {
 		m, err = s.Message(ctx, by.By.Account, earlier.ref)
-		return m, true, err
+		return m, nil, true, err
 	}
-	return m, false, err
+	return m, list, false, err
 }
 
-// submitTx writes a message in four steps: claim the key and the documents,
-// record the events, insert the rows they stand on, enqueue the notices.
-func (s *Service) submitTx(ctx context.Context, tx pgx.Tx, m *Message, sub Submission, text textPart, once Once) error {
-	docs, ahead, err := s.claim(ctx, tx, *m, sub.Documents, once)
+// submitTx writes a message in one transaction of four round trips.
+//
+//  1. begin, and claim the key and the documents: a key that was used ends here
+//  2. the message, its text, and for up to 500 recipients at a time their
+//     events, the deliveries that stand on them, and the notices
+//  3. the jobs of all these, sealing and sending, together
+//  4. commit
+//
+// A crash before the end of 4 leaves nothing; after it, everything.
+func (s *Service) submitTx(ctx context.Context, m *Message, sub Submission, text textPart, once Once) (list []Delivery, err error) {
+	conn, err := s.Pool.Acquire(ctx)
 	if err != nil {
-		return err
+		return nil, err
+	}
+	defer conn.Release()
+	tx, docs, ahead, err := s.claim(ctx, conn, *m, sub.Documents, once)
+	if tx != nil {
+		defer func() { _ = tx.Rollback(ctx) }() // nothing after a commit; when ctx has ended it closes the connection, which undoes as well
+	}
+	if err != nil {
+		return nil, err
 	}
 	m.Parts = append([]evidence.Part{text.part}, docs...)
 	if m.SubmittedAt, err = s.clock(ahead, time.Time{}); err != nil {
-		return err
+		return nil, err
 	}
 	m.RetainUntil = sub.Policy.retainUntil(m.SubmittedAt)
-	if err := s.insertMessage(ctx, tx, *m, text); err != nil {
-		return err
+	var b pgx.Batch
+	if err := queueMessage(&b, *m, text); err != nil {
+		return nil, err
 	}
-	for first := 0; first < len(sub.Recipients); first += chunk {
-		part := sub.Recipients[first:min(first+chunk, len(sub.Recipients))]
-		if err := s.insertDeliveries(ctx, tx, *m, part, first); err != nil {
-			return err
+	list = make([]Delivery, 0, len(sub.Recipients))
+	for part := range slices.Chunk(sub.Recipients, chunk) {
+		begun, jobs, err := s.queueDeliveries(&b, *m, part, len(list))
+		if err != nil {
+			return nil, err
 		}
+		if err := tx.SendBatch(ctx, &b).Close(); err != nil {
+			return nil, err
+		}
+		if _, err := s.Outbox.InsertManyTx(ctx, tx, jobs); err != nil {
+			return nil, err
+		}
+		b, list = pgx.Batch{}, append(list, begun...)
 	}
-	return nil
+	return list, tx.Commit(ctx)
 }
 
 // textPart is the message text, encrypted, as it becomes part 0.
@@ -145,9 +179,12 @@ UPDATE document d SET message_id = $1, position = w.position
  WHERE d.id = w.id AND d.account_id = $3 AND d.message_id IS NULL
 RETURNING w.position, d.filename, d.media_type, d.size, encode(d.sha256, 'hex')`
 
-// claim takes the idempotency key and the documents for m, in one round trip.
-func (s *Service) claim(ctx context.Context, tx pgx.Tx, m Message, ids []string, once Once) ([]evidence.Part, time.Duration, error) {
+// claim begins a transaction and takes the idempotency key and the documents
+// for m, in one round trip. The transaction is the caller's to end, after an
+// error too; it is nil when it was not begun.
+func (s *Service) claim(ctx context.Context, conn *pgxpool.Conn, m Message, ids []string, once Once) (pgx.Tx, []evidence.Part, time.Duration, error) {
 	var b pgx.Batch
+	b.BeginTx(pgx.TxOptions{})
 	var earlier ID
 	if once.Key != "" {
 		b.Queue(sqlClaimKey, m.Account, once.Key, "message", once.Digest, string(m.ID), s.Now()).QueryRow(func(row pgx.Row) (err error) {
@@ -171,11 +208,13 @@ func (s *Service) claim(ctx context.Context, tx pgx.Tx, m Message, ids []string,
 			return err
 		})
 	}
-	if err := tx.SendBatch(ctx, &b).Close(); err != nil {
-		return nil, 0, err
+	sent := conn.SendBatch(ctx, &b)
+	tx := sent.Tx()
+	if err := sent.Close(); err != nil {
+		return tx, nil, 0, err
 	}
 	if earlier != "" && earlier != m.ID {
-		return nil, 0, replay{earlier}
+		return tx, nil, 0, replay{earlier}
 	}
 	var faults FieldErrors
 	for i, p := range parts {
@@ -184,9 +223,9 @@ func (s *Service) claim(ctx context.Context, tx pgx.Tx, m Message, ids []string,
 		}
 	}
 	if len(faults) > 0 {
-		return nil, 0, faults
+		return tx, nil, 0, faults
 	}
-	return parts, time.Duration(aheadUS) * time.Microsecond, nil
+	return tx, parts, time.Duration(aheadUS) * time.Microsecond, nil
 }
 
 // sameOnce reads what a key was used for and refuses another use.
@@ -211,8 +250,7 @@ const sqlInsertText = `
 INSERT INTO document (id, account_id, message_id, position, filename, media_type, size, sha256, object, inline, key_id, wrapped_key, created_at)
 VALUES ($1, $2, $3, 0, $4, $5, $6, $7, $8, $9, $10, $11, $12)`
 
-func (s *Service) insertMessage(ctx context.Context, tx pgx.Tx, m Message, t textPart) error {
-	var b pgx.Batch
+func queueMessage(b *pgx.Batch, m Message, t textPart) error {
 	b.Queue(sqlInsertMessage, string(m.ID), m.Account, m.Number, m.Test, m.Subject, m.Reference, m.Language, m.Sender,
 		m.SentBy, m.Parts, m.Policy, m.Deliveries, m.SubmittedAt, m.RetainUntil)
 	sum, err := hex.DecodeString(t.part.SHA256)
@@ -221,7 +259,7 @@ func (s *Service) insertMessage(ctx context.Context, tx pgx.Tx, m Message, t tex
 	}
 	b.Queue(sqlInsertText, t.id, m.Account, string(m.ID), t.part.Name, t.part.MediaType, t.part.Size, sum,
 		t.stored.Name, t.sealed, t.stored.KeyID, t.stored.Key, m.SubmittedAt)
-	return tx.SendBatch(ctx, &b).Close()
+	return nil
 }
 
 const sqlInsertDeliveries = `
@@ -231,26 +269,28 @@ SELECT n.id, $1, $2, n.position, $3, 'submitted', 1, n.hash, $4, $4, n.recipient
   FROM unnest($5::uuid[], $6::integer[], $7::bytea[], $8::jsonb[], $9::bytea[], $10::bytea[], $11::text[])
     AS n (id, position, hash, recipient, link_hash, nonce, code)`
 
-// insertDeliveries begins the deliveries to recipients, the first of which is
-// number first (from 0) of the message.
-func (s *Service) insertDeliveries(ctx context.Context, tx pgx.Tx, m Message, recipients []Recipient, first int) error {
+// queueDeliveries adds to b what begins the deliveries to recipients, the first
+// of which is number first (from 0) of the message, and returns them with the
+// jobs that belong to them.
+func (s *Service) queueDeliveries(b *pgx.Batch, m Message, recipients []Recipient, first int) ([]Delivery, []river.InsertManyParams, error) {
 	n := len(recipients)
 	ids, positions, hashes := make([]string, n), make([]int, n), make([][]byte, n)
 	bodies, links, nonces, codes := make([]string, n), make([][]byte, n), make([][]byte, n), make([]string, n)
-	events, notices := make([]evidence.Event, n), make([]notify.Notice, 0, 2*n)
+	list, events, notices := make([]Delivery, n), make([]evidence.Event, n), make([]notify.Notice, 0, 2*n)
 	for i, r := range recipients {
 		if r.NationalNumber != "" {
 			r.NationalNumber = s.Identities.NationalNumberDigest(r.NationalNumber)
 		}
 		body, err := json.Marshal(r)
 		if err != nil {
-			return err
+			return nil, nil, err
 		}
-		d := Delivery{ID: ID(evidence.NewID()), Message: m, Position: first + i + 1, Recipient: r}
+		d := Delivery{ID: ID(evidence.NewID()), Message: m, Position: first + i + 1, Recipient: r, State: Submitted, Seq: 1,
+			LastAt: m.SubmittedAt, MovedAt: m.SubmittedAt, NoticeCode: newNoticeCode()}
 		nonces[i] = make([]byte, 16)
 		rand.Read(nonces[i])
 		_, links[i] = s.link(d.ID, nonces[i])
-		ids[i], positions[i], bodies[i], codes[i] = string(d.ID), d.Position, string(body), newNoticeCode()
+		ids[i], positions[i], bodies[i], codes[i] = string(d.ID), d.Position, string(body), d.NoticeCode
 		events[i] = d.event(evidence.SubmissionAcceptance, m.SubmittedAt)
 		events[i].ID, events[i].Seq = evidence.NewID(), 1
 		for _, ch := range []notify.Channel{notify.Email, notify.SMS} {
@@ -258,19 +298,18 @@ func (s *Service) insertDeliveries(ctx context.Context, tx pgx.Tx, m Message, re
 			notice.ID = evidence.NewID()
 			notices = append(notices, notice)
 		}
+		list[i] = d
 	}
-	sums, err := s.Journal.Record(ctx, tx, events...)
+	sums, jobs, err := s.Journal.Queue(b, events...)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	for i := range sums {
-		hashes[i] = sums[i][:]
+		hashes[i], list[i].Hash = sums[i][:], hex.EncodeToString(sums[i][:])
 	}
-	if _, err := tx.Exec(ctx, sqlInsertDeliveries, string(m.ID), m.Account, m.Test, m.SubmittedAt,
-		ids, positions, hashes, bodies, links, nonces, codes); err != nil {
-		return err
-	}
-	return s.Notices.Enqueue(ctx, tx, notices...)
+	b.Queue(sqlInsertDeliveries, string(m.ID), m.Account, m.Test, m.SubmittedAt, ids, positions, hashes, bodies, links, nonces, codes)
+	sending, err := s.Notices.Queue(b, notices...)
+	return list, append(jobs, sending...), err
 }
 
 // actingParty is the person or key behind an act, as evidence shows it. Of a

@@ -75,23 +75,40 @@ func (s *Service) Enqueue(ctx context.Context, tx pgx.Tx, notices ...Notice) err
 	if s.jobs == nil {
 		return ErrNoJobs
 	}
-	var rows columns
-	jobs := make([]river.InsertManyParams, 0, len(notices))
-	wall := instant(s.now(""))
-	for _, n := range notices {
-		if err := n.validate(); err != nil {
-			return err
-		}
-		rows.add(n, instant(s.now(n.Account)), wall)
-		jobs = append(jobs, river.InsertManyParams{Args: SendArgs{NoticeID: n.ID}, InsertOpts: jobOpts(n.Kind, time.Time{})})
+	var b pgx.Batch
+	jobs, err := s.Queue(&b, notices...)
+	if err != nil {
+		return err
 	}
-	if _, err := tx.Exec(ctx, insertNotices, rows.args()...); err != nil {
+	if err := tx.SendBatch(ctx, &b).Close(); err != nil {
 		return fmt.Errorf("notify: store notices: %w", err)
 	}
 	if _, err := s.jobs.InsertManyTx(ctx, tx, jobs); err != nil {
 		return fmt.Errorf("notify: enqueue jobs: %w", err)
 	}
 	return nil
+}
+
+// Queue is Enqueue for a caller that has more to send: it adds to b what stores
+// the notices and returns the jobs that send them. The caller sends b and
+// enqueues the jobs in one transaction, and rolls it back when either fails.
+// Errors: ErrInvalid, and b is then not to be sent.
+func (s *Service) Queue(b *pgx.Batch, notices ...Notice) ([]river.InsertManyParams, error) {
+	if len(notices) == 0 {
+		return nil, nil
+	}
+	var rows columns
+	jobs := make([]river.InsertManyParams, 0, len(notices))
+	wall := instant(s.now(""))
+	for _, n := range notices {
+		if err := n.validate(); err != nil {
+			return nil, err
+		}
+		rows.add(n, instant(s.now(n.Account)), wall)
+		jobs = append(jobs, river.InsertManyParams{Args: SendArgs{NoticeID: n.ID}, InsertOpts: jobOpts(n.Kind, time.Time{})})
+	}
+	b.Queue(insertNotices, rows.args()...)
+	return jobs, nil
 }
 
 // jobOpts puts codes first: somebody sits waiting for one. at is zero for now.

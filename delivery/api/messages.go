@@ -30,13 +30,16 @@ func (a *API) createMessage(c *call) error {
 		return err
 	}
 	by := delivery.Submitter{By: c.actor(a.Now()), Sender: delivery.SenderParty(profile), Test: c.key.Test}
-	m, replayed, err := a.Deliveries.Submit(c.ctx(), by, sub, once)
+	m, list, replayed, err := a.Deliveries.SubmitAll(c.ctx(), by, sub, once)
 	if err != nil {
 		return err
 	}
 	c.replayed(replayed)
 	c.Response().Header().Set("Location", Prefix+"/messages/"+string(m.ID))
-	return a.answerMessage(c, http.StatusCreated, m)
+	if replayed || len(list) > delivery.MaxPage {
+		return a.answerMessage(c, http.StatusCreated, m)
+	}
+	return writeJSON(c, http.StatusCreated, messageOf(m, countStates(list), list))
 }
 
 // digestOf is the digest of a JSON body whatever its white space.
@@ -56,12 +59,8 @@ func (a *API) answerMessage(c *call, status int, m delivery.Message) error {
 	if err != nil {
 		return err
 	}
-	counts := map[delivery.State]int{}
-	if len(list) == m.Deliveries { // all are here: no need to ask again
-		for _, d := range list {
-			counts[d.State]++
-		}
-	} else {
+	counts := countStates(list)
+	if len(list) != m.Deliveries { // not all are here
 		all, err := a.Deliveries.Counts(c.ctx(), m.Account, m.ID)
 		if err != nil {
 			return err
@@ -69,6 +68,14 @@ func (a *API) answerMessage(c *call, status int, m delivery.Message) error {
 		counts = all[m.ID]
 	}
 	return writeJSON(c, status, messageOf(m, counts, list))
+}
+
+func countStates(list []delivery.Delivery) map[delivery.State]int {
+	counts := map[delivery.State]int{}
+	for _, d := range list {
+		counts[d.State]++
+	}
+	return counts
 }
 
 // message finds a message of the key's account and kind.

@@ -256,6 +256,16 @@ func (f faulty) Record(ctx context.Context, tx pgx.Tx, events ...evidence.Event)
 	return f.Journal.Record(ctx, tx, events...)
 }
 
+func (f faulty) Queue(b *pgx.Batch, events ...evidence.Event) ([][32]byte, []river.InsertManyParams, error) {
+	if err := f.r.failure.Load(); err != nil {
+		return nil, nil, *err
+	}
+	if f.r.panics.Load() {
+		panic("secret content")
+	}
+	return f.Journal.Queue(b, events...)
+}
+
 // noCodes is enough here: nobody collects.
 type noCodes struct{ delivery.Codes }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/rivertype"
@@ -67,34 +68,53 @@ SELECT e.delivery_id, e.seq, e.id, $4, (SELECT m.account_id FROM message m WHERE
     AS e (delivery_id, seq, id, name, at, body, prev, hash)`
 
 // Record writes events down, in the caller's transaction, and enqueues their
-// sealing there. All are of one message, and each must be the next of its
-// delivery; the schema refuses anything else at commit. An event that breaks a
-// rule of evidence is refused before it is a fact. It returns their hashes in
-// order.
+// sealing there. It is [Ledger.Queue], sent at once.
 func (l *Ledger) Record(ctx context.Context, tx pgx.Tx, events ...evidence.Event) ([][32]byte, error) {
-	n := len(events)
-	if n == 0 {
+	if len(events) == 0 {
 		return nil, nil
 	}
-	hashes := make([][32]byte, n)
+	var b pgx.Batch
+	hashes, jobs, err := l.Queue(&b, events...)
+	if err != nil {
+		return nil, err
+	}
+	if err := tx.SendBatch(ctx, &b).Close(); err != nil {
+		return nil, err
+	}
+	_, err = l.Outbox.InsertManyTx(ctx, tx, jobs)
+	return hashes, err
+}
+
+// Queue adds to b what writes events down, and returns their hashes in order
+// and the jobs that seal them. The caller sends b and enqueues the jobs in one
+// transaction, and rolls it back when either fails; until it commits nothing is a fact. All
+// events are of one message, whose row is there or stands earlier in b, and each
+// must be the next of its delivery; the schema refuses anything else at commit.
+// An event that breaks a rule of evidence is refused before it is a fact.
+func (l *Ledger) Queue(b *pgx.Batch, events ...evidence.Event) (hashes [][32]byte, jobs []river.InsertManyParams, err error) {
+	n := len(events)
+	if n == 0 {
+		return nil, nil, nil
+	}
+	hashes = make([][32]byte, n)
 	ids, seqs, evs := make([]string, n), make([]int, n), make([]string, n)
 	names, ats, bodies := make([]string, n), make([]time.Time, n), make([]string, n)
 	prevs, sums := make([][]byte, n), make([][]byte, n)
-	jobs := make([]river.InsertManyParams, n)
+	jobs = make([]river.InsertManyParams, n)
 	for i, e := range events {
 		if e.Message != events[0].Message {
-			return nil, fmt.Errorf("ledger: events of messages %s and %s recorded together", events[0].Message, e.Message)
+			return nil, nil, fmt.Errorf("ledger: events of messages %s and %s recorded together", events[0].Message, e.Message)
 		}
 		if found := e.Lint(l.Issuer); len(found) > 0 {
-			return nil, &evidence.LintError{Findings: found} // what cannot be sealed must not happen
+			return nil, nil, &evidence.LintError{Findings: found} // what cannot be sealed must not happen
 		}
 		body, err := e.Encode()
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if e.Prev != "" {
 			if prevs[i], err = hex.DecodeString(e.Prev); err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 		}
 		hashes[i] = evidence.Hash(body)
@@ -102,13 +122,11 @@ func (l *Ledger) Record(ctx context.Context, tx pgx.Tx, events ...evidence.Event
 		names[i], ats[i], bodies[i], sums[i] = string(e.Name), e.At, string(body), hashes[i][:]
 		jobs[i] = river.InsertManyParams{Args: SealArgs{Delivery: e.Delivery, Seq: e.Seq}}
 	}
-	tag, err := tx.Exec(ctx, sqlRecord, ids, seqs, evs, events[0].Message, names, ats, bodies, prevs, sums)
-	if err != nil {
-		return nil, err
-	}
-	if int(tag.RowsAffected()) != n {
-		return nil, fmt.Errorf("ledger: %d of %d events recorded", tag.RowsAffected(), n)
-	}
-	_, err = l.Outbox.InsertManyTx(ctx, tx, jobs)
-	return hashes, err
+	b.Queue(sqlRecord, ids, seqs, evs, events[0].Message, names, ats, bodies, prevs, sums).Exec(func(tag pgconn.CommandTag) error {
+		if int(tag.RowsAffected()) != n {
+			return fmt.Errorf("ledger: %d of %d events recorded", tag.RowsAffected(), n)
+		}
+		return nil
+	})
+	return hashes, jobs, nil
 }
