@@ -107,7 +107,9 @@ func TestServe(t *testing.T) {
 	sealedOnce(t, pool)
 	again.stop(t, stopWithin)
 	other.stop(t, stopWithin)
-	e.run(t, nil, "fsck").expect(t, "fsck", 0, " 0 unsealed", "; 0 faults")
+	// A notice in doubt may have been sent between the last look and the stop:
+	// its evidence then waits for the next worker, which is no fault.
+	e.run(t, nil, "fsck").expect(t, "fsck", 0, "; 0 faults")
 	for _, x := range []*process{both, other, again} {
 		if strings.Contains(x.log.String(), key) {
 			t.Errorf("%s: the key is in its log", x.name)
