@@ -2,11 +2,10 @@ package main
 
 import (
 	"context"
-	"errors"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/netip"
+	"runtime"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -124,9 +123,10 @@ func jobsConfig(workers *river.Workers, log *slog.Logger) *river.Config {
 		Queues: map[string]river.QueueConfig{
 			river.QueueDefault: {MaxWorkers: 8},
 			notify.Queue:       {MaxWorkers: 16},
-			ledger.Queue:       {MaxWorkers: 4},
+			ledger.Queue:       {MaxWorkers: 4 * max(2, runtime.NumCPU())}, // half of the time they wait for the time-stamp
 		},
-		RescueStuckJobsAfter: 5 * time.Minute, // soon after an attempt's own timeout
+		FetchCooldown:        20 * time.Millisecond, // else a queue takes no more than its workers ten times a second
+		RescueStuckJobsAfter: 5 * time.Minute,       // soon after an attempt's own timeout
 		ErrorHandler:         told{log},
 		Logger:               slog.New(quieter{log.Handler()}),
 	}
@@ -181,27 +181,4 @@ func (a *app) ready(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.WriteHeader(http.StatusNoContent)
-}
-
-// serve answers on l until ctx ends, then drains for at most 10 s. A request
-// may take as long as a document of 1 GiB does on a slow line, but must begin
-// at once.
-func (a *app) serve(ctx context.Context, l net.Listener) error {
-	server := &http.Server{
-		Handler: a.handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
-		ErrorLog:    slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
-		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
-	}
-	stop := context.AfterFunc(ctx, func() {
-		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-		defer cancel()
-		if server.Shutdown(drain) != nil {
-			server.Close()
-		}
-	})
-	defer stop()
-	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-		return err
-	}
-	return nil
 }

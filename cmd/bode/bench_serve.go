@@ -82,7 +82,7 @@ func (c benchServe) Run(ctx context.Context, _ *slog.Logger) (err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	ended, running := make(chan error, 2), 1
-	go func() { ended <- d.app.serve(ctx, l) }()
+	go func() { ended <- d.app.answer(ctx, l) }()
 	if c.Workers {
 		running++
 		go func() { ended <- d.app.work(ctx) }()
