@@ -182,18 +182,19 @@ func (s *Service) Profile(ctx context.Context, account string) (AccountProfile, 
 
 // The first administrator speaks for a private account; of a company only that
 // person's language is used.
-const selectProfile = `
-SELECT a.id, a.kind, a.name,
+const selectProfile = `SELECT ` + profileColumns + ` FROM account a` + profilePerson + ` WHERE a.id = $1`
+
+const profileColumns = `a.id, a.kind, a.name,
        CASE WHEN a.kind = 'private' THEN coalesce(p.given, '') ELSE '' END,
        CASE WHEN a.kind = 'private' THEN coalesce(p.family, '') ELSE '' END,
        coalesce(a.enterprise_number, ''), coalesce(a.vat_number, ''), a.country,
        CASE WHEN a.kind = 'private' THEN coalesce(p.email, '') ELSE a.email END,
        CASE WHEN a.kind = 'private' THEN coalesce(p.mobile, '') ELSE '' END,
-       coalesce(a.address, '{}'), coalesce(p.language, ''), a.created_at, a.closed_at
-  FROM account a
+       coalesce(a.address, '{}'), coalesce(p.language, ''), a.created_at, a.closed_at`
+
+const profilePerson = `
   LEFT JOIN LATERAL (
        SELECT p.given, p.family, p.email, p.mobile, p.language
          FROM membership m JOIN person p ON p.id = m.person_id
         WHERE m.account_id = a.id AND m.role = 'administrator'
-        ORDER BY m.created_at, m.person_id LIMIT 1) p ON true
- WHERE a.id = $1`
+        ORDER BY m.created_at, m.person_id LIMIT 1) p ON true`

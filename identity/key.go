@@ -119,37 +119,61 @@ func (s *Service) Keys(ctx context.Context, by Actor, account string) ([]Key, er
 //
 // Errors: ErrKey, which also covers a closed account.
 func (s *Service) AuthenticateKey(ctx context.Context, bearer, ip string) (Key, error) {
-	mode, ok := secretMode(bearer)
-	if !ok {
-		return Key{}, ErrKey
-	}
-	hash := sha256.Sum256([]byte(bearer))
-	rows, err := s.pool.Query(ctx, selectKey+` WHERE k.secret_hash = $1 AND k.revoked_at IS NULL AND a.closed_at IS NULL`, hash[:])
-	if err != nil {
-		return Key{}, fmt.Errorf("identity: authenticate key: %w", err)
-	}
-	k, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[Key])
-	if errors.Is(err, pgx.ErrNoRows) {
-		s.log.InfoContext(ctx, "unknown or revoked key", "ip", clean(ip, 64))
-		return Key{}, ErrKey
-	}
-	if err != nil {
-		return Key{}, fmt.Errorf("identity: authenticate key: %w", err)
-	}
-	if k.Test != (mode == Test) {
-		return Key{}, ErrKey
-	}
-	s.used(ctx, k.ID)
-	return k, nil
+	return authenticate(ctx, s, bearer, ip, selectKey+goodKey, func(k Key) Key { return k })
 }
 
-const selectKey = `
-SELECT k.id, k.account_id,
+// AuthenticateSender is AuthenticateKey and the [Service.Profile] of the key's
+// account, in one query: for a call that goes on to act in its name.
+func (s *Service) AuthenticateSender(ctx context.Context, bearer, ip string) (Key, AccountProfile, error) {
+	f, err := authenticate(ctx, s, bearer, ip, selectSender+goodKey, func(f keyAndProfile) Key { return f.Key })
+	return f.Key, f.AccountProfile, err
+}
+
+// keyAndProfile is a row of selectSender.
+type keyAndProfile struct {
+	Key
+	AccountProfile
+}
+
+// authenticate finds a good key, with what else query selects.
+func authenticate[T any](ctx context.Context, s *Service, bearer, ip, query string, keyOf func(T) Key) (found T, err error) {
+	var none T
+	mode, ok := secretMode(bearer)
+	if !ok {
+		return none, ErrKey
+	}
+	hash := sha256.Sum256([]byte(bearer))
+	rows, err := s.pool.Query(ctx, query, hash[:])
+	if err != nil {
+		return none, fmt.Errorf("identity: authenticate key: %w", err)
+	}
+	found, err = pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[T])
+	if errors.Is(err, pgx.ErrNoRows) {
+		s.log.InfoContext(ctx, "unknown or revoked key", "ip", clean(ip, 64))
+		return none, ErrKey
+	}
+	if err != nil {
+		return none, fmt.Errorf("identity: authenticate key: %w", err)
+	}
+	k := keyOf(found)
+	if k.Test != (mode == Test) {
+		return none, ErrKey
+	}
+	s.used(ctx, k.ID)
+	return found, nil
+}
+
+const keyColumns = `k.id, k.account_id,
        CASE WHEN a.kind = 'company' THEN a.name ELSE coalesce((
            SELECT p.given || ' ' || p.family FROM membership m JOIN person p ON p.id = m.person_id
             WHERE m.account_id = a.id ORDER BY m.created_at LIMIT 1), '') END,
-       k.mode = 'test', k.name, k.created_at, k.last_used_at, k.revoked_at
-  FROM api_key k JOIN account a ON a.id = k.account_id`
+       k.mode = 'test', k.name, k.created_at, k.last_used_at, k.revoked_at`
+
+const selectKey = `SELECT ` + keyColumns + ` FROM api_key k JOIN account a ON a.id = k.account_id`
+
+const selectSender = `SELECT ` + keyColumns + `, ` + profileColumns + ` FROM api_key k JOIN account a ON a.id = k.account_id` + profilePerson
+
+const goodKey = ` WHERE k.secret_hash = $1 AND k.revoked_at IS NULL AND a.closed_at IS NULL`
 
 const (
 	alphabet   = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"

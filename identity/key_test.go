@@ -1,6 +1,7 @@
 package identity_test
 
 import (
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
@@ -27,6 +28,11 @@ func TestKey(t *testing.T) {
 	if a := got.Actor(ip, agent, b.now()); a.Kind != identity.ActorKey || a.Subject != k.ID || a.Account != b.account || a.Level != identity.LevelNone {
 		t.Errorf("actor %+v", a)
 	}
+	k2, profile, err := b.AuthenticateSender(t.Context(), secret, ip)
+	b.want(err, nil, "sender")
+	if want := must(b.Profile(t.Context(), b.account))(t); !reflect.DeepEqual(profile, want) || k2.ID != got.ID || k2.AccountName != got.AccountName || !k2.Test {
+		t.Errorf("sender %+v of %+v, want %+v", profile, k2, want)
+	}
 	live, _, err := b.CreateKey(t.Context(), by, b.account, identity.Live, "live")
 	b.want(err, nil, "live key")
 
@@ -46,6 +52,10 @@ func TestKey(t *testing.T) {
 	for name, s := range bad {
 		_, err := b.AuthenticateKey(t.Context(), s, ip)
 		b.want(err, identity.ErrKey, name)
+		_, profile, err := b.AuthenticateSender(t.Context(), s, ip)
+		if b.want(err, identity.ErrKey, name+", sender"); profile.ID != "" {
+			t.Errorf("%s: told who the account is", name)
+		}
 	}
 	if n := b.count(`SELECT count(*) FROM api_key k WHERE k::text LIKE '%' || $1 || '%'`, secret[10:40]); n != 0 {
 		t.Error("the secret is stored")
@@ -55,11 +65,15 @@ func TestKey(t *testing.T) {
 	b.want(b.RevokeKey(t.Context(), by, b.account, k.ID), nil, "revoke again")
 	_, err = b.AuthenticateKey(t.Context(), secret, ip)
 	b.want(err, identity.ErrKey, "revoked")
+	_, _, err = b.AuthenticateSender(t.Context(), secret, ip)
+	b.want(err, identity.ErrKey, "revoked, sender")
 	_, err = b.AuthenticateKey(t.Context(), live, ip)
 	b.want(err, nil, "the other key")
 	b.want(b.CloseAccount(t.Context(), by, b.account), nil, "close")
 	_, err = b.AuthenticateKey(t.Context(), live, ip)
 	b.want(err, identity.ErrKey, "closed account")
+	_, _, err = b.AuthenticateSender(t.Context(), live, ip)
+	b.want(err, identity.ErrKey, "closed account, sender")
 	_, _, err = b.CreateKey(t.Context(), identity.System, b.account, identity.Test, "x")
 	b.want(err, identity.ErrClosed, "key of a closed account")
 }

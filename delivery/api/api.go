@@ -78,8 +78,9 @@ func echoPath(p string) string { return parameter.ReplaceAllString(p, ":$1") }
 // call is one authenticated request.
 type call struct {
 	echo.Context
-	key  identity.Key
-	lang string
+	key    identity.Key
+	sender identity.AccountProfile // of the key's account, where the route asks for it
+	lang   string
 }
 
 func (c *call) ctx() context.Context { return c.Request().Context() }
@@ -130,15 +131,19 @@ func (a *API) serve(r route, c *call) error {
 	if !strings.EqualFold(scheme, "Bearer") { // RFC 9110 §11.1: in any case
 		return errNoKey
 	}
-	key, err := a.Identity.AuthenticateKey(c.ctx(), bearer, c.RealIP())
+	var err error
+	if r.sender {
+		c.key, c.sender, err = a.Identity.AuthenticateSender(c.ctx(), bearer, c.RealIP())
+	} else {
+		c.key, err = a.Identity.AuthenticateKey(c.ctx(), bearer, c.RealIP())
+	}
 	if errors.Is(err, identity.ErrKey) {
 		return errNoKey
 	}
 	if err != nil {
 		return err
 	}
-	c.key = key
-	if err := a.limits.call(key.ID, a.Now()); err != nil {
+	if err := a.limits.call(c.key.ID, a.Now()); err != nil {
 		return err
 	}
 	return r.handle(c)

@@ -25,11 +25,7 @@ func (a *API) createMessage(c *call) error {
 	if err != nil {
 		return err
 	}
-	profile, err := a.Identity.Profile(c.ctx(), c.key.Account)
-	if err != nil {
-		return err
-	}
-	by := delivery.Submitter{By: c.actor(a.Now()), Sender: delivery.SenderParty(profile), Test: c.key.Test}
+	by := delivery.Submitter{By: c.actor(a.Now()), Sender: delivery.SenderParty(c.sender), Test: c.key.Test}
 	m, list, replayed, err := a.Deliveries.SubmitAll(c.ctx(), by, sub, once)
 	if err != nil {
 		return err

@@ -14,27 +14,28 @@ type route struct {
 	method, path string
 	handle       func(*call) error
 	open         bool // needs no key
+	sender       bool // acts in the name of the key's account, and needs to know who that is
 }
 
 // routes is every URL of the API.
 func (a *API) routes() []route {
 	return []route{
-		{http.MethodPost, "/documents", a.createDocument, false},
-		{http.MethodGet, "/documents/{id}", a.getDocument, false},
-		{http.MethodPost, "/messages", a.createMessage, false},
-		{http.MethodGet, "/messages", a.listMessages, false},
-		{http.MethodGet, "/messages/{id}", a.getMessage, false},
-		{http.MethodPost, "/messages/{id}/cancel", a.cancelMessage, false},
-		{http.MethodGet, "/messages/{id}/deliveries", a.listDeliveries, false},
-		{http.MethodGet, "/deliveries/{id}", a.getDelivery, false},
-		{http.MethodGet, "/deliveries/{id}/events", a.listDeliveryEvents, false},
-		{http.MethodGet, "/deliveries/{id}/evidence", a.listEvidence, false},
-		{http.MethodGet, "/deliveries/{id}/dossier", a.getDossier, false},
-		{http.MethodGet, "/deliveries/{id}/letter", a.getLetter, false},
-		{http.MethodGet, "/evidence/{file}", a.getEvidence, false},
-		{http.MethodGet, "/events", a.listEvents, false},
-		{http.MethodPost, "/test-clock/advance", a.advanceClock, false},
-		{http.MethodGet, "/openapi.json", a.getOpenAPI, true},
+		{http.MethodPost, "/documents", a.createDocument, false, false},
+		{http.MethodGet, "/documents/{id}", a.getDocument, false, false},
+		{http.MethodPost, "/messages", a.createMessage, false, true},
+		{http.MethodGet, "/messages", a.listMessages, false, false},
+		{http.MethodGet, "/messages/{id}", a.getMessage, false, false},
+		{http.MethodPost, "/messages/{id}/cancel", a.cancelMessage, false, false},
+		{http.MethodGet, "/messages/{id}/deliveries", a.listDeliveries, false, false},
+		{http.MethodGet, "/deliveries/{id}", a.getDelivery, false, false},
+		{http.MethodGet, "/deliveries/{id}/events", a.listDeliveryEvents, false, false},
+		{http.MethodGet, "/deliveries/{id}/evidence", a.listEvidence, false, false},
+		{http.MethodGet, "/deliveries/{id}/dossier", a.getDossier, false, false},
+		{http.MethodGet, "/deliveries/{id}/letter", a.getLetter, false, false},
+		{http.MethodGet, "/evidence/{file}", a.getEvidence, false, false},
+		{http.MethodGet, "/events", a.listEvents, false, false},
+		{http.MethodPost, "/test-clock/advance", a.advanceClock, false, false},
+		{http.MethodGet, "/openapi.json", a.getOpenAPI, true, false},
 	}
 }
 
