@@ -28,6 +28,7 @@ type benchServe struct {
 
 // Run serves until standard input ends.
 func (c benchServe) Run(ctx context.Context, _ *slog.Logger) (err error) {
+	collectLess()
 	if err := os.MkdirAll(c.Dir, 0o755); err != nil {
 		return err
 	}

@@ -40,6 +40,7 @@ type demo struct {
 
 // Run starts the demonstration and stays until ctx ends or the play is over.
 func (c demoCmd) Run(ctx context.Context) (err error) {
+	collectLess()
 	if c.Play && c.Out == "" {
 		return fmt.Errorf("%w: --play needs --out", errUsage)
 	}

@@ -21,6 +21,7 @@ type serveCmd struct {
 
 // Run answers, and works, until ctx ends.
 func (c serveCmd) Run(ctx context.Context, log *slog.Logger) error {
+	collectLess()
 	a, err := c.open(ctx, log)
 	if err != nil {
 		return err
@@ -53,6 +54,7 @@ type workerCmd struct{ config }
 
 // Run works until ctx ends.
 func (c workerCmd) Run(ctx context.Context, log *slog.Logger) error {
+	collectLess()
 	a, err := c.open(ctx, log)
 	if err != nil {
 		return err
