@@ -22,11 +22,14 @@ QUICK := ./cmd/... ./evidence/... ./identity/... ./notify/... ./delivery ./migra
 
 .PHONY: demo play test check build fmt generate bench tools lint
 
+# exec: a signal to make's child reaches the program, which stops in order.
 demo:
-	go run ./cmd/bode demo
+	go build -o .cache/bode ./cmd/bode
+	exec .cache/bode demo
 
 play:
-	go run ./cmd/bode demo --play --out "$(OUT)"
+	go build -o .cache/bode ./cmd/bode
+	exec .cache/bode demo --play --out "$(OUT)"
 
 test: tools
 	@.ci/test
