@@ -66,7 +66,7 @@ func (c config) openSeal(o *outside, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	trust, err := readTrust(c.Seal.Trust)
+	trust, err := evidence.ReadTrust(c.Seal.Trust)
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"slices"
 
 	"github.com/bode-erds/bode/delivery"
+	"github.com/bode-erds/bode/evidence"
 )
 
 // gather writes what a court and a print partner would get.
@@ -35,7 +36,7 @@ func (p *player) gather(ctx context.Context) error {
 	}
 	p.summary.Deliveries = append(p.summary.Deliveries,
 		summaryDelivery{ID: p.extra, Role: "withdrawn by the sender", State: string(delivery.Cancelled), Files: files})
-	for _, name := range []string{sealAnchors, tsaAnchors} {
+	for _, name := range []string{evidence.SealAnchors, evidence.TSAAnchors} {
 		if err := copyFile(filepath.Join(p.demo.dir, "trust", name), filepath.Join(p.out, "trust", name)); err != nil {
 			return err
 		}
@@ -98,7 +99,7 @@ func copyFile(from, to string) error {
 // verify holds every file against the anchors beside it, as anybody could, and
 // then makes sure that a changed file is refused.
 func (p *player) verify(context.Context) error {
-	trust, err := readTrust(filepath.Join(p.out, "trust"))
+	trust, err := evidence.ReadTrust(filepath.Join(p.out, "trust"))
 	if err != nil {
 		return err
 	}

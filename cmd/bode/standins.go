@@ -92,7 +92,7 @@ func (s *standIns) startTrust(dir string, log *slog.Logger) (err error) {
 	if err := appendAnchors(s.authority, anchors); err != nil {
 		return err
 	}
-	if s.trust, err = readTrust(anchors); err != nil {
+	if s.trust, err = evidence.ReadTrust(anchors); err != nil {
 		return err
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -13,38 +13,10 @@ import (
 	"github.com/bode-erds/bode/evidence"
 )
 
-// The anchors of a directory of trust: certificates that may begin the chain of
-// a seal, and of a time-stamp.
-const (
-	sealAnchors = "ca.pem"
-	tsaAnchors  = "tsa.pem"
-)
-
-// readTrust reads the anchors in dir.
-func readTrust(dir string) (t evidence.Trust, err error) {
-	if t.Seal, err = readPool(filepath.Join(dir, sealAnchors)); err != nil {
-		return t, err
-	}
-	t.TSA, err = readPool(filepath.Join(dir, tsaAnchors))
-	return t, err
-}
-
-func readPool(path string) (*x509.CertPool, error) {
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(b) {
-		return nil, fmt.Errorf("%s: no certificate in PEM", path)
-	}
-	return pool, nil
-}
-
 // appendAnchors adds the anchors of a throw-away world to those in dir.
 func appendAnchors(world interface{ WritePEM(dir string) error }, dir string) error {
 	before := map[string][]byte{}
-	for _, name := range []string{sealAnchors, tsaAnchors} {
+	for _, name := range []string{evidence.SealAnchors, evidence.TSAAnchors} {
 		b, err := os.ReadFile(filepath.Join(dir, name))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err

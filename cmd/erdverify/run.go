@@ -1,7 +1,6 @@
 package main
 
 import (
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -61,7 +60,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "erdverify:", err)
 		return exitUsage
 	}
-	trust, err := readTrust(o.Trust)
+	trust, err := evidence.ReadTrust(o.Trust)
 	if err != nil {
 		fmt.Fprintln(stderr, "erdverify:", err)
 		return exitUsage
@@ -112,31 +111,6 @@ func read(path string) ([]byte, error) {
 		err = errors.New("file is too large")
 	}
 	return b, err
-}
-
-// readTrust reads the anchors. Both files must hold at least one certificate.
-func readTrust(dir string) (evidence.Trust, error) {
-	seal, err := readPool(filepath.Join(dir, "ca.pem"))
-	if err != nil {
-		return evidence.Trust{}, err
-	}
-	tsa, err := readPool(filepath.Join(dir, "tsa.pem"))
-	if err != nil {
-		return evidence.Trust{}, err
-	}
-	return evidence.Trust{Seal: seal, TSA: tsa}, nil
-}
-
-func readPool(path string) (*x509.CertPool, error) {
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(b) {
-		return nil, fmt.Errorf("%s holds no certificate", path)
-	}
-	return pool, nil
 }
 
 func show(w io.Writer, o options, results []result) error {
