@@ -19,6 +19,10 @@ type fake struct {
 	report  evidence.Report
 	content []byte // nil: the document itself
 	calls   int
+
+	stampErr, signedErr error
+	attached            evidence.Attached
+	beside              evidence.Beside
 }
 
 func (f *fake) seal(in []byte) ([]byte, error) {
@@ -32,12 +36,29 @@ func (f *fake) seal(in []byte) ([]byte, error) {
 	return in, nil
 }
 
-func (f *fake) SealXML(_ context.Context, p *evidence.Prepared, _ time.Time) ([]byte, error) {
+func (f *fake) SignXML(p *evidence.Prepared, _ time.Time) ([]byte, error) {
 	return f.seal(p.XML())
 }
 
-func (f *fake) SealPDF(_ context.Context, _ evidence.Document, signed []byte, _ time.Time) ([]byte, error) {
-	return f.seal(signed)
+func (f *fake) StampXML(_ context.Context, signed []byte) ([]byte, error) {
+	return signed, f.stampErr
+}
+
+func (f *fake) SealPDF(_ context.Context, _ evidence.Document, a evidence.Attached, _ time.Time) ([]byte, error) {
+	f.attached = a
+	return f.seal(bytes.Clone(a.XML))
+}
+
+func (f *fake) CheckSigned(doc []byte) ([]byte, error) {
+	if f.content != nil {
+		doc = f.content
+	}
+	return doc, f.signedErr
+}
+
+func (f *fake) CheckWith(doc []byte, b evidence.Beside, t evidence.Trust) evidence.Report {
+	f.beside = b
+	return f.Check(doc, t)
 }
 
 func (f *fake) Check(doc []byte, _ evidence.Trust) evidence.Report {
@@ -71,7 +92,7 @@ func TestEngineSeals(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !bytes.Equal(s.XML, p.XML()) || s.StampSerial != "7" || !s.StampedAt.Equal(evidencetest.At()) || len(s.XMLSHA256) != 64 || len(s.PDFSHA256) != 64 {
+	if !bytes.Equal(s.XML, p.XML()) || !bytes.Equal(s.PDF, p.XML()) || s.Stamp.Serial != "7" || !f.attached.Own {
 		t.Errorf("got %+v", s)
 	}
 	if _, err := g.Seal(t.Context(), p, evidencetest.At()); !errors.Is(err, evidence.ErrRedeemed) {
@@ -98,7 +119,8 @@ func TestEngineTrustsNothingItMade(t *testing.T) {
 		"PDF check says no":        {func(_, f *fake) { f.report = no }, evidence.ErrSelfCheck},
 		"XML check checks nothing": {func(x, _ *fake) { x.report = evidence.Report{} }, evidence.ErrSelfCheck},
 		"XML without stamp":        {func(x, _ *fake) { x.report = unstamped }, evidence.ErrSelfCheck},
-		"PDF without stamp":        {func(_, f *fake) { f.report = unstamped }, evidence.ErrSelfCheck},
+		"authority down":           {func(x, _ *fake) { x.stampErr = down }, down},
+		"signature is wrong":       {func(x, _ *fake) { x.signedErr = evidence.ErrDocument }, evidence.ErrDocument},
 		"other XML was signed":     {func(x, _ *fake) { x.content = []byte("other") }, evidence.ErrSelfCheck},
 		"PDF carries another XML":  {func(_, f *fake) { f.content = []byte("other") }, evidence.ErrSelfCheck},
 		"PDF sealer scribbles": {func(_, f *fake) {
@@ -189,4 +211,21 @@ func FuzzReadXML(f *testing.F) {
 			t.Fatalf("read, but does not resume: %v", err)
 		}
 	})
+}
+
+// TestEngineFinishesWithARecord makes the PDF of evidence whose time-stamp is its
+// batch's.
+func TestEngineFinishesWithARecord(t *testing.T) {
+	t.Parallel()
+	x, f := good(), good()
+	g := evidence.Engine{XML: x, XMLChecker: x, PDF: f, PDFChecker: f}
+	p := prepared(t)
+	b := evidence.Beside{Record: []byte("record"), Proof: []byte("proof")}
+	pdf, stamp, err := g.Finish(t.Context(), p.Document(), p.XML(), b, false, evidencetest.At())
+	if err != nil || !bytes.Equal(pdf, p.XML()) || stamp.Serial != "7" {
+		t.Fatalf("got %d octets, %+v, %v", len(pdf), stamp, err)
+	}
+	if f.attached.Own || string(f.attached.Record) != "record" || string(x.beside.Proof) != "proof" || f.attached.Stamp.Serial != "7" {
+		t.Errorf("attached %+v, checked with %+v", f.attached, x.beside)
+	}
 }

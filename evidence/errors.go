@@ -28,6 +28,11 @@ var (
 var (
 	// ErrToken says that a time-stamp token is not to be trusted.
 	ErrToken = errors.New("evidence: time-stamp token refused")
+	// ErrProof says that a log proof does not show what it should.
+	ErrProof = errors.New("evidence: log proof refused")
+	// ErrRevoked says that a certificate was revoked, or that what its issuer says
+	// of it cannot be believed.
+	ErrRevoked = errors.New("evidence: certificate revoked")
 	// ErrDocument says that bytes are not an evidence document of ours.
 	ErrDocument = errors.New("evidence: not an evidence document")
 )

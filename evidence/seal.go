@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto"
-	"crypto/sha256"
 	"crypto/x509"
-	"encoding/hex"
 	"fmt"
 	"time"
 )
@@ -27,90 +25,120 @@ type SealKey interface {
 	Certificates() []*x509.Certificate
 }
 
-// XMLSealer signs and time-stamps the XML of p. At is the time of signing.
+// XMLSealer seals evidence XML in two steps, so that the signature is made and
+// stored once, however often the time-stamp has to be asked for.
 type XMLSealer interface {
-	SealXML(ctx context.Context, p *Prepared, at time.Time) ([]byte, error)
+	// SignXML signs the XML of p: XAdES B-B. At is the time of signing.
+	SignXML(p *Prepared, at time.Time) ([]byte, error)
+	// StampXML adds a time-stamp to what SignXML gave: XAdES B-T.
+	StampXML(ctx context.Context, signed []byte) ([]byte, error)
 }
 
-// PDFSealer renders d with signedXML attached, signs and time-stamps it.
+// Attached is what a PDF carries and shows of the XML that it is made of.
+type Attached struct {
+	XML []byte // as it is handed out
+	Beside
+	Stamp TokenInfo // of the XML or of its evidence record
+	Own   bool      // the PDF gets a time-stamp of its own
+}
+
+// PDFSealer renders d with a attached, signs it and, where a.Own says so,
+// time-stamps it. At is the time of signing.
 type PDFSealer interface {
-	SealPDF(ctx context.Context, d Document, signedXML []byte, at time.Time) ([]byte, error)
+	SealPDF(ctx context.Context, d Document, a Attached, at time.Time) ([]byte, error)
+}
+
+// Engine signs prepared evidence, stamps it and makes the PDF around it. It
+// trusts nothing that it made before its own verifiers did. Safe for concurrent
+// use when its parts are.
+type Engine struct {
+	XML        XMLSealer
+	XMLChecker XMLChecker
+	PDF        PDFSealer
+	PDFChecker Checker
+	Trust      Trust // what the checkers trust: our own anchors
+}
+
+// Sign redeems p: it signs the XML and makes sure that what was signed is what
+// was linted. A second call with the same p gives [ErrRedeemed]; after a failure,
+// [Resume] gives a fresh one. Store the result before anything else is done with
+// it. Errors: [ErrSelfCheck], and those of the key.
+func (g Engine) Sign(p *Prepared, at time.Time) ([]byte, error) {
+	id := p.doc.Event.ID
+	if !p.redeem() {
+		return nil, fmt.Errorf("%w: event %s", ErrRedeemed, id)
+	}
+	signed, err := g.XML.SignXML(p, at)
+	if err != nil {
+		return nil, fmt.Errorf("evidence: sign XML of event %s: %w", id, err)
+	}
+	content, err := g.XMLChecker.CheckSigned(signed)
+	if err != nil {
+		return nil, fmt.Errorf("%w: XML of event %s: %w", ErrSelfCheck, id, err)
+	}
+	if !bytes.Equal(content, p.xml) {
+		return nil, fmt.Errorf("%w: signed XML of event %s is not the prepared one", ErrSelfCheck, id)
+	}
+	return signed, nil
+}
+
+// Stamp gives signed XML a time-stamp of its own and checks the result. Errors:
+// [ErrSelfCheck], and those of the authority.
+func (g Engine) Stamp(ctx context.Context, signed []byte) (xml []byte, stamp TokenInfo, err error) {
+	if xml, err = g.XML.StampXML(ctx, signed); err != nil {
+		return nil, TokenInfo{}, err
+	}
+	r := g.XMLChecker.Check(xml, g.Trust)
+	if !r.OK() || len(r.Stamps) == 0 {
+		return nil, TokenInfo{}, fmt.Errorf("%w: stamped XML: %s", ErrSelfCheck, r.Failures())
+	}
+	return xml, r.Stamps[0], nil
+}
+
+// Finish checks the XML of p with what stands beside it, makes the PDF around
+// both, and checks that. Own says that the PDF gets its own time-stamp. Errors:
+// [ErrSelfCheck] and those of the key and the authority.
+func (g Engine) Finish(ctx context.Context, d Document, xml []byte, b Beside, own bool, at time.Time) (pdf []byte, stamp TokenInfo, err error) {
+	id := d.Event.ID
+	r := g.XMLChecker.CheckWith(xml, b, g.Trust)
+	if !r.OK() || len(r.Stamps) == 0 {
+		return nil, stamp, fmt.Errorf("%w: XML of event %s: %s", ErrSelfCheck, id, r.Failures())
+	}
+	stamp = r.Stamps[0]
+	pdf, err = g.PDF.SealPDF(ctx, d, Attached{XML: xml, Beside: b, Stamp: stamp, Own: own}, at)
+	if err != nil {
+		return nil, stamp, fmt.Errorf("evidence: seal PDF of event %s: %w", id, err)
+	}
+	r = g.PDFChecker.Check(pdf, g.Trust)
+	if !r.OK() {
+		return nil, stamp, fmt.Errorf("%w: PDF of event %s: %s", ErrSelfCheck, id, r.Failures())
+	}
+	if !bytes.Equal(r.Content, xml) {
+		return nil, stamp, fmt.Errorf("%w: PDF of event %s does not carry the XML", ErrSelfCheck, id)
+	}
+	return pdf, stamp, nil
 }
 
 // Sealed is evidence ready to be stored and handed out.
 type Sealed struct {
-	XML         []byte
-	PDF         []byte    // nil when the engine has no PDF sealer
-	XMLSHA256   string    // lower-case hex
-	PDFSHA256   string    // lower-case hex; empty without PDF
-	StampedAt   time.Time // time in the time-stamp of the XML, UTC
-	StampSerial string    // serial number of that time-stamp, decimal
+	XML, PDF []byte
+	Stamp    TokenInfo // of the XML
 }
 
-// Engine seals prepared evidence and trusts nothing it made before its own
-// verifiers did. Safe for concurrent use when its parts are.
-type Engine struct {
-	XML        XMLSealer
-	XMLChecker Checker
-	PDF        PDFSealer // nil: XML only
-	PDFChecker Checker
-	Trust      Trust // what the checkers trust: our own seal and time-stamp anchors
-}
-
-// Seal redeems p: signs and time-stamps the XML, renders and signs the PDF
-// around it, and verifies both before returning. A second call with the same p
-// gives [ErrRedeemed]; after a failure, [Resume] gives a fresh one. A document
-// that does not pass its own check gives [ErrSelfCheck] and is not returned.
+// Seal is Sign, Stamp and Finish at once: evidence with its own time-stamps,
+// nothing beside it. A crash in between loses everything that was made.
 func (g Engine) Seal(ctx context.Context, p *Prepared, at time.Time) (Sealed, error) {
-	if !p.redeem() {
-		return Sealed{}, fmt.Errorf("%w: event %s", ErrRedeemed, p.doc.Event.ID)
-	}
-	// 1. The XML is the legal original; it is signed first.
-	signed, err := g.XML.SealXML(ctx, p, at)
+	signed, err := g.Sign(p, at)
 	if err != nil {
-		return Sealed{}, fmt.Errorf("evidence: seal XML of event %s: %w", p.doc.Event.ID, err)
-	}
-	report := g.XMLChecker.Check(signed, g.Trust)
-	if err := selfCheck("XML", p, report); err != nil {
 		return Sealed{}, err
 	}
-	// What was signed must be what was linted, to the byte.
-	if !bytes.Equal(report.Content, p.xml) {
-		return Sealed{}, fmt.Errorf("%w: signed XML of event %s is not the prepared one", ErrSelfCheck, p.doc.Event.ID)
-	}
-	s := Sealed{XML: signed, XMLSHA256: sumHex(signed),
-		StampedAt: report.Stamps[0].Time, StampSerial: report.Stamps[0].Serial}
-	if g.PDF == nil {
-		return s, nil
-	}
-	// 2. The PDF carries the signed XML. A crash here loses nothing: neither
-	// was handed out, and a retry seals the same prepared bytes again.
-	s.PDF, err = g.PDF.SealPDF(ctx, p.doc, bytes.Clone(signed), at)
-	if err != nil {
-		return Sealed{}, fmt.Errorf("evidence: seal PDF of event %s: %w", p.doc.Event.ID, err)
-	}
-	report = g.PDFChecker.Check(s.PDF, g.Trust)
-	if err := selfCheck("PDF", p, report); err != nil {
+	var s Sealed
+	if s.XML, _, err = g.Stamp(ctx, signed); err != nil {
 		return Sealed{}, err
 	}
-	if !bytes.Equal(report.Content, signed) {
-		return Sealed{}, fmt.Errorf("%w: PDF of event %s does not carry the signed XML", ErrSelfCheck, p.doc.Event.ID)
+	s.PDF, s.Stamp, err = g.Finish(ctx, p.doc, s.XML, Beside{}, true, at)
+	if err != nil {
+		return Sealed{}, err
 	}
-	s.PDFSHA256 = sumHex(s.PDF)
 	return s, nil
-}
-
-func selfCheck(what string, p *Prepared, r Report) error {
-	if !r.OK() {
-		return fmt.Errorf("%w: %s of event %s: %s", ErrSelfCheck, what, p.doc.Event.ID, r.Failures())
-	}
-	if len(r.Stamps) == 0 {
-		return fmt.Errorf("%w: %s of event %s has no time-stamp", ErrSelfCheck, what, p.doc.Event.ID)
-	}
-	return nil
-}
-
-func sumHex(b []byte) string {
-	h := sha256.Sum256(b)
-	return hex.EncodeToString(h[:])
 }

@@ -13,6 +13,13 @@ type Trust struct {
 	TSA  *x509.CertPool // roots of the time-stamping authorities
 	// Policies, when not empty, are the only time-stamp policies accepted (dotted).
 	Policies []string
+	// Log is the verifier key of the public log, as a signed note has it. Empty:
+	// log proofs cannot be checked.
+	Log string
+	// Witnesses are the verifier keys of who watches the log, and Quorum how many
+	// of them must have signed its checkpoint.
+	Witnesses []string
+	Quorum    int
 }
 
 // Checker verifies one signed format offline. Check never panics and never
@@ -35,6 +42,9 @@ const (
 	CheckManifest    Code = "manifest"    // a dossier holds exactly the listed files
 	CheckMember      Code = "member"      // a file inside a dossier passes its own check
 	CheckChain       Code = "chain"       // no event of the delivery is missing or changed
+	CheckRevocation  Code = "revocation"  // no certificate was revoked when the seal and the time-stamp were made
+	CheckRecord      Code = "record"      // an evidence record says that it existed at that time
+	CheckLog         Code = "log"         // the public log holds it
 )
 
 // Check is the answer to one question.
@@ -46,14 +56,20 @@ type Check struct {
 
 // Report is what a [Checker] found. The zero value is not OK.
 type Report struct {
-	Checks []Check     `json:"checks"`
-	Stamps []TokenInfo `json:"stamps,omitempty"` // of the seal first
-	Signer string      `json:"signer,omitempty"` // subject of the sealing certificate
+	Checks []Check `json:"checks"`
+	// Unchecked are the questions that nobody could answer with what was there,
+	// and what was missing. They are no failures.
+	Unchecked []Unchecked `json:"unchecked,omitempty"`
+	Stamps    []TokenInfo `json:"stamps,omitempty"` // of the seal first
+	Log       *LogInfo    `json:"log,omitempty"`    // where the public log holds it
+	Signer    string      `json:"signer,omitempty"` // subject of the sealing certificate
 	// Document is what the evidence says, read back from its XML; only set when OK.
 	Document *Document `json:"document,omitempty"`
 	// Content is what the seal protects, only set when OK: for XML the evidence
 	// without its signature, for PDF the attached signed XML.
 	Content []byte `json:"-"`
+	// Beside is what a PDF carries beside its XML.
+	Beside Beside `json:"-"`
 	// Members are the reports on the files of a dossier, by name.
 	Members []Member `json:"members,omitempty"`
 }
@@ -97,6 +113,17 @@ func (r *Report) Add(code Code, err error) bool {
 	}
 	r.Checks = append(r.Checks, c)
 	return c.OK
+}
+
+// Unchecked is a question without an answer.
+type Unchecked struct {
+	Code   Code   `json:"code"`
+	Detail string `json:"detail"` // what was missing, for engineers, in English
+}
+
+// Leave notes that a question could not be answered, and why.
+func (r *Report) Leave(code Code, missing string) {
+	r.Unchecked = append(r.Unchecked, Unchecked{code, missing})
 }
 
 // TokenInfo is what a verified time-stamp token says. RFC 3161 §2.4.2

@@ -89,7 +89,7 @@ func skip(s *cryptobyte.String, tags ...cb.Tag) bool {
 	return true
 }
 
-// stamped is the container with token as its signature time-stamp.
+// stamped is the container with token as its signature time-stamp, if not nil.
 // EN 319 122-1 §5.3
 func (d draft) stamped(token []byte) ([]byte, error) {
 	var b cryptobyte.Builder
@@ -104,7 +104,9 @@ func (d draft) stamped(token []byte) ([]byte, error) {
 			b.AddBytes(d.params)
 		})
 		b.AddASN1OctetString(d.signature)
-		b.AddASN1(explicit(1), func(b *cryptobyte.Builder) { b.AddASN1(cb.SEQUENCE, stamp) })
+		if token != nil {
+			b.AddASN1(explicit(1), func(b *cryptobyte.Builder) { b.AddASN1(cb.SEQUENCE, stamp) })
+		}
 	}
 	signedData := func(b *cryptobyte.Builder) {
 		b.AddBytes(d.head)

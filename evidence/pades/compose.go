@@ -21,7 +21,7 @@ type paper struct {
 
 // compose lays the document out: what happened first, then who, what, when and
 // how to check it.
-func compose(c *canvas, d evidence.Document, xml []byte) (*paper, error) {
+func compose(c *canvas, d evidence.Document, a evidence.Attached) (*paper, error) {
 	w, err := wordsFor(d.Event.Language)
 	if err != nil {
 		return nil, err
@@ -33,10 +33,10 @@ func compose(c *canvas, d evidence.Document, xml []byte) (*paper, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: time zone data: %w", ErrRender, err)
 	}
-	sum := sha256.Sum256(xml)
+	sum := sha256.Sum256(a.XML)
 	p := &paper{
 		layout: &layout{canvas: c, root: &element{kind: "Document"}},
-		d:      d, w: w, zone: zone, source: readSource(xml), xmlSum: hex.EncodeToString(sum[:]),
+		d:      d, w: w, zone: zone, source: readSource(a), xmlSum: hex.EncodeToString(sum[:]),
 	}
 	p.openPage = p.strip
 	p.addPage()

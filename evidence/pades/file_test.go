@@ -19,7 +19,7 @@ func TestSealFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	unsigned, err := Render(evidencetest.Document(evidence.SubmissionAcceptance), []byte(sampleXML))
+	unsigned, err := Render(evidencetest.Document(evidence.SubmissionAcceptance), evidence.Attached{XML: []byte(sampleXML)})
 	if err != nil {
 		t.Fatal(err)
 	}

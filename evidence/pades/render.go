@@ -17,23 +17,24 @@ const AttachmentName = "evidence.xml"
 // sigPlaceholder is what the signing library looks for in the file it signs.
 const sigPlaceholder = "/ByteRange[0 ********** ********** **********]"
 
-// Render makes the unsigned PDF of d with signedXML attached: PDF/A-3a,
+// Render makes the unsigned PDF of d with a attached: PDF/A-3a,
 // PDF/UA-1, in the language of the event. The same input always gives the same
 // bytes. It reads no clock. Errors: [ErrRender].
 //
 // ISO 19005-3, ISO 14289-1
-func Render(d evidence.Document, signedXML []byte) ([]byte, error) {
-	return render(d, signedXML, false)
+func Render(d evidence.Document, a evidence.Attached) ([]byte, error) {
+	return render(d, a, false)
 }
 
 // render makes the PDF; with certify its catalog says that the signature to
 // come certifies the document (ISO 32000-1 §12.8.4).
-func render(d evidence.Document, signedXML []byte, certify bool) ([]byte, error) {
+func render(d evidence.Document, a evidence.Attached, certify bool) ([]byte, error) {
+	signedXML := a.XML
 	c, err := newCanvas()
 	if err != nil {
 		return nil, err
 	}
-	p, err := compose(c, d, signedXML)
+	p, err := compose(c, d, a)
 	if err != nil {
 		return nil, err
 	}

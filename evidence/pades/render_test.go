@@ -19,18 +19,18 @@ import (
 
 func TestRenderIsDeterministic(t *testing.T) {
 	t.Parallel()
-	a, err := Render(sample("fr", crowded), []byte(sampleXML))
+	a, err := Render(sample("fr", crowded), evidence.Attached{XML: []byte(sampleXML)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := Render(sample("fr", crowded), []byte(sampleXML))
+	b, err := Render(sample("fr", crowded), evidence.Attached{XML: []byte(sampleXML)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(a, b) {
 		t.Error("the same input gives other bytes")
 	}
-	c, err := Render(sample("fr", crowded), []byte(sampleXML+" "))
+	c, err := Render(sample("fr", crowded), evidence.Attached{XML: []byte(sampleXML + " ")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +49,7 @@ func TestEveryEventInEveryLanguage(t *testing.T) {
 				d.Event.Name, d.Event.Test = name, i%2 == 0
 				d.Event.External = "bpost 123"
 			})
-			if _, err := Render(d, []byte(sampleXML)); err != nil {
+			if _, err := Render(d, evidence.Attached{XML: []byte(sampleXML)}); err != nil {
 				t.Errorf("%s %s: %v", lang, name, err)
 			}
 		}
@@ -78,7 +78,7 @@ func TestPagesAreBounded(t *testing.T) {
 		"bad numbers": func(d *evidence.Document) { d.Event.Parts[0].Size = -1 },
 		"not UTF-8":   func(d *evidence.Document) { d.Event.Subject = "\xff\xfe" },
 	} {
-		pdf, err := Render(sample("de", change), []byte(sampleXML))
+		pdf, err := Render(sample("de", change), evidence.Attached{XML: []byte(sampleXML)})
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -97,7 +97,7 @@ func TestRenderRefuses(t *testing.T) {
 		"no event":         func(d *evidence.Document) { d.Event.Name = "" },
 		"no time":          func(d *evidence.Document) { d.Event.At = time.Time{} },
 	} {
-		if _, err := Render(sample("nl", change), []byte(sampleXML)); !errors.Is(err, ErrRender) {
+		if _, err := Render(sample("nl", change), evidence.Attached{XML: []byte(sampleXML)}); !errors.Is(err, ErrRender) {
 			t.Errorf("%s: err = %v, want ErrRender", name, err)
 		}
 	}
@@ -257,7 +257,7 @@ func TestClaimsOnlyWhatIsTrue(t *testing.T) {
 	plain := regexp.MustCompile(`(?i)^(geen bewijs van een |not come from a |pas d'un service |nicht von einem )`)
 	for _, lang := range evidence.Languages() {
 		for name, d := range map[string]evidence.Document{"test": sample(lang, test), "live": sample(lang), "posted": sample(lang, relayed)} {
-			pdf, err := Render(d, []byte(sampleXML))
+			pdf, err := Render(d, evidence.Attached{XML: []byte(sampleXML)})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -282,7 +282,7 @@ func TestQualifiedSaysSo(t *testing.T) {
 		d.Issuer.Qualified, d.Issuer.TrustedListEntry = true, "https://tl.example/be#4"
 		d.Issuer.QualifiedSeal, d.Issuer.QualifiedTimeStamp = "CN=Seal", "TSA"
 	}
-	pdf, err := Render(sample("en", qualify), []byte(sampleXML))
+	pdf, err := Render(sample("en", qualify), evidence.Attached{XML: []byte(sampleXML)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -292,7 +292,7 @@ func TestQualifiedSaysSo(t *testing.T) {
 			t.Errorf("page lacks %q", want)
 		}
 	}
-	unshown, err := Render(sample("en", qualify, test), []byte(sampleXML))
+	unshown, err := Render(sample("en", qualify, test), evidence.Attached{XML: []byte(sampleXML)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -306,7 +306,7 @@ func BenchmarkRender(b *testing.B) {
 	d := sample("nl")
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := Render(d, []byte(sampleXML)); err != nil {
+		if _, err := Render(d, evidence.Attached{XML: []byte(sampleXML)}); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -317,7 +317,7 @@ func BenchmarkSealPDF(b *testing.B) {
 	s, d := sealerWith(b, a, a.Stamper()), sample("nl")
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := s.SealPDF(context.Background(), d, []byte(sampleXML), signingTime); err != nil {
+		if _, err := s.SealPDF(context.Background(), d, evidence.Attached{XML: []byte(sampleXML), Own: true}, signingTime); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -130,11 +130,11 @@ func TestSheets(t *testing.T) {
 		"nl": sample("nl"), "fr": sample("fr"), "de": sample("de"), "en": sample("en", test),
 		"nl-crowded": sample("nl", crowded, test), "fr-returned": sample("fr", relayed),
 	} {
-		unsigned, err := Render(d, xml)
+		unsigned, err := Render(d, evidence.Attached{XML: xml})
 		if err != nil {
 			t.Fatal(err)
 		}
-		pdf, err := newSealer(t, a).SealPDF(context.Background(), d, xml, signingTime)
+		pdf, err := newSealer(t, a).SealPDF(context.Background(), d, evidence.Attached{XML: xml, Own: true}, signingTime)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -62,20 +62,20 @@ func New(cfg Config) (*Sealer, error) {
 	return &Sealer{cfg: cfg}, nil
 }
 
-// SealPDF renders d, attaches signedXML, seals the file and stamps the seal:
-// PAdES-B-T, one certifying signature that permits no change. At becomes the
-// claimed signing time. What it returns has passed its own check; trust in the
-// certificate and the authority is for a [Checker] to say. It reaches outside
-// only through the key and the stamper, and an error leaves nothing behind.
-// Errors: [ErrRender], [ErrSeal].
+// SealPDF renders d, attaches a, seals the file and, where a.Own says so, stamps
+// the seal: PAdES B-T, or B-B, with one certifying signature that permits no
+// change. At becomes the claimed signing time. What it returns has passed its own
+// check; trust in the certificate and the authority is for a [Checker] to say. It
+// reaches outside only through the key and the stamper, and an error leaves
+// nothing behind. Errors: [ErrRender], [ErrSeal].
 //
-// EN 319 142-1 §6.3 (B-T); ISO 32000-1 §12.8.4
-func (s *Sealer) SealPDF(ctx context.Context, d evidence.Document, signedXML []byte, at time.Time) ([]byte, error) {
+// EN 319 142-1 §6.3; ISO 32000-1 §12.8.4
+func (s *Sealer) SealPDF(ctx context.Context, d evidence.Document, a evidence.Attached, at time.Time) ([]byte, error) {
 	if at.IsZero() {
 		return nil, fmt.Errorf("%w: no time of signing", ErrSeal)
 	}
 	// 1. The page, with the attachment; the text of a placeholder is refused here.
-	unsigned, err := render(d, signedXML, true)
+	unsigned, err := render(d, a, true)
 	if err != nil {
 		return nil, err
 	}
@@ -84,13 +84,13 @@ func (s *Sealer) SealPDF(ctx context.Context, d evidence.Document, signedXML []b
 		return nil, err
 	}
 	// 2. and 3. The seal and its time-stamp.
-	sealed, err := s.seal(ctx, unsigned, d.Issuer.Name, w.title(d.Event.Name), at)
+	sealed, err := s.seal(ctx, unsigned, d.Issuer.Name, w.title(d.Event.Name), at, a.Own)
 	if err != nil {
 		return nil, err
 	}
 	// 4. What leaves here is what we meant to make.
-	if err = s.check(sealed); err == nil {
-		err = checkAttached(sealed, signedXML)
+	if err = s.check(sealed, a.Own); err == nil {
+		err = checkAttached(sealed, a.XML)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: own check: %w", ErrSeal, err)
@@ -106,18 +106,18 @@ func (s *Sealer) SealFile(ctx context.Context, file []byte, name, reason string,
 	if bytes.Contains(file, []byte("/ByteRange")) {
 		return nil, fmt.Errorf("%w: the file looks signed already", ErrSeal)
 	}
-	sealed, err := s.seal(ctx, file, name, reason, at)
+	sealed, err := s.seal(ctx, file, name, reason, at, true)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.check(sealed); err != nil {
+	if err := s.check(sealed, true); err != nil {
 		return nil, fmt.Errorf("%w: own check: %w", ErrSeal, err)
 	}
 	return sealed, nil
 }
 
-// seal signs unsigned and time-stamps the signature.
-func (s *Sealer) seal(ctx context.Context, unsigned []byte, name, reason string, at time.Time) ([]byte, error) {
+// seal signs unsigned and, if stamp is set, time-stamps the signature.
+func (s *Sealer) seal(ctx context.Context, unsigned []byte, name, reason string, at time.Time, stamp bool) ([]byte, error) {
 	sealed, err := s.sign(ctx, unsigned, name, reason, at) // with room for the time-stamp
 	if err != nil {
 		return nil, fmt.Errorf("%w: sign: %w", ErrSeal, err)
@@ -131,9 +131,11 @@ func (s *Sealer) seal(ctx context.Context, unsigned []byte, name, reason string,
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrSeal, err)
 	}
-	token, err := s.cfg.Stamper.Stamp(ctx, imprint(unstamped.signature))
-	if err != nil {
-		return nil, fmt.Errorf("%w: time-stamp: %w", ErrSeal, err)
+	var token []byte
+	if stamp {
+		if token, err = s.cfg.Stamper.Stamp(ctx, imprint(unstamped.signature)); err != nil {
+			return nil, fmt.Errorf("%w: time-stamp: %w", ErrSeal, err)
+		}
 	}
 	if der, err = unstamped.stamped(token); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrSeal, err)
@@ -201,8 +203,8 @@ func take(sealed []byte) (*sealedFile, []byte, error) {
 }
 
 // check is the part of a [Checker] that needs no trust, and that the key and the
-// token are ours.
-func (s *Sealer) check(sealed []byte) error {
+// token, where there must be one, are ours.
+func (s *Sealer) check(sealed []byte, stamped bool) error {
 	f, der, err := take(sealed)
 	if err != nil {
 		return err
@@ -216,6 +218,9 @@ func (s *Sealer) check(sealed []byte) error {
 	}
 	if !c.Signer.Equal(s.cfg.Key.Certificates()[0]) {
 		return fmt.Errorf("%w: another certificate", errCMS)
+	}
+	if !stamped && c.Token == nil {
+		return nil
 	}
 	ts, _, err := readToken(c.Token)
 	if err != nil {

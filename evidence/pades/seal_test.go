@@ -45,7 +45,7 @@ func newSealer(t testing.TB, a *evidencetest.Authority) *Sealer {
 func sealed(t testing.TB, key string) ([]byte, *evidencetest.Authority) {
 	t.Helper()
 	a := authority(t, key)
-	pdf, err := newSealer(t, a).SealPDF(context.Background(), sample("nl"), []byte(sampleXML), signingTime)
+	pdf, err := newSealer(t, a).SealPDF(context.Background(), sample("nl"), evidence.Attached{XML: []byte(sampleXML), Own: true}, signingTime)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +111,7 @@ func TestSealRefuses(t *testing.T) {
 		"garbage stamp": {sealerWith(t, a, stamperFunc(func() ([]byte, error) { return []byte("\x30\x03abc"), nil })), context.Background(), sample("nl"), signingTime, ErrSeal},
 		"foreign stamp": {sealerWith(t, a, stamperFunc(func() ([]byte, error) { return a.Stamper().Stamp(context.Background(), make([]byte, 32)) })), context.Background(), sample("nl"), signingTime, ErrSeal},
 	} {
-		if pdf, err := c.s.SealPDF(c.ctx, c.d, []byte(sampleXML), c.at); !errors.Is(err, c.want) || pdf != nil {
+		if pdf, err := c.s.SealPDF(c.ctx, c.d, evidence.Attached{XML: []byte(sampleXML), Own: true}, c.at); !errors.Is(err, c.want) || pdf != nil {
 			t.Errorf("%s: err = %v, want %v", name, err, c.want)
 		}
 	}
@@ -122,7 +122,7 @@ func TestPlaceholderInsideDoesNotBreakTheSeal(t *testing.T) {
 	a := authority(t, "")
 	d := sample("en", func(d *evidence.Document) { d.Event.Subject = sigPlaceholder + "/ByteRange [0 1 2 3]" })
 	for _, xml := range []string{sigPlaceholder, sampleXML + sigPlaceholder, "/ByteRange [0 1 2 3]", "\nendobj\n", strings.Repeat(sigPlaceholder, 200)} {
-		pdf, err := newSealer(t, a).SealPDF(context.Background(), d, []byte(xml), signingTime)
+		pdf, err := newSealer(t, a).SealPDF(context.Background(), d, evidence.Attached{XML: []byte(xml), Own: true}, signingTime)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -132,7 +132,7 @@ func TestPlaceholderInsideDoesNotBreakTheSeal(t *testing.T) {
 	}
 	// The issuer's name stands in the signature in clear, so it is refused there.
 	d.Issuer.Name = sigPlaceholder
-	if _, err := newSealer(t, a).SealPDF(context.Background(), d, []byte(sampleXML), signingTime); !errors.Is(err, ErrSeal) {
+	if _, err := newSealer(t, a).SealPDF(context.Background(), d, evidence.Attached{XML: []byte(sampleXML), Own: true}, signingTime); !errors.Is(err, ErrSeal) {
 		t.Errorf("placeholder as issuer: err = %v, want ErrSeal", err)
 	}
 }
@@ -179,7 +179,7 @@ func TestCheckerRefuses(t *testing.T) {
 	hostile := text + "1 0 obj\n<< /Type /Catalog >>\nendobj\nxref\n1 1\n" +
 		"0000000000 00000 n\r\ntrailer\n<< /Size 900 /Root 1 0 R /Prev " + strings.TrimSpace(strings.Split(text[at:], "\n")[1]) + "\n>>\nstartxref\n" +
 		"0\n%%EOF\n"
-	unsigned, err := Render(sample("nl"), []byte(sampleXML))
+	unsigned, err := Render(sample("nl"), evidence.Attached{XML: []byte(sampleXML)})
 	if err != nil {
 		t.Fatal(err)
 	}

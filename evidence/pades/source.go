@@ -27,10 +27,11 @@ type source struct {
 	signerSerial string
 }
 
-// readSource reads the first signature time-stamp and the first certificate.
-// EN 319 132-1 §5.3
-func readSource(doc []byte) (s source) {
-	dec := xml.NewDecoder(bytes.NewReader(doc))
+// readSource reads the first signature time-stamp, if the XML has one, and the
+// first certificate. EN 319 132-1 §5.3
+func readSource(a evidence.Attached) source {
+	s := source{stampedAt: a.Stamp.Time, stampSerial: a.Stamp.Serial, authority: a.Stamp.Authority}
+	dec := xml.NewDecoder(bytes.NewReader(a.XML))
 	for {
 		tok, err := dec.Token()
 		if err != nil {
@@ -46,7 +47,7 @@ func readSource(doc []byte) (s source) {
 				s.signer, s.signerSerial = called(cert.Subject), cert.SerialNumber.String()
 			}
 		case "EncapsulatedTimeStamp":
-			if ts, by, err := readToken(octets(dec)); err == nil && s.stampedAt.IsZero() {
+			if ts, by, err := readToken(octets(dec)); err == nil {
 				s.stampedAt, s.stampSerial, s.authority = ts.Time.UTC(), ts.Serial.String(), by
 			}
 		}

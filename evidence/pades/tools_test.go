@@ -81,7 +81,7 @@ func TestTextInFourLanguages(t *testing.T) {
 		"en": {"Sender and recipient", "Tuesday 1 December 2026, 14:05:09 (Brussels, UTC+1)", "How to check this document", "482,133 bytes"},
 	} {
 		d := sample(lang)
-		pdf, err := newSealer(t, a).SealPDF(context.Background(), d, []byte(sampleXML), signingTime)
+		pdf, err := newSealer(t, a).SealPDF(context.Background(), d, evidence.Attached{XML: []byte(sampleXML), Own: true}, signingTime)
 		if err != nil {
 			t.Fatal(err)
 		}

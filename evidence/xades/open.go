@@ -114,7 +114,7 @@ func (s *opened) read(root, sig *node) error {
 	certs := sig.at("ds:KeyInfo/ds:X509Data")
 	token := sig.at(qualifying + "xades:UnsignedProperties/xades:UnsignedSignatureProperties/xades:SignatureTimeStamp/xades:EncapsulatedTimeStamp")
 	at := sig.at(signed + "/xades:SignedSignatureProperties/xades:SigningTime")
-	if s.infoNode == nil || s.valueNode == nil || s.propsNode == nil || certs == nil || token == nil || at == nil {
+	if s.infoNode == nil || s.valueNode == nil || s.propsNode == nil || certs == nil || at == nil {
 		return errors.New("signature is incomplete")
 	}
 	method := s.infoNode.at("ds:SignatureMethod")
@@ -131,7 +131,9 @@ func (s *opened) read(root, sig *node) error {
 	s.docDigest, errs[0] = decode(doc)
 	s.propsDigest, errs[1] = decode(props)
 	s.value, errs[2] = decode(s.valueNode)
-	s.token, errs[3] = decode(token)
+	if token != nil {
+		s.token, errs[3] = decode(token)
+	}
 	s.certs, errs[4] = parseCertificates(certs.elements())
 	// The Ids of the signature are those of its evidence.
 	for _, a := range root.attrs {

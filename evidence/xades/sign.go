@@ -47,13 +47,12 @@ func New(cfg Config) (*Sealer, error) {
 	return &Sealer{cfg, m}, nil
 }
 
-// SealXML signs the prepared XML at the given time, whole seconds, and
-// time-stamps the signature. It asks the stamper once. An error means that
-// nothing was made that could be handed out.
-func (s *Sealer) SealXML(ctx context.Context, p *evidence.Prepared, at time.Time) ([]byte, error) {
+// SignXML signs the prepared XML at the given time, whole seconds. What it
+// returns has no time-stamp: it is complete with an evidence record beside it, or
+// after [Sealer.StampXML]. EN 319 132-1 §6.3 (B-B)
+func (s *Sealer) SignXML(p *evidence.Prepared, at time.Time) ([]byte, error) {
 	doc := p.XML()
-	body, ok := bytes.CutSuffix(doc, []byte(rootEnd))
-	if !ok {
+	if !bytes.HasSuffix(doc, []byte(rootEnd)) {
 		return nil, fmt.Errorf("%w: not evidence XML", evidence.ErrDocument)
 	}
 	sig := signature{id: p.Document().Event.ID, method: s.method.uri, certs: s.cfg.Key.Certificates(),
@@ -75,16 +74,40 @@ func (s *Sealer) SealXML(ctx context.Context, p *evidence.Prepared, at time.Time
 	if sig.value, err = s.sign(info.Bytes()); err != nil {
 		return nil, fmt.Errorf("xades: sign: %w", err)
 	}
-	value := new(evidence.Canonical)
-	sig.writeValue(value)
-	if sig.token, err = s.cfg.Stamper.Stamp(ctx, sum256(value.Bytes())); err != nil {
+	return sig.into(doc)
+}
+
+// StampXML gives what SignXML made a time-stamp of its own, asked for once. An
+// error means that nothing was made that could be handed out. Errors:
+// [evidence.ErrDocument], and those of the stamper. EN 319 132-1 §6.3 (B-T)
+func (s *Sealer) StampXML(ctx context.Context, signed []byte) ([]byte, error) {
+	o, err := open(signed)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", evidence.ErrDocument, err)
+	}
+	if o.token != nil {
+		return nil, fmt.Errorf("%w: it has a time-stamp", evidence.ErrDocument)
+	}
+	if o.token, err = s.cfg.Stamper.Stamp(ctx, o.imprint()); err != nil {
 		return nil, fmt.Errorf("xades: time-stamp: %w", err)
 	}
-	out := new(evidence.Canonical)
-	if err := sig.write(out); err != nil {
+	return o.into(o.content)
+}
+
+// into puts the signature at the end of the evidence that it is over.
+func (s signature) into(content []byte) ([]byte, error) {
+	w := new(evidence.Canonical)
+	if err := s.write(w); err != nil {
 		return nil, err
 	}
-	return slices.Concat(body, out.Bytes(), []byte(rootEnd)), nil
+	return slices.Concat(bytes.TrimSuffix(content, []byte(rootEnd)), w.Bytes(), []byte(rootEnd)), nil
+}
+
+// imprint is what a signature time-stamp is over. EN 319 132-1 §5.3
+func (s signature) imprint() []byte {
+	w := new(evidence.Canonical)
+	s.writeValue(w)
+	return sum256(w.Bytes())
 }
 
 func sum256(b []byte) []byte {

@@ -20,7 +20,7 @@ type signature struct {
 	value       []byte
 	certs       []*x509.Certificate // leaf first
 	signingTime string
-	token       []byte
+	token       []byte // nil without a time-stamp of its own
 }
 
 // issuerSerial is IssuerSerial of RFC 5035, in DER.
@@ -114,6 +114,17 @@ func (s signature) write(w *evidence.Canonical) error {
 	if err := s.writeProperties(w); err != nil {
 		return err
 	}
+	if s.token != nil {
+		s.writeUnsigned(w)
+	}
+	w.Close("xades:QualifyingProperties")
+	w.Close("ds:Object")
+	w.Close("ds:Signature")
+	return nil
+}
+
+// writeUnsigned writes what was added after signing. EN 319 132-1 §5.3
+func (s signature) writeUnsigned(w *evidence.Canonical) {
 	w.Open("xades:UnsignedProperties")
 	w.Open("xades:UnsignedSignatureProperties")
 	w.Open("xades:SignatureTimeStamp")
@@ -122,8 +133,4 @@ func (s signature) write(w *evidence.Canonical) error {
 	w.Close("xades:SignatureTimeStamp")
 	w.Close("xades:UnsignedSignatureProperties")
 	w.Close("xades:UnsignedProperties")
-	w.Close("xades:QualifyingProperties")
-	w.Close("ds:Object")
-	w.Close("ds:Signature")
-	return nil
 }

@@ -15,15 +15,39 @@ import (
 	"github.com/bode-erds/bode/evidence"
 )
 
-// Checker implements [evidence.Checker] for sealed evidence XML. It accepts
-// what a [Sealer] makes and no other XAdES. The zero value is ready.
-type Checker struct{}
+// Checker implements [evidence.XMLChecker] for sealed evidence XML. It accepts
+// what a [Sealer] makes and no other XAdES. The zero value knows no evidence
+// records and no log.
+type Checker struct {
+	Record evidence.RecordChecker // nil: evidence without a time-stamp of its own is refused
+	Proof  evidence.ProofChecker  // nil: the log is left unchecked
+}
 
 // skew is how far the clock of the time-stamping authority may be behind ours.
 const skew = 2 * time.Minute
 
-// Check verifies doc. Each answer presupposes the ones before it.
-func (Checker) Check(doc []byte, t evidence.Trust) evidence.Report {
+// Check verifies doc with nothing beside it.
+func (c Checker) Check(doc []byte, t evidence.Trust) evidence.Report {
+	return c.CheckWith(doc, evidence.Beside{}, t)
+}
+
+// CheckSigned implements [evidence.XMLChecker].
+func (Checker) CheckSigned(doc []byte) ([]byte, error) {
+	s, err := open(doc)
+	if err == nil {
+		err = s.checkDigests()
+	}
+	if err == nil {
+		err = s.checkValue()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", evidence.ErrDocument, err)
+	}
+	return s.content, nil
+}
+
+// CheckWith verifies doc. Each answer presupposes the ones before it.
+func (c Checker) CheckWith(doc []byte, b evidence.Beside, t evidence.Trust) evidence.Report {
 	var r evidence.Report
 	s, err := open(doc)
 	if !r.Add(evidence.CheckFormat, err) {
@@ -33,23 +57,65 @@ func (Checker) Check(doc []byte, t evidence.Trust) evidence.Report {
 	if !r.Add(evidence.CheckIntegrity, s.checkDigests()) || !r.Add(evidence.CheckSignature, s.checkValue()) {
 		return r
 	}
-	imprint := sha256.Sum256(canonical(s.valueNode, nil))
-	stamp, err := evidence.VerifyToken(s.token, imprint[:], t)
-	if err == nil {
-		err = s.checkTime(stamp.Time)
-	}
-	if !r.Add(evidence.CheckTimeStamp, err) {
+	stamps, ok := c.checkStamps(&r, s, doc, b, t)
+	if !ok {
 		return r
 	}
-	ok := r.Add(evidence.CheckCertificate, evidence.VerifySealCertificate(s.certs[0], s.certs, stamp.Time, t))
+	at := stamps[0].Time
+	ok = r.Add(evidence.CheckCertificate, evidence.VerifySealCertificate(s.certs[0], s.certs, at, t))
+	c.checkProof(&r, s, b, t)
 	d, err := evidence.ReadXML(s.content)
 	if err == nil {
-		err = checkEventTime(d.Event, stamp.Time)
+		err = checkEventTime(d.Event, at)
 	}
 	if r.Add(evidence.CheckContent, err) && ok {
-		r.Stamps, r.Document, r.Content = []evidence.TokenInfo{stamp}, &d, s.content
+		r.Stamps, r.Document, r.Content = stamps, &d, s.content
 	}
 	return r
+}
+
+// checkStamps says when the signature existed: by its own time-stamp, by the
+// evidence record beside it, or by both, the first one first.
+func (c Checker) checkStamps(r *evidence.Report, s *opened, doc []byte, b evidence.Beside, t evidence.Trust) ([]evidence.TokenInfo, bool) {
+	var stamps []evidence.TokenInfo
+	if s.token != nil {
+		stamp, err := evidence.VerifyToken(s.token, s.imprint(), t)
+		if err == nil {
+			err = s.checkTime(stamp.Time)
+		}
+		if !r.Add(evidence.CheckTimeStamp, err) {
+			return nil, false
+		}
+		stamps = append(stamps, stamp)
+	} else if b.Record == nil {
+		return nil, r.Add(evidence.CheckTimeStamp, errors.New("the evidence record that holds its time-stamp is missing"))
+	}
+	if b.Record == nil {
+		return stamps, true
+	}
+	if c.Record == nil {
+		return nil, r.Add(evidence.CheckRecord, errors.New("evidence records cannot be checked here"))
+	}
+	recorded, err := c.Record.CheckRecord(b.Record, sha256.Sum256(doc), t)
+	if err == nil {
+		err = s.checkTime(recorded[0].Time)
+	}
+	return append(stamps, recorded...), r.Add(evidence.CheckRecord, err)
+}
+
+// checkProof says where the public log holds the evidence.
+func (c Checker) checkProof(r *evidence.Report, s *opened, b evidence.Beside, t evidence.Trust) {
+	switch {
+	case b.Proof == nil:
+		r.Leave(evidence.CheckLog, "no log proof came with it")
+	case c.Proof == nil || t.Log == "":
+		r.Leave(evidence.CheckLog, "the key of the log is not among the anchors")
+	default:
+		info, err := c.Proof.CheckProof(b.Proof, [32]byte(s.docDigest), t)
+		if r.Add(evidence.CheckLog, err) {
+			r.Log = &info
+		}
+	}
 }
 
 // checkTime compares the time of signing with the time-stamp.
