@@ -43,12 +43,12 @@ func (Checker) Check(doc []byte, t evidence.Trust) evidence.Report {
 	if r.Add(evidence.CheckTimeStamp, err) {
 		r.Add(evidence.CheckCertificate, evidence.VerifySealCertificate(c.Signer, c.Certificates, info.Time, t))
 	}
-	xml, err := f.attached()
+	xml, beside, err := f.attached()
 	r.Add(evidence.CheckContent, err)
 	if !r.OK() {
 		return r
 	}
-	r.Stamps, r.Signer, r.Content = []evidence.TokenInfo{info}, c.Signer.Subject.String(), xml
+	r.Stamps, r.Signer, r.Content, r.Beside = []evidence.TokenInfo{info}, c.Signer.Subject.String(), xml, beside
 	return r
 }
 

@@ -2,10 +2,8 @@ package pades
 
 import (
 	"bytes"
-	"compress/zlib"
 	"encoding/hex"
 	"fmt"
-	"io"
 	"regexp"
 	"slices"
 	"strconv"
@@ -120,44 +118,6 @@ func (f *sealedFile) bindSignature() error {
 		return fmt.Errorf("%w: byte range of another object", errCoverage)
 	}
 	return nil
-}
-
-// attached is the evidence.xml inside.
-func (f *sealedFile) attached() ([]byte, error) {
-	_, names, err := f.follow(f.catalog, `/Names`)
-	if err != nil {
-		return nil, err
-	}
-	_, spec, err := f.follow(names, `/Names \[\(`+regexp.QuoteMeta(AttachmentName)+`\)`)
-	if err != nil {
-		return nil, err
-	}
-	id, dict, err := f.follow(spec, `/EF << /F`)
-	if err != nil {
-		return nil, err
-	}
-	m := regexp.MustCompile(`/Params << /Size (\d{1,9}) .*/Filter (\[/ASCIIHexDecode /FlateDecode\]|/FlateDecode) /Length (\d{1,9}) >>$`).FindSubmatch(dict)
-	from := f.offsets[id] + len(fmt.Sprintf("%d 0 obj\n", id)) + len(dict) + len("\nstream\n")
-	if m == nil || !bytes.Contains(spec, []byte("/AFRelationship /Source")) || from+atoi(m[3]) > len(f.doc) {
-		return nil, errAttached
-	}
-	data := f.doc[from : from+atoi(m[3])]
-	if m[2][0] == '[' {
-		plain := make([]byte, len(data)/2)
-		if _, err := hex.Decode(plain, bytes.TrimSuffix(data, []byte(">"))); err != nil {
-			return nil, fmt.Errorf("%w: %w", errAttached, err)
-		}
-		data = plain
-	}
-	z, err := zlib.NewReader(bytes.NewReader(data))
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errAttached, err)
-	}
-	xml, err := io.ReadAll(io.LimitReader(z, maxAttached+1))
-	if err != nil || len(xml) != atoi(m[1]) || len(xml) == 0 {
-		return nil, fmt.Errorf("%w: damaged", errAttached)
-	}
-	return xml, nil
 }
 
 // atoi reads digits that a pattern has matched; ten fit an int.

@@ -6,13 +6,11 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/bode-erds/bode/evidence"
 )
-
-// AttachmentName is the name under which the signed XML stands in the PDF.
-const AttachmentName = "evidence.xml"
 
 // sigPlaceholder is what the signing library looks for in the file it signs.
 const sigPlaceholder = "/ByteRange[0 ********** ********** **********]"
@@ -29,7 +27,6 @@ func Render(d evidence.Document, a evidence.Attached) ([]byte, error) {
 // render makes the PDF; with certify its catalog says that the signature to
 // come certifies the document (ISO 32000-1 §12.8.4).
 func render(d evidence.Document, a evidence.Attached, certify bool) ([]byte, error) {
-	signedXML := a.XML
 	c, err := newCanvas()
 	if err != nil {
 		return nil, err
@@ -42,8 +39,8 @@ func render(d evidence.Document, a evidence.Attached, certify bool) ([]byte, err
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrRender, err)
 	}
-	sum := sha256.Sum256(append(facts, signedXML...))
-	out := p.file(signedXML, hex.EncodeToString(sum[:16]), certify)
+	sum := sha256.Sum256(slices.Concat(facts, a.XML, a.Record, a.Proof))
+	out := p.file(attachments(a), hex.EncodeToString(sum[:16]), certify)
 	if bytes.Contains(out, []byte(sigPlaceholder)) {
 		return nil, fmt.Errorf("%w: the text of a signature placeholder inside", ErrRender)
 	}
@@ -51,7 +48,7 @@ func render(d evidence.Document, a evidence.Attached, certify bool) ([]byte, err
 }
 
 // file writes all objects of the laid-out document.
-func (p *paper) file(signedXML []byte, id string, certify bool) []byte {
+func (p *paper) file(files []attachment, id string, certify bool) []byte {
 	o := newObjects()
 	catalog := o.reserve()
 	pagesRef := o.reserve()
@@ -80,12 +77,7 @@ func (p *paper) file(signedXML []byte, id string, certify bool) []byte {
 	date := "(D:" + at.Format("20060102150405") + "+00'00')"
 	info := o.add(fmt.Sprintf("<< /Title %s /Author %s /Subject %s /CreationDate %s /ModDate %s /Producer (Bode) >>",
 		text(title), text(p.d.Issuer.Name), text(p.d.Event.Subject), date, date))
-	sum := fmt.Sprintf("/Params << /Size %d /ModDate %s >>", len(signedXML), date)
-	attached := o.stream("/Type /EmbeddedFile /Subtype /text#2Fxml "+sum, signedXML)
-	spec := o.add(fmt.Sprintf("<< /Type /Filespec /F (%s) /UF %s /AFRelationship /Source /Desc %s /EF << /F %s /UF %s >> >>",
-		AttachmentName, text(AttachmentName), text(p.w.Label["attached"]), ref(attached), ref(attached)))
-	names := o.add(fmt.Sprintf("<< /EmbeddedFiles << /Names [(%s) %s] >> >>", AttachmentName, ref(spec)))
-	af := o.add("[" + ref(spec) + "]")
+	names, af := p.attach(o, files, date)
 	viewer := o.add("<< /DisplayDocTitle true >>")
 	markInfo := o.add("<< /Marked true >>")
 	perms := ""
@@ -97,6 +89,21 @@ func (p *paper) file(signedXML []byte, id string, certify bool) []byte {
 	o.put(catalog, fmt.Sprintf("<< /Type /Catalog /Pages %s /Lang (%s) /MarkInfo %s /StructTreeRoot %s /Metadata %s /OutputIntents %s /Names %s /AF %s /ViewerPreferences %s%s >>",
 		ref(pagesRef), p.w.lang, ref(markInfo), ref(tree), ref(meta), ref(intent), ref(names), ref(af), ref(viewer), perms))
 	return o.finish(catalog, info, id)
+}
+
+// attach writes files and returns the objects of the name tree and of the list
+// of associated files.
+func (p *paper) attach(o *objects, files []attachment, date string) (names, af int) {
+	var tree, list strings.Builder
+	for _, a := range files {
+		content := o.stream(fmt.Sprintf("/Type /EmbeddedFile /Subtype /%s /Params << /Size %d /ModDate %s >>", a.media, len(a.data), date), a.data)
+		spec := o.add(fmt.Sprintf("<< /Type /Filespec /F (%s) /UF %s /AFRelationship /%s /Desc %s /EF << /F %s /UF %s >> >>",
+			a.name, text(a.name), a.relation, text(p.w.Label[a.label]), ref(content), ref(content)))
+		fmt.Fprintf(&tree, "(%s) %s ", a.name, ref(spec))
+		list.WriteString(ref(spec) + " ")
+	}
+	names = o.add("<< /EmbeddedFiles << /Names [" + tree.String() + "] >> >>")
+	return names, o.add("[" + list.String() + "]")
 }
 
 // metadata writes the XMP packet. PDF/A wants it readable without a decoder

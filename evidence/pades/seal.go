@@ -90,7 +90,7 @@ func (s *Sealer) SealPDF(ctx context.Context, d evidence.Document, a evidence.At
 	}
 	// 4. What leaves here is what we meant to make.
 	if err = s.check(sealed, a.Own); err == nil {
-		err = checkAttached(sealed, a.XML)
+		err = checkAttached(sealed, a)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: own check: %w", ErrSeal, err)
@@ -233,14 +233,14 @@ func (s *Sealer) check(sealed []byte, stamped bool) error {
 }
 
 // checkAttached makes sure that the file has the shape that a [Checker] asks for
-// and that the XML inside is the one that was meant.
-func checkAttached(sealed, signedXML []byte) error {
+// and that what is inside is what was meant.
+func checkAttached(sealed []byte, a evidence.Attached) error {
 	f, err := open(sealed)
 	if err != nil {
 		return err
 	}
-	xml, err := f.attached()
-	if err == nil && !bytes.Equal(xml, signedXML) {
+	xml, beside, err := f.attached()
+	if err == nil && !(bytes.Equal(xml, a.XML) && bytes.Equal(beside.Record, a.Record) && bytes.Equal(beside.Proof, a.Proof)) {
 		err = errAttached
 	}
 	return err
