@@ -19,11 +19,13 @@ const (
 	oidMessageDigest = "1.2.840.113549.1.9.4"
 	oidSigningCertV2 = "1.2.840.113549.1.9.16.2.47"
 	oidSignatureTST  = "1.2.840.113549.1.9.16.2.14"
+	oidOCSPInCMS     = "1.3.6.1.5.5.7.16.2" // id-ri-ocsp-response, RFC 5940 §2.1
 )
 
 // CMS is a parsed SignedData with exactly one signer. [ParseCMS] accepts only
 // DER and only what [CMS.Verify] covers, so that a change of any octet is
-// either refused there or breaks a signature.
+// either refused there or breaks a signature. CRLs and OCSPs are the exception:
+// who allows them gives them to [VerifyRevocation].
 type CMS struct {
 	ContentType  string              // dotted
 	Content      []byte              // nil when detached
@@ -31,6 +33,8 @@ type CMS struct {
 	Certificates []*x509.Certificate // all of them, Signer included
 	Signature    []byte
 	Token        []byte // DER of the signature time-stamp, nil when there is none
+	// CRLs and OCSPs are revocation information, DER, as [Validation] has it.
+	CRLs, OCSPs [][]byte
 
 	digest    crypto.Hash
 	signed    []byte            // the signed attributes as they are digested
@@ -48,7 +52,14 @@ type cmsSignedData struct {
 	Algorithms []cmsAlgorithm `asn1:"set"`
 	Encap      cmsEncap
 	Certs      asn1.RawValue   `asn1:"optional,tag:0"`
+	CRLs       asn1.RawValue   `asn1:"optional,tag:1"`
 	Signers    []cmsSignerInfo `asn1:"set"`
+}
+
+// cmsOtherRevocation is OtherRevocationInfoFormat. RFC 5652 §10.2.1
+type cmsOtherRevocation struct {
+	Format asn1.ObjectIdentifier
+	Info   asn1.RawValue
 }
 
 type cmsEncap struct {
@@ -99,9 +110,8 @@ func strictDER[T any](der []byte, v *T) error {
 }
 
 // ParseCMS parses a SignedData with one signer, who is named by issuer and
-// serial number and whose certificate is inside. Revocation lists and unsigned
-// attributes other than one signature time-stamp are refused: no signature
-// covers them. RFC 5652 §5
+// serial number and whose certificate is inside. Unsigned attributes other than
+// one signature time-stamp are refused: no signature covers them. RFC 5652 §5
 func ParseCMS(der []byte) (*CMS, error) {
 	var outer cmsOuter
 	if err := strictDER(der, &outer); err != nil {
@@ -119,12 +129,15 @@ func ParseCMS(der []byte) (*CMS, error) {
 	}
 	// An implicit tag stands for a SET, which is constructed: asn1 does not mind.
 	si := sd.Signers[0]
-	for _, v := range []asn1.RawValue{sd.Certs, si.Signed, si.Unsigned} {
+	for _, v := range []asn1.RawValue{sd.Certs, sd.CRLs, si.Signed, si.Unsigned} {
 		if len(v.FullBytes) > 0 && !v.IsCompound {
 			return nil, errors.New("a set is not constructed")
 		}
 	}
 	c := &CMS{ContentType: sd.Encap.Type.String()}
+	if err := c.setRevocation(sd.CRLs); err != nil {
+		return nil, err
+	}
 	if err := c.setVersion(sd); err != nil {
 		return nil, err
 	}
@@ -152,6 +165,9 @@ func (c *CMS) setVersion(sd cmsSignedData) error {
 	if c.ContentType != oidData {
 		want = 3
 	}
+	if len(c.OCSPs) > 0 {
+		want = 5
+	}
 	if sd.Version != want || sd.Signers[0].Version != 1 {
 		return errors.New("unexpected version number")
 	}
@@ -174,6 +190,42 @@ func (c *CMS) setCertificates(sd cmsSignedData) error {
 	}
 	if c.Signer == nil {
 		return errors.New("the signer's certificate is missing")
+	}
+	return nil
+}
+
+// setRevocation takes the revocation information apart: lists as they are, OCSP
+// responses in their wrapping. DER sorts a set; an element stands in it once.
+// A token has none. RFC 5652 §10.2.1; RFC 5940 §2.1
+func (c *CMS) setRevocation(set asn1.RawValue) error {
+	if len(set.FullBytes) > 0 && (len(set.Bytes) == 0 || c.ContentType == oidTSTInfo) {
+		return errors.New("revocation information in a token, or none of it")
+	}
+	var last []byte
+	for rest := set.Bytes; len(rest) > 0; {
+		var v asn1.RawValue
+		var err error
+		if rest, err = asn1.Unmarshal(rest, &v); err != nil {
+			return fmt.Errorf("revocation information: %w", err)
+		}
+		if last != nil && bytes.Compare(last, v.FullBytes) >= 0 {
+			return errors.New("revocation information is not sorted")
+		}
+		last = v.FullBytes
+		switch {
+		case v.Class == asn1.ClassUniversal && v.Tag == asn1.TagSequence && v.IsCompound:
+			c.CRLs = append(c.CRLs, v.FullBytes)
+		case v.Class == asn1.ClassContextSpecific && v.Tag == 1 && v.IsCompound:
+			der := bytes.Clone(v.FullBytes)
+			der[0] = 0x30 // the SEQUENCE that the implicit tag stands for
+			var other cmsOtherRevocation
+			if err := strictDER(der, &other); err != nil || other.Format.String() != oidOCSPInCMS {
+				return errors.New("revocation information is of a kind not known")
+			}
+			c.OCSPs = append(c.OCSPs, other.Info.FullBytes)
+		default:
+			return errors.New("revocation information is of a kind not known")
+		}
 	}
 	return nil
 }
