@@ -57,7 +57,7 @@ func (f *sealedFile) attached() ([]byte, evidence.Beside, error) {
 // files are the files inside, by name. A file of another name is refused, and so
 // is one that is not to the page what it should be.
 func (f *sealedFile) files() (map[string][]byte, error) {
-	_, names, err := f.follow(f.catalog, `/Names`)
+	_, names, err := f.follow(f.catalog, "/Names")
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +92,7 @@ func (f *sealedFile) files() (map[string][]byte, error) {
 
 // file is the content of the file that spec stands for.
 func (f *sealedFile) file(spec []byte) ([]byte, error) {
-	id, dict, err := f.follow(spec, `/EF << /F`)
+	id, dict, err := f.follow(spec, "/EF << /F")
 	if err != nil {
 		return nil, err
 	}

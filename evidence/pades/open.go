@@ -30,10 +30,10 @@ var (
 	trailers  = regexp.MustCompile(`^trailer\s+<<([^<>]|<[0-9a-f]{32}>)*>>\s+startxref\s+(\d{1,10})\s+%%EOF\n$`)
 	prevKey   = regexp.MustCompile(`/Prev (\d{1,10})\s`)
 	rootKey   = regexp.MustCompile(`/Root (\d{1,7}) 0 R`)
+	startKey  = regexp.MustCompile(`^\s*(\d{1,10})\n`)
+	tableHead = regexp.MustCompile(`^(\d{1,7}) (\d{1,7})\n`)
+	reference = regexp.MustCompile(`^\s*(\d{1,7}) 0 R`)
 )
-
-// refKey matches an indirect reference after a key.
-const refKey = `\s*(\d{1,7}) 0 R`
 
 // open finds the one signature of doc and checks that it covers every octet
 // outside its own place, in a file of the shape that we give to evidence.
@@ -93,11 +93,11 @@ func (f *sealedFile) covered() []byte {
 // bindSignature checks that the signature found is the value of the document's
 // one signature field, and certifies the document.
 func (f *sealedFile) bindSignature() error {
-	_, field, err := f.follow(f.catalog, `/Fields \[`)
+	_, field, err := f.follow(f.catalog, "/Fields [")
 	if err != nil {
 		return err
 	}
-	id, sig, err := f.follow(field, `/V`)
+	id, sig, err := f.follow(field, "/V")
 	if err != nil {
 		return err
 	}
@@ -107,11 +107,11 @@ func (f *sealedFile) bindSignature() error {
 			return fmt.Errorf("%w: signature lacks %s", errStructure, want)
 		}
 	}
-	_, perms, err := f.follow(f.catalog, `/Perms`)
+	_, perms, err := f.follow(f.catalog, "/Perms")
 	if err != nil {
 		return err
 	}
-	if certified, _, err := f.follow(perms, `/DocMDP`); err != nil || certified != id {
+	if certified, _, err := f.follow(perms, "/DocMDP"); err != nil || certified != id {
 		return fmt.Errorf("%w: the seal does not certify the document", errStructure)
 	}
 	if f.holeFrom < start || f.holeTo > start+len(sig)+32 {

@@ -54,7 +54,7 @@ func sealed(t testing.TB, key string) ([]byte, *evidencetest.Authority) {
 
 func TestSealedPasses(t *testing.T) {
 	t.Parallel()
-	for _, key := range []string{"P-256", "P-384", "RSA-2048"} {
+	for _, key := range []string{"P-256", "P-384", "RSA-3072"} {
 		pdf, a := sealed(t, key)
 		r := Checker{}.Check(pdf, a.Trust())
 		if !r.OK() {

@@ -3,7 +3,6 @@ package pades
 import (
 	"bytes"
 	"fmt"
-	"regexp"
 	"strconv"
 )
 
@@ -14,7 +13,7 @@ func (f *sealedFile) readXref() error {
 	if at < 0 {
 		return fmt.Errorf("%w: no cross-reference table", errStructure)
 	}
-	m := regexp.MustCompile(`^\s*(\d{1,10})\n`).FindSubmatch(f.doc[at+10:])
+	m := startKey.FindSubmatch(f.doc[at+10:])
 	if m == nil {
 		return fmt.Errorf("%w: no cross-reference table", errStructure)
 	}
@@ -60,9 +59,8 @@ func (f *sealedFile) readTable(at int) (end int, err error) {
 		return 0, bad
 	}
 	at += 5
-	head := regexp.MustCompile(`^(\d{1,7}) (\d{1,7})\n`)
 	for {
-		m := head.FindSubmatch(f.doc[at:])
+		m := tableHead.FindSubmatch(f.doc[at:])
 		if m == nil {
 			return at, nil
 		}
@@ -105,13 +103,23 @@ func (f *sealedFile) object(id int) ([]byte, error) {
 	return body[:end], nil
 }
 
-// follow resolves the reference that stands behind the last of keys in dict.
+// follow resolves the one reference that stands behind key in dict.
 func (f *sealedFile) follow(dict []byte, key string) (int, []byte, error) {
-	m := regexp.MustCompile(key+refKey).FindAllSubmatch(dict, -1)
-	if len(m) != 1 {
+	id, found := 0, 0
+	for rest := dict; ; {
+		_, behind, ok := bytes.Cut(rest, []byte(key))
+		if !ok {
+			break
+		}
+		if m := reference.FindSubmatch(behind); m != nil {
+			id = atoi(m[1])
+			found++
+		}
+		rest = behind
+	}
+	if found != 1 {
 		return 0, nil, fmt.Errorf("%w: %s", errStructure, key)
 	}
-	id := atoi(m[0][1])
 	body, err := f.object(id)
 	return id, body, err
 }
