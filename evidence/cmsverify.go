@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 )
 
 const oidData = "1.2.840.113549.1.7.1"
@@ -49,6 +50,9 @@ func (c *CMS) setAlgorithms(sd cmsSignedData) error {
 	// change in one of them shows.
 	if !bytes.Equal(sd.Algorithms[0].Params.FullBytes, si.Digest.Params.FullBytes) {
 		return errors.New("digest algorithms are written differently")
+	}
+	if err := Allowed(c.Signer.PublicKey, c.digest, time.Time{}); err != nil {
+		return err
 	}
 	algorithm, err := signatureAlgorithm(c.Signer, c.digest, si.Algorithm)
 	c.algorithm, c.Signature = algorithm, si.Signature

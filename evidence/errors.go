@@ -33,6 +33,9 @@ var (
 	// ErrRevoked says that a certificate was revoked, or that what its issuer says
 	// of it cannot be believed.
 	ErrRevoked = errors.New("evidence: certificate revoked")
+	// ErrAlgorithm says that a key or a digest was too weak, at the time, to prove
+	// anything.
+	ErrAlgorithm = errors.New("evidence: algorithm not accepted")
 	// ErrDocument says that bytes are not an evidence document of ours.
 	ErrDocument = errors.New("evidence: not an evidence document")
 )

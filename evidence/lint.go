@@ -29,7 +29,7 @@ func (e *LintError) Is(target error) bool { return target == ErrLint }
 // Lint names every rule that evidence of e by i would break; none means that
 // [Prepare] accepts it. Ask before recording: a recorded event cannot be mended.
 func (e Event) Lint(i Issuer) []Finding {
-	var found []Finding
+	found := lintMatrix(e.Name, func(c component) int { return c.count(e, i) })
 	for _, r := range rules() {
 		if r.applies(e) && !r.holds(e, i) {
 			found = append(found, Finding{r.source, r.clause, r.what})

@@ -65,19 +65,5 @@ func NameOf(uri string) Name {
 	return ""
 }
 
-// needsReason reports whether evidence of n without a reason would be
-// incomplete: every rejection, failure, expiry and return.
-// EN 319 522-2 §8.2.4 G04
-func (n Name) needsReason() bool {
-	switch n {
-	case SubmissionRejection, RelayRejection, RelayFailure, NotificationForAcceptanceFailure,
-		ConsignmentRejection, AcceptanceRejectionExpiry, ContentConsignmentFailure,
-		ConsignmentNotificationFailure, ContentHandoverFailure, RelayToNonERDSFailure,
-		PostalItemReturned:
-		return true
-	}
-	return false
-}
-
 // NewID returns a fresh UUIDv7, as used for events, deliveries and messages.
 func NewID() string { return uuid.NewV7().String() }

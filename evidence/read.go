@@ -10,8 +10,12 @@ import (
 	"time"
 )
 
-// maxXML bounds an evidence document, signature included.
-const maxXML = 4 << 20
+// Bounds of an evidence document, signature included: its octets, and its tags,
+// which take many times their length in memory.
+const (
+	maxXML  = 4 << 20
+	maxTags = 1 << 16
+)
 
 // ReadXML reads unsigned evidence back into the document it was made of and
 // refuses, with [ErrDocument], whatever [Prepare] would not have given: other
@@ -26,9 +30,22 @@ func ReadXML(doc []byte) (Document, error) {
 }
 
 func readXML(doc []byte) (Document, error) {
-	if len(doc) > maxXML {
+	if len(doc) > maxXML || bytes.Count(doc, []byte("<")) > maxTags {
 		return Document{}, errors.New("too long")
 	}
+	d, err := rebuildXML(doc)
+	if err != nil {
+		if found := lintXML(doc); len(found) > 0 {
+			err = fmt.Errorf("%w: %w", &LintError{found}, err)
+		}
+		return Document{}, err
+	}
+	return d, nil
+}
+
+// rebuildXML prepares what doc says again. That lints it, recomputes the hash of
+// the event, and gives the same bytes only if nothing else was in the document.
+func rebuildXML(doc []byte) (Document, error) {
 	var x xmlEvidence
 	if err := xml.Unmarshal(doc, &x); err != nil {
 		return Document{}, err
@@ -37,8 +54,6 @@ func readXML(doc []byte) (Document, error) {
 	if err != nil {
 		return Document{}, err
 	}
-	// Preparing again lints it, recomputes the hash of the event, and gives
-	// the same bytes only if nothing else was in the document.
 	p, err := Prepare(d)
 	if err != nil {
 		return Document{}, err

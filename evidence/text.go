@@ -21,7 +21,12 @@ func isText(s string) bool {
 	return true
 }
 
+// isXMLChar leaves out the 66 noncharacters, which XML 1.0 §2.2 discourages and
+// tools treat each in their way.
 func isXMLChar(r rune) bool {
+	if r&0xFFFE == 0xFFFE || r >= 0xFDD0 && r <= 0xFDEF {
+		return false
+	}
 	return r == '\t' || r == '\n' || r == '\r' ||
 		r >= 0x20 && r <= 0xD7FF || r >= 0xE000 && r <= 0xFFFD || r >= 0x10000 && r <= 0x10FFFF
 }

@@ -17,6 +17,8 @@ const (
 	oidEKU     = "2.5.29.37"
 	// maxToken bounds a token; real ones have 2 to 12 kB.
 	maxToken = 64 << 10
+	// maxCertificates bounds what a signature brings along; real ones bring 2 to 10.
+	maxCertificates = 64
 )
 
 // tstInfo is RFC 3161 §2.4.2. All of it is signed.
@@ -83,6 +85,9 @@ func verifyToken(token, imprint []byte, t Trust) (TokenInfo, error) {
 	if len(t.Policies) > 0 && !slices.Contains(t.Policies, policy) {
 		return TokenInfo{}, errors.New("time-stamp policy " + policy + " not accepted")
 	}
+	if err := Allowed(c.Signer.PublicKey, c.digest, ts.GenTime); err != nil {
+		return TokenInfo{}, err
+	}
 	if err := verifyTSA(c, ts.GenTime, t); err != nil {
 		return TokenInfo{}, err
 	}
@@ -109,7 +114,7 @@ func verifyTSA(c *CMS, at time.Time, t Trust) error {
 
 // VerifySealCertificate judges the certificate that sealed: that it and every
 // certificate beside it lead to t.Seal as of at, the time of the time-stamp,
-// and that its key is for signing. eIDAS art. 38; EN 319 412-3
+// that no algorithm was too weak by then, and that its key is for signing. eIDAS art. 38; EN 319 412-3
 func VerifySealCertificate(leaf *x509.Certificate, all []*x509.Certificate, at time.Time, t Trust) error {
 	if leaf.KeyUsage&(x509.KeyUsageDigitalSignature|x509.KeyUsageContentCommitment) == 0 {
 		return errors.New("certificate is not one for signing")
@@ -126,6 +131,13 @@ func verifyCertificates(leaf *x509.Certificate, all []*x509.Certificate, at time
 	if roots == nil {
 		return errors.New("nobody is trusted")
 	}
+	if len(all) > maxCertificates {
+		return errors.New("too many certificates")
+	}
+	// Before any of these keys is used: a huge one takes long.
+	if err := allowedCertificates(append(slices.Clone(all), leaf), at); err != nil {
+		return err
+	}
 	between := x509.NewCertPool()
 	for _, c := range all {
 		between.AddCert(c)
@@ -136,6 +148,9 @@ func verifyCertificates(leaf *x509.Certificate, all []*x509.Certificate, at time
 			KeyUsages: []x509.ExtKeyUsage{usage}})
 		if err != nil {
 			return fmt.Errorf("certificate of %s: %w", c.Subject, err)
+		}
+		if err := allowedCertificates(chains[0], at); err != nil {
+			return err
 		}
 		for _, link := range chains[0] { // what led to a root leads there itself
 			proven[link] = true

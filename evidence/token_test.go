@@ -102,9 +102,18 @@ func TestForeignTokens(t *testing.T) {
 	if _, err := exec.LookPath("openssl"); err != nil {
 		t.Fatal("openssl is not installed: .ci/tools names the package")
 	}
-	for usage, ok := range map[string]bool{"critical,timeStamping": true, "timeStamping": false, "critical,timeStamping,codeSigning": false} {
+	for _, c := range []struct {
+		usage, key string
+		ok         bool
+	}{
+		{"critical,timeStamping", "rsa:3072", true},
+		{"critical,timeStamping", "rsa:2048", false},
+		{"timeStamping", "rsa:3072", false},
+		{"critical,timeStamping,codeSigning", "rsa:3072", false},
+	} {
+		usage, ok := c.usage+" "+c.key, c.ok
 		dir := t.TempDir()
-		conf := "[req]\ndistinguished_name=dn\nprompt=no\n[dn]\nCN=TSA\n[ext]\nextendedKeyUsage=" + usage +
+		conf := "[req]\ndistinguished_name=dn\nprompt=no\n[dn]\nCN=TSA\n[ext]\nextendedKeyUsage=" + c.usage +
 			"\n[tsa]\ndefault_tsa=t\n[t]\nserial=serial\ncrypto_device=builtin\nsigner_cert=tsa.pem\ncerts=ca.pem\nsigner_key=tsa.key\n" +
 			"signer_digest=sha256\ndefault_policy=1.2.3.4\ndigests=sha256\naccuracy=secs:1\ness_cert_id_alg=sha256\n"
 		for name, s := range map[string]string{"c.cnf": conf, "data": "evidence", "serial": "01"} {
@@ -112,8 +121,8 @@ func TestForeignTokens(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		openssl(t, dir, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=Root", "-days", "9")
-		openssl(t, dir, "req", "-new", "-newkey", "rsa:2048", "-nodes", "-keyout", "tsa.key", "-out", "tsa.csr", "-config", "c.cnf")
+		openssl(t, dir, "req", "-x509", "-newkey", "rsa:3072", "-nodes", "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=Root", "-days", "9")
+		openssl(t, dir, "req", "-new", "-newkey", c.key, "-nodes", "-keyout", "tsa.key", "-out", "tsa.csr", "-config", "c.cnf")
 		openssl(t, dir, "x509", "-req", "-in", "tsa.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-out", "tsa.pem",
 			"-extfile", "c.cnf", "-extensions", "ext", "-days", "9")
 		openssl(t, dir, "ts", "-query", "-data", "data", "-sha256", "-cert", "-out", "q")

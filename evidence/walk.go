@@ -56,3 +56,16 @@ func (e *Event) texts() []string {
 	}
 	return s
 }
+
+// maxTexts bounds the texts of an event, in octets: written twice and escaped,
+// they are within maxXML and maxTags.
+const maxTexts = 256 << 10
+
+// size is the length of all texts of e, with an allowance for what each of them
+// is wrapped in.
+func (e *Event) size() (n int) {
+	for _, s := range e.texts() {
+		n += len(s) + 16
+	}
+	return n
+}

@@ -42,7 +42,7 @@ func buildXML(d Document) []byte {
 	if !e.Submitted.IsZero() {
 		w.Leaf("e:SubmissionTime", formatTime(e.Submitted))
 	}
-	if e.Name != SubmissionAcceptance && e.Name != SubmissionRejection {
+	if e.Name.may("I09") {
 		w.Leaf("EvidenceRefersToRecipient", "1")
 	}
 	if e.Message != "" {

@@ -31,7 +31,7 @@ var ErrConfig = errors.New("evidencetest: config")
 type Config struct {
 	// Now is the clock of the time-stamps. Default time.Now.
 	Now func() time.Time
-	// Key is the kind of the sealing key: "P-256", "P-384" or "RSA-2048".
+	// Key is the kind of the sealing key: "P-256", "P-384" or "RSA-3072".
 	// Default P-256.
 	Key string
 	// Organisation stands in every certificate. Default "Bode test".
@@ -88,8 +88,8 @@ func newKey(kind string) (crypto.Signer, error) {
 		return ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	case "P-384":
 		return ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
-	case "RSA-2048":
-		return rsa.GenerateKey(rand.Reader, 2048)
+	case "RSA-3072":
+		return rsa.GenerateKey(rand.Reader, 3072)
 	}
 	return nil, fmt.Errorf("%w: key %q", ErrConfig, kind)
 }

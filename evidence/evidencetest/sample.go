@@ -50,6 +50,12 @@ func Event(name evidence.Name) evidence.Event {
 		e.Reasons = []evidence.Reason{{Code: "technical", Text: "550 5.1.1 <an@example.be>: unknown"}}
 	}
 	switch name {
+	case evidence.RelayAcceptance:
+		e.Reasons = []evidence.Reason{{Code: "relayed"}}
+	case evidence.ContentAccessTracking:
+		e.Parts = e.Parts[1:] // the one that was transferred
+	}
+	switch name {
 	case evidence.ConsignmentAcceptance, evidence.ConsignmentRejection, evidence.ContentConsignment,
 		evidence.ContentAccessTracking, evidence.ContentHandover, evidence.RecipientIdentification:
 		e.Recipient.Proof = &evidence.Proof{Given: "An Maria", Family: "Peeters", Method: "itsme",

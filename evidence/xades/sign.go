@@ -17,7 +17,7 @@ import (
 
 // Config of a [Sealer]. Both fields are needed.
 type Config struct {
-	Key     evidence.SealKey // P-256, P-384, or RSA of at least 2048 bits
+	Key     evidence.SealKey // as [evidence.Allowed] has it
 	Stamper evidence.Stamper // time-stamps the signature
 }
 

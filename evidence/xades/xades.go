@@ -19,11 +19,15 @@ package xades
 import (
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/rsa"
 	_ "crypto/sha256" // the digests below
 	_ "crypto/sha512"
 	"errors"
 	"fmt"
+	"time"
+
+	"github.com/bode-erds/bode/evidence"
 )
 
 // ErrConfig says that a [Config] cannot be used.
@@ -47,20 +51,21 @@ type method struct {
 	size int // octets of r and of s; 0 for RSA
 }
 
-// methodOf gives the one method used with a public key.
+// methodOf gives the one method used with a public key. Whether that was still
+// good when it sealed is for [evidence.VerifySealCertificate] to say.
 func methodOf(pub crypto.PublicKey) (method, error) {
+	var m method
 	switch k := pub.(type) {
 	case *ecdsa.PublicKey:
-		switch k.Curve.Params().BitSize {
-		case 256:
-			return method{"http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256", crypto.SHA256, 32}, nil
-		case 384:
-			return method{"http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha384", crypto.SHA384, 48}, nil
+		m = method{"http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256", crypto.SHA256, 32}
+		if k.Curve == elliptic.P384() {
+			m = method{"http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha384", crypto.SHA384, 48}
 		}
 	case *rsa.PublicKey:
-		if k.N.BitLen() >= 2048 {
-			return method{"http://www.w3.org/2001/04/xmldsig-more#rsa-sha256", crypto.SHA256, 0}, nil
-		}
+		m = method{"http://www.w3.org/2001/04/xmldsig-more#rsa-sha256", crypto.SHA256, 0}
 	}
-	return method{}, fmt.Errorf("%w: a %T of this size cannot seal", ErrConfig, pub)
+	if err := evidence.Allowed(pub, m.hash, time.Time{}); err != nil {
+		return method{}, fmt.Errorf("%w: %w", ErrConfig, err)
+	}
+	return m, nil
 }

@@ -98,7 +98,7 @@ func TestEveryKeyAndEvent(t *testing.T) {
 		t.Fatal(err)
 	}
 	lint := tool(t, "xmllint")
-	for _, key := range []string{"P-256", "P-384", "RSA-2048"} {
+	for _, key := range []string{"P-256", "P-384", "RSA-3072"} {
 		w := newWorld(t, key)
 		for _, name := range evidence.Names() {
 			t.Run(key+"/"+string(name), func(t *testing.T) {
