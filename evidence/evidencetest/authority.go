@@ -1,6 +1,7 @@
 // Package evidencetest is a throw-away trust world: two certificate
 // authorities, a certificate that seals, and a time-stamping authority that
-// answers RFC 3161 over HTTP or in process and can be told to misbehave.
+// answers RFC 3161 over HTTP or in process. The authorities publish what they
+// revoked, as CRLs and by OCSP. Each of them can be told to misbehave.
 //
 // Tests use it, and so does the demonstration. Nothing it makes proves
 // anything: its keys exist in memory only and nobody answers for them.
@@ -18,6 +19,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -38,18 +40,26 @@ type Config struct {
 	Organisation string
 	// TSAPolicy is the policy of the time-stamps, dotted. Default 1.3.6.1.4.1.99999.1.
 	TSAPolicy string
+	// URL is where [Authority.ServeHTTP] answers, without a slash at the end. It
+	// stands in every certificate; empty: they do not say where to ask.
+	URL string
 }
 
 // Authority is one trust world. Safe for concurrent use.
 type Authority struct {
 	cfg      Config
-	sealRoot *x509.Certificate
-	tsaRoot  *x509.Certificate
+	sealRoot *ca
+	issuing  *ca // of the seal
+	tsaRoot  *ca
 	seal     sealKey
 	tsu      *x509.Certificate
 	tsuKey   crypto.Signer
 	fault    atomic.Pointer[Fault]
 	requests atomic.Int64
+
+	mu      sync.Mutex
+	revoked []revocation
+	lapses  []Lapse
 }
 
 // sealKey is a key in memory.
@@ -100,8 +110,8 @@ func (a *Authority) SealKey() evidence.SealKey { return a.seal }
 // Trust returns the anchors of this world.
 func (a *Authority) Trust() evidence.Trust {
 	t := evidence.Trust{Seal: x509.NewCertPool(), TSA: x509.NewCertPool()}
-	t.Seal.AddCert(a.sealRoot)
-	t.TSA.AddCert(a.tsaRoot)
+	t.Seal.AddCert(a.sealRoot.cert)
+	t.TSA.AddCert(a.tsaRoot.cert)
 	return t
 }
 
@@ -110,7 +120,7 @@ func (a *Authority) WritePEM(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	for name, cert := range map[string]*x509.Certificate{"ca.pem": a.sealRoot, "tsa.pem": a.tsaRoot} {
+	for name, cert := range map[string]*x509.Certificate{"ca.pem": a.sealRoot.cert, "tsa.pem": a.tsaRoot.cert} {
 		b := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Raw})
 		if err := os.WriteFile(filepath.Join(dir, name), b, 0o644); err != nil {
 			return err

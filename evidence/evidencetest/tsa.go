@@ -47,8 +47,13 @@ func (a *Authority) currentFault() Fault {
 	return Works
 }
 
-// ServeHTTP answers RFC 3161 requests (§3.4).
+// ServeHTTP answers RFC 3161 requests (§3.4) at "/" and gives, at the addresses
+// that stand in the certificates, what is published about them.
 func (a *Authority) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path != "/" && r.URL.Path != "" {
+		a.publish(w, r)
+		return
+	}
 	a.requests.Add(1)
 	body, err := io.ReadAll(io.LimitReader(r.Body, 64<<10))
 	if err != nil || r.Method != http.MethodPost || r.Header.Get("Content-Type") != "application/timestamp-query" {
