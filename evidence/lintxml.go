@@ -11,7 +11,11 @@ import (
 // be well-formed to its end.
 func lintXML(doc []byte) []Finding {
 	times, event := countElements(doc)
-	return lintMatrix(NameOf(event), func(c component) (n int) {
+	name := NameOf(event)
+	if name == "" {
+		return []Finding{{"en319522", "EN 319 522-2 §8.2 G03", "event identifier: none that is known, every event asks for 1"}}
+	}
+	return lintMatrix(name, func(c component) (n int) {
 		for _, p := range c.paths {
 			n += times[p]
 		}

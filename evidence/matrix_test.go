@@ -40,7 +40,7 @@ func readings() []reading {
 			func(e *event, _ *issuer, n int) bool {
 				e.Reasons = slices.Repeat([]evidence.Reason{{Code: "technical"}}, n)
 				return true
-			}, "EventReasons/EventReason"},
+			}, "EventReasons/EventReason <e:EventReasons><e:EventReason/></e:EventReasons>"},
 		{"§8.2 G05", "1", nil, func(e *event, _ *issuer, n int) bool { e.At = at(n, e.At); return n < 2 }, "EventTime"},
 		{"§8.2 G06", "1", nil, func(e *event, _ *issuer, n int) bool { e.Seq = n; return n < 2 }, "TransactionLogInformation/TransactionLog"},
 		{"§8.2 R01", "1..n", nil, func(_ *event, i *issuer, n int) bool { i.PolicyOIDs = slices.Repeat([]string{"1.2.3"}, n); return true },

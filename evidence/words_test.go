@@ -15,9 +15,13 @@ func TestWordsAreComplete(t *testing.T) {
 		say["event "+string(n)] = n.Title
 	}
 	for _, c := range []evidence.Code{evidence.CheckFormat, evidence.CheckIntegrity, evidence.CheckSignature, evidence.CheckCertificate,
-		evidence.CheckTimeStamp, evidence.CheckContent, evidence.CheckManifest, evidence.CheckMember, evidence.CheckChain} {
+		evidence.CheckTimeStamp, evidence.CheckContent, evidence.CheckManifest, evidence.CheckMember, evidence.CheckChain,
+		evidence.CheckRevocation, evidence.CheckRecord, evidence.CheckLog} {
 		say["yes "+string(c)] = evidence.Check{Code: c, OK: true}.Words
 		say["no "+string(c)] = evidence.Check{Code: c}.Words
+	}
+	for _, c := range []evidence.Code{evidence.CheckRevocation, evidence.CheckRecord, evidence.CheckLog} {
+		say["unchecked "+string(c)] = evidence.Unchecked{Code: c}.Words
 	}
 	for _, c := range []evidence.Claim{evidence.ClaimTest, evidence.ClaimNonQualified, evidence.ClaimQualified} {
 		say["claim "+string(c)] = c.Words
@@ -40,7 +44,7 @@ func TestWordsAreComplete(t *testing.T) {
 		}
 	}
 	for _, key := range []string{"file", "event", "event_time", "stamp_time", "authority", "message", "subject", "submitted", "sender",
-		"recipient", "issuer", "signer", "claim", "part", "detail", "yes", "no"} {
+		"recipient", "issuer", "signer", "claim", "part", "detail", "reason", "method", "acting", "log", "witness", "yes", "no", "unchecked"} {
 		for _, lang := range evidence.Languages() {
 			if evidence.Label(key, lang) == "" {
 				t.Errorf("label %s in %s is missing", key, lang)

@@ -9,10 +9,13 @@ import (
 	"strings"
 )
 
-// Bounds on what is parsed.
+// Bounds on what is parsed. Tags take many times their length in memory, and
+// each element that declares a prefix copies those around it.
 const (
 	maxDocument = 4 << 20
+	maxTags     = 1 << 16
 	maxDepth    = 64
+	maxPrefixes = 16
 )
 
 // node is an element. It keeps names as written and as resolved.
@@ -68,7 +71,7 @@ func (n *node) text() string {
 // everything else XML knows: comments, processing instructions, a document
 // type, undeclared prefixes, attributes given twice.
 func parse(doc []byte) (*node, error) {
-	if len(doc) > maxDocument {
+	if len(doc) > maxDocument || bytes.Count(doc, []byte("<")) > maxTags {
 		return nil, errors.New("too long")
 	}
 	dec := xml.NewDecoder(bytes.NewReader(doc))
@@ -140,6 +143,9 @@ func newNode(t xml.StartElement, open []*node) (*node, error) {
 			return nil, errors.New("namespace declaration not allowed")
 		}
 		own[prefix] = a.Value
+	}
+	if len(n.scope)+len(own) > maxPrefixes {
+		return nil, errors.New("too many prefixes")
 	}
 	if len(own) > 0 {
 		scope := make(map[string]string, len(n.scope)+len(own))

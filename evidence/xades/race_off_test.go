@@ -1,0 +1,5 @@
+//go:build !race
+
+package xades
+
+const raceDetector = false
