@@ -3,18 +3,22 @@
 //
 // A dossier is an ASiC-E container: a ZIP whose first entry says what it is,
 // whose manifest lists every file with its digest, and whose manifest carries
-// one CAdES signature with a time-stamp. A readme in four languages tells how
-// to check everything with tools that are not ours.
+// one CAdES signature with a time-stamp and, when it was known, what the issuers
+// of the certificates said of revocation. Evidence that got its time from a
+// batch has an evidence record with a manifest of its own. A readme in four
+// languages tells how to check everything with tools that are not ours.
 //
 // There is exactly one octet string for given files and signature: entries are
 // stored, in order, without dates. The verifier writes the container again and
 // compares, so no octet of it is without meaning.
 //
-// Sources: EN 319 162-1 §4 (ASiC-E), EN 319 122-1 (CAdES baseline), APPNOTE 6.3.
+// Sources: EN 319 162-1 §4 (ASiC-E), EN 319 122-1 (CAdES baseline), RFC 4998
+// (evidence records), APPNOTE 6.3.
 package asic
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -40,7 +44,10 @@ const (
 	mimetypeValue  = "application/vnd.etsi.asic-e+zip"
 	manifestName   = "META-INF/ASiCManifest001.xml"
 	signatureName  = "META-INF/signature001.p7s"
+	recordManifest = "META-INF/ASiCEvidenceRecordManifest" // with the number of the event, and .xml
+	recordName     = "META-INF/evidencerecord"             // the same, and .ers
 	readmeName     = "readme.txt"
+	xmlType        = "application/xml"
 	evidenceFolder = "evidence/"
 	contentFolder  = "content/"
 	attachFolder   = "attachments/"
@@ -54,7 +61,12 @@ type Piece struct {
 	Event evidence.Name
 	XML   []byte
 	PDF   []byte // may be nil
+	// The record must be over XML as it is here.
+	evidence.Beside
 }
+
+// base is the name of its files without their endings.
+func (p Piece) base() string { return fmt.Sprintf("%s%03d-%s", evidenceFolder, p.Seq, p.Event) }
 
 // File is something to pack that is not evidence. It is read twice, once for
 // its digest and once to be written, and never held in memory.
@@ -70,6 +82,10 @@ type Dossier struct {
 	Pieces      []Piece // every event of the delivery, in order
 	Content     []File  // parts of the message; their digests must be in the evidence
 	Attachments []File  // anything else, such as the printed letter
+	// Validation is about the certificates of Config.Key and of whom Config.Stamper
+	// asks, and about no others. With it the dossier is sealed at baseline B-LT, in
+	// its absence at B-T; so it is when another authority had to be asked.
+	Validation evidence.Validation
 }
 
 // Config of a [Writer]. Both fields are needed.
@@ -107,11 +123,7 @@ func (d Dossier) entries() ([]entry, error) {
 		if p.Seq <= 0 || i > 0 && p.Seq <= d.Pieces[i-1].Seq || !p.Event.Valid() || len(p.XML) == 0 {
 			return nil, fmt.Errorf("%w: piece %d is out of order or has no XML", ErrDossier, i+1)
 		}
-		base := fmt.Sprintf("%s%03d-%s", evidenceFolder, p.Seq, p.Event)
-		list = append(list, entry{name: base + ".xml", mediaType: "application/xml", data: p.XML})
-		if p.PDF != nil {
-			list = append(list, entry{name: base + ".pdf", mediaType: "application/pdf", data: p.PDF})
-		}
+		list = append(list, p.entries()...)
 	}
 	for folder, files := range map[string][]File{contentFolder: d.Content, attachFolder: d.Attachments} {
 		for i, f := range files {
@@ -126,10 +138,38 @@ func (d Dossier) entries() ([]entry, error) {
 	for i, f := range d.Attachments {
 		list = append(list, entry{name: fileName(attachFolder, i, f.Name), mediaType: f.MediaType, want: f.SHA256, open: f.Open})
 	}
+	for _, p := range d.Pieces {
+		if p.Record != nil {
+			list = append(list, p.recordEntries()...)
+		}
+	}
 	if len(list) > maxFiles {
 		return nil, fmt.Errorf("%w: more than %d files", ErrDossier, maxFiles)
 	}
 	return list, nil
+}
+
+// entries are the files of one evidence, beside each other.
+func (p Piece) entries() []entry {
+	list := []entry{{name: p.base() + ".xml", mediaType: xmlType, data: p.XML}}
+	if p.PDF != nil {
+		list = append(list, entry{name: p.base() + ".pdf", mediaType: "application/pdf", data: p.PDF})
+	}
+	if p.Proof != nil {
+		list = append(list, entry{name: p.base() + evidence.ProofSuffix, mediaType: "text/plain; charset=utf-8", data: p.Proof})
+	}
+	return list
+}
+
+// recordEntries are its evidence record and what that is about.
+// EN 319 162-1 §4.4.3
+func (p Piece) recordEntries() []entry {
+	sum := sha256.Sum256(p.XML)
+	return []entry{
+		{name: fmt.Sprintf("%s%03d%s", recordName, p.Seq, evidence.RecordSuffix), mediaType: "application/octet-stream", data: p.Record},
+		{name: fmt.Sprintf("%s%03d.xml", recordManifest, p.Seq), mediaType: xmlType,
+			data: writeRecordManifest(p.Seq, reference{p.base() + ".xml", xmlType, sum[:]})},
+	}
 }
 
 // fileName makes a foreign name harmless on every system, and unique.
@@ -153,6 +193,11 @@ func (w *Writer) Write(ctx context.Context, out io.Writer, d Dossier, at time.Ti
 	if err != nil {
 		return err
 	}
+	return w.pack(ctx, out, list, d.Validation, at)
+}
+
+// pack writes the files, the manifest of them and the signature over that.
+func (w *Writer) pack(ctx context.Context, out io.Writer, list []entry, v evidence.Validation, at time.Time) error {
 	z := &archive{out: out}
 	if err := z.add(mimetypeName, []byte(mimetypeValue)); err != nil {
 		return err
@@ -166,7 +211,7 @@ func (w *Writer) Write(ctx context.Context, out io.Writer, d Dossier, at time.Ti
 		refs = append(refs, reference{e.name, e.mediaType, digest})
 	}
 	manifest := writeManifest(refs)
-	signature, err := w.sign(ctx, manifest, at)
+	signature, err := w.sign(ctx, manifest, v, at)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -22,30 +23,58 @@ import (
 )
 
 // unsigned stands in for the XML checker: the container is what is tested here.
+// Validation data, in these tests, is "+LT" after the XML.
 type unsigned struct{}
 
-func (unsigned) Check(doc []byte, _ evidence.Trust) evidence.Report {
+func (c unsigned) Check(doc []byte, t evidence.Trust) evidence.Report {
+	return c.CheckWith(doc, evidence.Beside{}, t)
+}
+
+func (unsigned) CheckSigned(doc []byte) ([]byte, error) { return doc, nil }
+
+func (unsigned) CheckWith(doc []byte, b evidence.Beside, _ evidence.Trust) evidence.Report {
 	var r evidence.Report
-	d, err := evidence.ReadXML(doc)
+	content := bytes.TrimSuffix(doc, []byte("+LT"))
+	d, err := evidence.ReadXML(content)
 	if r.Add(evidence.CheckContent, err) {
-		r.Document, r.Content = &d, doc
+		r.Document, r.Content = &d, content
+	}
+	if b.Record != nil && !bytes.Equal(b.Record, recordOf(doc)) {
+		r.Add(evidence.CheckRecord, errors.New("record of something else"))
+	}
+	if b.Proof != nil {
+		r.Log = &evidence.LogInfo{Origin: string(b.Proof)}
+		if !bytes.HasPrefix(b.Proof, proofOf(content)) {
+			r.Add(evidence.CheckLog, errors.New("proof of something else"))
+		}
 	}
 	return r
 }
 
+func recordOf(xml []byte) []byte { return fmt.Appendf(nil, "record of %x", sha256.Sum256(xml)) }
+func proofOf(xml []byte) []byte  { return fmt.Appendf(nil, "proof of %x", sha256.Sum256(xml)) }
+
 type pdf struct{}
 
-// A PDF of these tests is "%PDF" and the XML.
+// A PDF of these tests is "%PDF", the XML, and what stands beside it.
 func (pdf) Check(doc []byte, _ evidence.Trust) evidence.Report {
 	var r evidence.Report
 	content, ok := bytes.CutPrefix(doc, []byte("%PDF"))
-	r.Content = content
 	var err error
 	if !ok {
 		err = errors.New("no PDF")
 	}
+	fields := bytes.Split(content, []byte("|"))
+	r.Content = fields[0]
+	if len(fields) == 3 {
+		r.Beside = evidence.Beside{Record: fields[1], Proof: fields[2]}
+	}
 	r.Add(evidence.CheckFormat, err)
 	return r
+}
+
+func pdfOf(xml []byte, b evidence.Beside) []byte {
+	return bytes.Join([][]byte{append([]byte("%PDF"), xml...), b.Record, b.Proof}, []byte("|"))
 }
 
 func checker() asic.Checker { return asic.Checker{XML: unsigned{}, PDF: pdf{}} }
@@ -68,6 +97,11 @@ func dossier(t testing.TB) asic.Dossier {
 		}
 		d.Pieces = append(d.Pieces, asic.Piece{Seq: e.Seq, Event: e.Name, XML: p.XML(), PDF: append([]byte("%PDF"), p.XML()...)})
 	}
+	// The second is of a batch and logged; the third has validation data since.
+	b := &d.Pieces[1]
+	b.Beside = evidence.Beside{Record: recordOf(b.XML), Proof: proofOf(b.XML)}
+	b.PDF = pdfOf(b.XML, b.Beside)
+	d.Pieces[2].XML = append(d.Pieces[2].XML, "+LT"...)
 	d.Content = []asic.File{file("message.txt", "hello world"), file("../../opzegging.pdf", "%PDF-1.7")}
 	d.Attachments = []asic.File{file("letter.pdf", "a letter")}
 	return d
@@ -102,8 +136,17 @@ func TestRoundTrip(t *testing.T) {
 	if !r.OK() {
 		t.Fatal(r.Failures())
 	}
-	if len(r.Members) != 1+5+5+2+1 || r.Document.Event.Name != evidence.ContentHandover || len(r.Stamps) != 1 {
+	if len(r.Members) != 1+5+5+3+2+1 || r.Document.Event.Name != evidence.ContentHandover || len(r.Stamps) != 1 {
 		t.Errorf("got %d members, %+v", len(r.Members), r.Document)
+	}
+	for _, m := range r.Members {
+		logged := m.Report.Log != nil
+		if want := m.Name == "evidence/002-NotificationForAcceptance.xml"; logged != want {
+			t.Errorf("%s: logged %v, want %v", m.Name, logged, want)
+		}
+	}
+	if !slices.ContainsFunc(r.Unchecked, func(u evidence.Unchecked) bool { return u.Code == evidence.CheckRevocation }) {
+		t.Error("nothing says that revocation could not be checked")
 	}
 }
 
@@ -160,14 +203,17 @@ func TestEveryOctetCounts(t *testing.T) {
 	t.Parallel()
 	a, w := world(t)
 	d := dossier(t)
-	for i := range d.Pieces {
-		d.Pieces[i].PDF = nil
-	}
-	d.Pieces = d.Pieces[:1]
+	d.Pieces = d.Pieces[:2]
+	d.Pieces[0].PDF, d.Pieces[1].PDF = nil, nil
+	d.Content = nil
+	d.Validation = a.Validation()
 	doc, trust := pack(t, w, d), a.Trust()
+	if r := checker().Check(doc, trust); !r.OK() || len(r.Unchecked) > 0 {
+		t.Fatal(r.Failures(), r.Unchecked)
+	}
 	for i := range doc {
 		bits := []int{i % 8}
-		if i > len(doc)-4096 { // signature and directory: every bit
+		if i > len(doc)-1024 { // directory: every bit
 			bits = []int{0, 1, 2, 3, 4, 5, 6, 7}
 		}
 		for _, bit := range bits {
@@ -204,7 +250,18 @@ func TestRefuses(t *testing.T) {
 		{"first event missing", change(func(d *asic.Dossier) { d.Pieces = d.Pieces[1:] }), a.Trust(), evidence.CheckChain},
 		{"middle event missing", change(func(d *asic.Dossier) { d.Pieces = slices.Delete(d.Pieces, 2, 3) }), a.Trust(), evidence.CheckChain},
 		{"event under another name", change(func(d *asic.Dossier) { d.Pieces[1].Event = evidence.NotificationDelivered }), a.Trust(), evidence.CheckMember},
-		{"PDF of another event", change(func(d *asic.Dossier) { d.Pieces[1].PDF = d.Pieces[2].PDF }), a.Trust(), evidence.CheckMember},
+		{"PDF of another event", change(func(d *asic.Dossier) { d.Pieces[3].PDF = d.Pieces[4].PDF }), a.Trust(), evidence.CheckMember},
+		{"PDF with another record", change(func(d *asic.Dossier) {
+			d.Pieces[1].PDF = pdfOf(d.Pieces[1].XML, evidence.Beside{Record: []byte("x"), Proof: d.Pieces[1].Proof})
+		}), a.Trust(), evidence.CheckMember},
+		{"PDF with another proof", change(func(d *asic.Dossier) {
+			d.Pieces[1].PDF = pdfOf(d.Pieces[1].XML, evidence.Beside{Record: d.Pieces[1].Record, Proof: []byte("x")})
+		}), a.Trust(), evidence.CheckMember},
+		{"record of another XML", change(func(d *asic.Dossier) { d.Pieces[1].Record = recordOf(d.Pieces[0].XML) }), a.Trust(), evidence.CheckMember},
+		{"record of the XML as it was issued", change(func(d *asic.Dossier) {
+			d.Pieces[2].Record = recordOf(bytes.TrimSuffix(d.Pieces[2].XML, []byte("+LT")))
+		}), a.Trust(), evidence.CheckMember},
+		{"proof of another XML", change(func(d *asic.Dossier) { d.Pieces[1].Proof = d.Pieces[0].XML }), a.Trust(), evidence.CheckMember},
 		{"no PDF at all", change(func(d *asic.Dossier) { d.Pieces[1].PDF = []byte("x") }), a.Trust(), evidence.CheckMember},
 		{"no evidence", change(func(d *asic.Dossier) { d.Pieces[0].XML = []byte("<a></a>") }), a.Trust(), evidence.CheckMember},
 		{"content that was not sent", change(func(d *asic.Dossier) { d.Content[0] = file("message.txt", "hello moon") }), a.Trust(), evidence.CheckChain},

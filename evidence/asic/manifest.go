@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/xml"
 	"errors"
+	"fmt"
 
 	"github.com/bode-erds/bode/evidence"
 )
@@ -15,12 +16,22 @@ type reference struct {
 	digest          []byte
 }
 
-// writeManifest lists every data file. EN 319 162-1 §A.4
+// writeManifest lists every file that the signature is about. EN 319 162-1 §A.4
 func writeManifest(refs []reference) []byte {
+	return write(refs, evidence.Attr{Name: "MimeType", Value: "application/pkcs7-signature"},
+		evidence.Attr{Name: "URI", Value: signatureName})
+}
+
+// writeRecordManifest says that the evidence record of that number is about one
+// file. There is no media type for records. EN 319 162-1 §4.4.3, §A.4
+func writeRecordManifest(seq int, ref reference) []byte {
+	return write([]reference{ref}, evidence.Attr{Name: "URI", Value: fmt.Sprintf("%s%03d%s", recordName, seq, evidence.RecordSuffix)})
+}
+
+func write(refs []reference, proof ...evidence.Attr) []byte {
 	w := new(evidence.Canonical)
 	w.Open("asic:ASiCManifest")
-	w.Leaf("asic:SigReference", "", evidence.Attr{Name: "MimeType", Value: "application/pkcs7-signature"},
-		evidence.Attr{Name: "URI", Value: signatureName})
+	w.Leaf("asic:SigReference", "", proof...)
 	for _, r := range refs {
 		w.Open("asic:DataObjectReference", evidence.Attr{Name: "MimeType", Value: r.mediaType}, evidence.Attr{Name: "URI", Value: r.name})
 		w.Leaf("ds:DigestMethod", "", evidence.Attr{Name: "Algorithm", Value: "http://www.w3.org/2001/04/xmlenc#sha256"})

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/digitorus/pkcs7"
+
+	"github.com/bode-erds/bode/evidence"
 )
 
 // essSigningCertificateV2 is RFC 5035 §3 with the default digest, SHA-256.
@@ -24,9 +26,24 @@ type essIssuerSerial struct {
 	Serial *big.Int
 }
 
-// sign makes the detached CAdES baseline B-T signature over the manifest.
-// EN 319 122-1 §6.3
-func (w *Writer) sign(ctx context.Context, manifest []byte, at time.Time) ([]byte, error) {
+// sign makes the detached CAdES signature over the manifest: baseline B-LT when v
+// is about what was used, else B-T. EN 319 122-1 §6.3
+func (w *Writer) sign(ctx context.Context, manifest []byte, v evidence.Validation, at time.Time) ([]byte, error) {
+	der, err := w.signBT(ctx, manifest, at)
+	if err != nil || v.IsZero() {
+		return der, err
+	}
+	signature, err := evidence.ParseCMS(der)
+	if err != nil {
+		return nil, fmt.Errorf("asic: sign: %w", err)
+	}
+	if !fits(v, signature) {
+		return der, nil
+	}
+	return complete(der, v)
+}
+
+func (w *Writer) signBT(ctx context.Context, manifest []byte, at time.Time) ([]byte, error) {
 	certs := w.cfg.Key.Certificates()
 	sd, err := pkcs7.NewSignedData(manifest)
 	if err != nil {

@@ -3,14 +3,19 @@ package asic
 import (
 	"archive/zip"
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
-	"io"
 )
 
+// file is one entry; data is a part of the container and is not copied.
 type file struct {
 	name string
 	data []byte
+	sum  [sha256.Size]byte
 }
+
+func (f file) hex() string { return hex.EncodeToString(f.sum[:]) }
 
 // unpack reads a container and refuses everything a [Writer] does not write:
 // it packs what it read again and compares.
@@ -26,21 +31,16 @@ func unpack(doc []byte) ([]file, error) {
 	a := &archive{out: again}
 	seen := map[string]bool{}
 	var files []file
-	var total uint64
 	for _, f := range z.File {
-		total += f.UncompressedSize64
-		if f.Method != zip.Store || seen[f.Name] || total > uint64(len(doc)) {
-			return nil, errors.New("container has a compressed, doubled or overlapping file")
+		data, ok := stored(doc, f)
+		if !ok || seen[f.Name] {
+			return nil, errors.New("container has a compressed, doubled or misplaced file")
 		}
 		seen[f.Name] = true
-		data, err := readAll(f)
-		if err != nil {
-			return nil, err
-		}
 		if err := a.add(f.Name, data); err != nil {
 			return nil, err
 		}
-		files = append(files, file{f.Name, data})
+		files = append(files, file{f.Name, data, sha256.Sum256(data)})
 	}
 	if err := a.close(); err != nil {
 		return nil, err
@@ -57,13 +57,16 @@ func unpack(doc []byte) ([]file, error) {
 	return files, nil
 }
 
-func readAll(f *zip.File) ([]byte, error) {
-	r, err := f.Open()
-	if err != nil {
-		return nil, err
+// stored is the part of doc that f says to be. Packing it again shows whether it
+// is where f should be, so that no two overlap.
+func stored(doc []byte, f *zip.File) ([]byte, bool) {
+	start, err := f.DataOffset()
+	size := f.UncompressedSize64
+	if err != nil || f.Method != zip.Store || size != f.CompressedSize64 ||
+		start < 0 || start > int64(len(doc)) || size > uint64(int64(len(doc))-start) {
+		return nil, false
 	}
-	defer r.Close()
-	return io.ReadAll(r)
+	return doc[start : start+int64(size) : start+int64(size)], true
 }
 
 var errNotOurs = errors.New("container is not built as ours are")

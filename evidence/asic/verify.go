@@ -3,21 +3,22 @@ package asic
 import (
 	"bytes"
 	"crypto/sha256"
-	"encoding/hex"
+	"crypto/x509"
 	"errors"
 	"fmt"
-	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/bode-erds/bode/evidence"
 )
 
 // Checker implements [evidence.Checker] for dossiers. It checks the container
-// and, with the given checkers, every evidence inside.
+// and, with the given checkers, every evidence inside, as many at a time as
+// there are processors. It takes no memory for files beyond the container.
 type Checker struct {
-	XML evidence.Checker // needed
-	PDF evidence.Checker // nil: a dossier with a PDF inside is refused
+	XML evidence.XMLChecker // needed; it also judges records and log proofs
+	PDF evidence.Checker    // nil: a dossier with a PDF inside is refused
 }
 
 // Check verifies doc. Report.Members has every file; Report.Document is the
@@ -28,38 +29,29 @@ func (c Checker) Check(doc []byte, t evidence.Trust) evidence.Report {
 	if !r.Add(evidence.CheckFormat, err) {
 		return r
 	}
-	signature, manifest := files[len(files)-1], files[len(files)-2]
+	signature, manifest, members := files[len(files)-1], files[len(files)-2], files[1:len(files)-2]
 	// 1. The signature says that the manifest is ours.
-	cms, err := evidence.ParseCMS(signature.data)
-	if err == nil && cms.Content != nil {
-		err = errors.New("signature is not detached")
+	stamp, ok := checkSeal(&r, signature.data, manifest.data, t)
+	if !ok {
+		return r
 	}
+	// 2. The manifests say what is in the dossier, and what is about what.
+	pieces, err := sortOut(members)
 	if err == nil {
-		err = cms.Verify(manifest.data)
+		err = checkManifest(manifest.data, members)
 	}
-	if !r.Add(evidence.CheckSignature, err) {
-		return r
-	}
-	r.Signer = cms.Signer.Subject.String()
-	imprint := sha256.Sum256(cms.Signature)
-	stamp, err := evidence.VerifyToken(cms.Token, imprint[:], t)
-	if !r.Add(evidence.CheckTimeStamp, err) {
-		return r
-	}
-	r.Add(evidence.CheckCertificate, evidence.VerifySealCertificate(cms.Signer, cms.Certificates, stamp.Time, t))
-	// 2. The manifest says what is in the dossier.
-	if !r.Add(evidence.CheckManifest, checkManifest(manifest.data, files[1:len(files)-2])) {
+	if !r.Add(evidence.CheckManifest, err) {
 		return r
 	}
 	// 3. Every evidence says for itself that it holds.
-	events := c.members(&r, files[1:len(files)-2], t)
+	events := c.checkMembers(&r, members, pieces, t)
 	// 4. Together they are one delivery, from its first event on.
 	err = evidence.VerifyChain(events)
 	if err == nil && len(events) == 0 {
 		err = errors.New("there is no evidence")
 	}
 	if err == nil {
-		err = checkContent(events, files)
+		err = checkContent(events, members)
 	}
 	r.Add(evidence.CheckChain, err)
 	if !r.OK() {
@@ -74,6 +66,63 @@ func (c Checker) Check(doc []byte, t evidence.Trust) evidence.Report {
 	return r
 }
 
+// checkSeal verifies the signature over the manifest, its time-stamp, and the
+// certificates of both.
+func checkSeal(r *evidence.Report, signature, manifest []byte, t evidence.Trust) (stamp evidence.TokenInfo, ok bool) {
+	cms, err := evidence.ParseCMS(signature)
+	if err == nil && cms.Content != nil {
+		err = errors.New("signature is not detached")
+	}
+	if err == nil {
+		err = cms.Verify(manifest)
+	}
+	if !r.Add(evidence.CheckSignature, err) {
+		return stamp, false
+	}
+	r.Signer = cms.Signer.Subject.String()
+	imprint := sha256.Sum256(cms.Signature)
+	if stamp, err = evidence.VerifyToken(cms.Token, imprint[:], t); !r.Add(evidence.CheckTimeStamp, err) {
+		return stamp, false
+	}
+	v := evidence.Validation{CRLs: cms.CRLs, OCSPs: cms.OCSPs}
+	certs := cms.Certificates
+	if !v.IsZero() {
+		for _, c := range cms.Certificates {
+			v.Certificates = append(v.Certificates, c.Raw)
+		}
+		certs = withoutTSA(certs, stamp.Time, t)
+	}
+	r.Add(evidence.CheckCertificate, evidence.VerifySealCertificate(cms.Signer, certs, stamp.Time, t))
+	seal := evidence.Use{Certificates: append([]*x509.Certificate{cms.Signer}, cms.Certificates...), Roots: t.Seal, At: stamp.Time}
+	token, err := evidence.TokenUse(cms.Token, stamp.Time, t)
+	if err != nil {
+		r.Add(evidence.CheckRevocation, err)
+		return stamp, false
+	}
+	r.AddValidation(v, seal, token)
+	return stamp, true
+}
+
+// withoutTSA leaves out what belongs to the time-stamp: at level B-LT all
+// certificates are in one place. What belongs nowhere stays, to be refused.
+func withoutTSA(certs []*x509.Certificate, at time.Time, t evidence.Trust) []*x509.Certificate {
+	between := x509.NewCertPool()
+	for _, c := range certs {
+		between.AddCert(c)
+	}
+	leads := func(c *x509.Certificate, roots *x509.CertPool) bool {
+		if roots == nil {
+			return false
+		}
+		_, err := c.Verify(x509.VerifyOptions{Roots: roots, Intermediates: between, CurrentTime: at,
+			KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}})
+		return err == nil
+	}
+	return slices.DeleteFunc(slices.Clone(certs), func(c *x509.Certificate) bool {
+		return !leads(c, t.Seal) && leads(c, t.TSA)
+	})
+}
+
 // checkManifest compares the files with the list: all of them, in order.
 func checkManifest(doc []byte, files []file) error {
 	refs, err := readManifest(doc)
@@ -84,73 +133,25 @@ func checkManifest(doc []byte, files []file) error {
 		return fmt.Errorf("%d files are listed, %d are there", len(refs), len(files))
 	}
 	for i, f := range files {
-		sum := sha256.Sum256(f.data)
-		if f.name != refs[i].name || !bytes.Equal(sum[:], refs[i].digest) {
+		if f.name != refs[i].name || !bytes.Equal(f.sum[:], refs[i].digest) {
 			return fmt.Errorf("%s is not the listed file", f.name)
 		}
 	}
 	return nil
 }
 
-// members checks every file by its folder and returns the events.
-func (c Checker) members(r *evidence.Report, files []file, t evidence.Trust) []evidence.Event {
-	var events []evidence.Event
-	var lastXML file
-	for _, f := range files {
-		m := evidence.Member{Name: f.name, SHA256: f.hex()}
-		var err error
-		switch {
-		case strings.HasPrefix(f.name, evidenceFolder) && path.Ext(f.name) == ".xml":
-			m.Report = c.XML.Check(f.data, t)
-			if m.Report.OK() {
-				e := m.Report.Document.Event
-				events, lastXML = append(events, e), f
-				if want := fmt.Sprintf("%s%03d-%s.xml", evidenceFolder, e.Seq, e.Name); f.name != want {
-					err = errors.New("is about another event")
-				}
-			}
-		case strings.HasPrefix(f.name, evidenceFolder) && path.Ext(f.name) == ".pdf":
-			if c.PDF == nil {
-				err = errors.New("cannot be checked")
-				break
-			}
-			m.Report = c.PDF.Check(f.data, t)
-			if m.Report.OK() && (!bytes.Equal(m.Report.Content, lastXML.data) || strings.TrimSuffix(f.name, ".pdf") != strings.TrimSuffix(lastXML.name, ".xml")) {
-				err = errors.New("does not carry the XML beside it")
-			}
-		case strings.HasPrefix(f.name, contentFolder), strings.HasPrefix(f.name, attachFolder), f.name == readmeName:
-			r.Members = append(r.Members, m)
-			continue
-		default:
-			err = errors.New("does not belong here")
-		}
-		if err == nil && !m.Report.OK() {
-			err = errors.New(m.Report.Failures())
-		}
-		if err != nil {
-			err = fmt.Errorf("%s: %w", f.name, err)
-		}
-		r.Add(evidence.CheckMember, err)
-		r.Members = append(r.Members, m)
-	}
-	return events
-}
-
 // checkContent refuses content that no evidence binds.
 func checkContent(events []evidence.Event, files []file) error {
-	for _, f := range files {
-		if !strings.HasPrefix(f.name, contentFolder) {
-			continue
+	bound := map[string]bool{}
+	for _, e := range events {
+		for _, p := range e.Parts {
+			bound[p.SHA256] = true
 		}
-		bound := slices.ContainsFunc(events[len(events)-1].Parts, func(p evidence.Part) bool { return p.SHA256 == f.hex() })
-		if !bound {
+	}
+	for _, f := range files {
+		if strings.HasPrefix(f.name, contentFolder) && !bound[f.hex()] {
 			return fmt.Errorf("%s is not the content that was sent", f.name)
 		}
 	}
 	return nil
-}
-
-func (f file) hex() string {
-	sum := sha256.Sum256(f.data)
-	return hex.EncodeToString(sum[:])
 }
