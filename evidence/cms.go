@@ -196,10 +196,10 @@ func (c *CMS) setCertificates(sd cmsSignedData) error {
 
 // setRevocation takes the revocation information apart: lists as they are, OCSP
 // responses in their wrapping. DER sorts a set; an element stands in it once.
-// A token has none. RFC 5652 §10.2.1; RFC 5940 §2.1
+// RFC 5652 §10.2.1; RFC 5940 §2.1
 func (c *CMS) setRevocation(set asn1.RawValue) error {
-	if len(set.FullBytes) > 0 && (len(set.Bytes) == 0 || c.ContentType == oidTSTInfo) {
-		return errors.New("revocation information in a token, or none of it")
+	if len(set.FullBytes) > 0 && len(set.Bytes) == 0 {
+		return errors.New("revocation information is empty")
 	}
 	var last []byte
 	for rest := set.Bytes; len(rest) > 0; {

@@ -67,7 +67,7 @@ func verifyToken(token, imprint []byte, t Trust) (TokenInfo, error) {
 	if err != nil {
 		return TokenInfo{}, err
 	}
-	if c.ContentType != oidTSTInfo || c.Content == nil || c.Token != nil {
+	if c.ContentType != oidTSTInfo || c.Content == nil || c.Token != nil || len(c.CRLs)+len(c.OCSPs) > 0 {
 		return TokenInfo{}, errors.New("not a time-stamp token")
 	}
 	if err := c.Verify(c.Content); err != nil {

@@ -49,7 +49,11 @@ func (Checker) CheckSigned(doc []byte) ([]byte, error) {
 // CheckWith verifies doc. Each answer presupposes the ones before it.
 func (c Checker) CheckWith(doc []byte, b evidence.Beside, t evidence.Trust) evidence.Report {
 	var r evidence.Report
-	s, err := open(doc)
+	issued, v, err := split(doc)
+	var s *opened
+	if err == nil {
+		s, err = open(issued)
+	}
 	if !r.Add(evidence.CheckFormat, err) {
 		return r
 	}
@@ -57,18 +61,20 @@ func (c Checker) CheckWith(doc []byte, b evidence.Beside, t evidence.Trust) evid
 	if !r.Add(evidence.CheckIntegrity, s.checkDigests()) || !r.Add(evidence.CheckSignature, s.checkValue()) {
 		return r
 	}
-	stamps, ok := c.checkStamps(&r, s, doc, b, t)
+	stamps, ok := c.checkStamps(&r, s, issued, b, t)
 	if !ok {
 		return r
 	}
 	at := stamps[0].Time
-	ok = r.Add(evidence.CheckCertificate, evidence.VerifySealCertificate(s.certs[0], s.certs, at, t))
+	r.Add(evidence.CheckCertificate, evidence.VerifySealCertificate(s.certs[0], s.certs, at, t))
+	s.checkRevocation(&r, v, stamps[0], t)
 	c.checkProof(&r, s, b, t)
 	d, err := evidence.ReadXML(s.content)
 	if err == nil {
 		err = checkEventTime(d.Event, at)
 	}
-	if r.Add(evidence.CheckContent, err) && ok {
+	r.Add(evidence.CheckContent, err)
+	if r.OK() {
 		r.Stamps, r.Document, r.Content = stamps, &d, s.content
 	}
 	return r
@@ -76,7 +82,7 @@ func (c Checker) CheckWith(doc []byte, b evidence.Beside, t evidence.Trust) evid
 
 // checkStamps says when the signature existed: by its own time-stamp, by the
 // evidence record beside it, or by both, the first one first.
-func (c Checker) checkStamps(r *evidence.Report, s *opened, doc []byte, b evidence.Beside, t evidence.Trust) ([]evidence.TokenInfo, bool) {
+func (c Checker) checkStamps(r *evidence.Report, s *opened, issued []byte, b evidence.Beside, t evidence.Trust) ([]evidence.TokenInfo, bool) {
 	var stamps []evidence.TokenInfo
 	if s.token != nil {
 		stamp, err := evidence.VerifyToken(s.token, s.imprint(), t)
@@ -96,11 +102,29 @@ func (c Checker) checkStamps(r *evidence.Report, s *opened, doc []byte, b eviden
 	if c.Record == nil {
 		return nil, r.Add(evidence.CheckRecord, errors.New("evidence records cannot be checked here"))
 	}
-	recorded, err := c.Record.CheckRecord(b.Record, sha256.Sum256(doc), t)
+	recorded, err := c.Record.CheckRecord(b.Record, sha256.Sum256(issued), t)
 	if err == nil {
 		err = s.checkTime(recorded[0].Time)
 	}
 	return append(stamps, recorded...), r.Add(evidence.CheckRecord, err)
+}
+
+// checkRevocation judges the certificates of the seal and of its time-stamp by
+// the validation data in the document.
+func (s *opened) checkRevocation(r *evidence.Report, v evidence.Validation, stamp evidence.TokenInfo, t evidence.Trust) {
+	if v.IsZero() {
+		r.AddValidation(v)
+		return
+	}
+	for _, c := range s.certs {
+		v.Certificates = append(v.Certificates, c.Raw)
+	}
+	unit, err := evidence.TokenUse(s.token, stamp.Time, t)
+	if err != nil {
+		r.Add(evidence.CheckRevocation, err)
+		return
+	}
+	r.AddValidation(v, evidence.Use{Certificates: s.certs, Roots: t.Seal, At: stamp.Time}, unit)
 }
 
 // checkProof says where the public log holds the evidence.
