@@ -102,14 +102,15 @@ func TestForeignTokens(t *testing.T) {
 	if _, err := exec.LookPath("openssl"); err != nil {
 		t.Fatal("openssl is not installed: .ci/tools names the package")
 	}
+	const curve = "ec_paramgen_curve:P-256"
 	for _, c := range []struct {
 		usage, key string
 		ok         bool
 	}{
 		{"critical,timeStamping", "rsa:3072", true},
 		{"critical,timeStamping", "rsa:2048", false},
-		{"timeStamping", "rsa:3072", false},
-		{"critical,timeStamping,codeSigning", "rsa:3072", false},
+		{"timeStamping", "ec", false},
+		{"critical,timeStamping,codeSigning", "ec", false},
 	} {
 		usage, ok := c.usage+" "+c.key, c.ok
 		dir := t.TempDir()
@@ -121,8 +122,12 @@ func TestForeignTokens(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		openssl(t, dir, "req", "-x509", "-newkey", "rsa:3072", "-nodes", "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=Root", "-days", "9")
-		openssl(t, dir, "req", "-new", "-newkey", c.key, "-nodes", "-keyout", "tsa.key", "-out", "tsa.csr", "-config", "c.cnf")
+		openssl(t, dir, "req", "-x509", "-newkey", "ec", "-pkeyopt", curve, "-nodes", "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=Root", "-days", "9")
+		newKey := []string{"req", "-new", "-newkey", c.key}
+		if c.key == "ec" {
+			newKey = append(newKey, "-pkeyopt", curve)
+		}
+		openssl(t, dir, append(newKey, "-nodes", "-keyout", "tsa.key", "-out", "tsa.csr", "-config", "c.cnf")...)
 		openssl(t, dir, "x509", "-req", "-in", "tsa.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-out", "tsa.pem",
 			"-extfile", "c.cnf", "-extensions", "ext", "-days", "9")
 		openssl(t, dir, "ts", "-query", "-data", "data", "-sha256", "-cert", "-out", "q")
