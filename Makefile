@@ -55,3 +55,4 @@ lint:
 # Programs of other makers that the tests hold ours against.
 tools:
 	@.ci/tools
+	@.ci/oracle
