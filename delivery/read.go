@@ -88,20 +88,24 @@ func (s *Service) Deliveries(ctx context.Context, account string, message ID, af
 	})
 }
 
-// Recorded is an event with how far its evidence is.
+// Recorded is an event with how far its evidence is. A feed does not say whether
+// it waits and what it shares.
 type Recorded struct {
 	evidence.Event
 	Hash     string    // hex
 	SealedAt time.Time // zero while the evidence is being made
+	Waits    bool      // it is signed and waits for a time-stamp
+	Shared   bool      // its time-stamp is that of its batch, in an evidence record
 }
 
-const sqlEvents = `SELECT e.body, encode(e.hash, 'hex'), v.sealed_at FROM erds_event e
+const sqlEvents = `SELECT e.body, encode(e.hash, 'hex'), v.sealed_at, v.signed_xml IS NOT NULL OR (v.xml IS NOT NULL AND v.batch_id IS NULL),
+       coalesce(NOT v.own_stamp, false) FROM erds_event e
   LEFT JOIN evidence v ON v.delivery_id = e.delivery_id AND v.seq = e.seq`
 
 func scanRecorded(row pgx.CollectableRow) (r Recorded, err error) {
 	var body string
 	var sealed *time.Time
-	if err = row.Scan(&body, &r.Hash, &sealed); err != nil {
+	if err = row.Scan(&body, &r.Hash, &sealed, &r.Waits, &r.Shared); err != nil {
 		return r, err
 	}
 	if sealed != nil {

@@ -22,7 +22,11 @@ func event(change ...string) string {
 const prepared = `INSERT INTO evidence (id, delivery_id, seq, account_id, nonce, prepared_xml, prepared_at)
 	SELECT id, delivery_id, seq, account_id, sha256('n'), 'p', now() FROM erds_event WHERE delivery_id = {d} AND seq = 1`
 
-const sealedNow = `UPDATE evidence SET xml = 'x', pdf = 'p', xml_sha256 = sha256('x'), pdf_sha256 = sha256('p'), stamped_at = now(), sealed_at = now()`
+const (
+	batched   = `INSERT INTO evidence_batch VALUES (1, now(), sha256('x') || sha256('c'), 't', now(), now(), 1, 'c')`
+	stampedIn = `UPDATE evidence SET xml = 'x', xml_sha256 = sha256('x'), stamped_at = now(), batch_id = 1, batch_pos = 0, log_index = 0`
+	sealedNow = stampedIn + `, pdf = 'p', pdf_sha256 = sha256('p'), sealed_at = now()`
+)
 
 // guards tries every constraint of the schema: what is not allowed, in one
 // transaction, and who refuses it.
@@ -101,17 +105,22 @@ var guards = []struct {
 	{"evidence_event_unique", []string{prepared, strings.Replace(prepared, "SELECT id", "SELECT gen_random_uuid()", 1)}},
 	{"evidence_of_event", []string{strings.Replace(prepared, "delivery_id, seq, account_id, sha", "delivery_id, 99, account_id, sha", 1)}},
 	{"evidence_nonce_length", []string{strings.Replace(prepared, "sha256('n')", "'n'", 1)}},
-	{"evidence_sealed_whole", []string{prepared, `UPDATE evidence SET sealed_at = now()`}},
-	{"evidence_sealed_whole", []string{prepared, sealedNow[:strings.LastIndex(sealedNow, ",")]}},
-	{"evidence_digests_match", []string{prepared, strings.Replace(sealedNow, "sha256('x')", "sha256('y')", 1)}},
-	{"evidence_digests_match", []string{prepared, strings.Replace(sealedNow, "sha256('p')", "sha256('y')", 1)}},
-	{"evidence_written_once", []string{prepared, sealedNow, sealedNow}},
-	{"evidence_written_once", []string{prepared, sealedNow, `UPDATE evidence SET xml = NULL, pdf = NULL, xml_sha256 = NULL, pdf_sha256 = NULL, stamped_at = NULL, sealed_at = NULL`}},
+	{"evidence_sealed_is_logged", []string{prepared, `UPDATE evidence SET sealed_at = now()`}},
+	{"evidence_in_order", []string{prepared, batched, `UPDATE evidence SET batch_id = 1, batch_pos = 0, log_index = 0`}},
+	{"evidence_in_order", []string{prepared, `UPDATE evidence SET xml = 'x', xml_sha256 = sha256('x')`}},
+	{"evidence_in_order", []string{strings.NewReplacer("prepared_at)", "prepared_at, own_stamp)", "now() FROM", "now(), false FROM").Replace(prepared), `UPDATE evidence SET signed_xml = 'x'`}},
+	{"evidence_sealed_whole", []string{prepared, batched, sealedNow[:strings.LastIndex(sealedNow, ",")]}},
+	{"evidence_sealed_whole", []string{prepared, batched, stampedIn[:strings.LastIndex(stampedIn, ",")]}},
+	{"evidence_sealed_is_logged", []string{prepared, strings.Replace(sealedNow, "batch_id = 1, batch_pos = 0, log_index = 0, ", "", 1)}},
+	{"evidence_digests_match", []string{prepared, batched, strings.Replace(sealedNow, "sha256('x')", "sha256('y')", 1)}},
+	{"evidence_digests_match", []string{prepared, batched, strings.Replace(sealedNow, "sha256('p')", "sha256('y')", 1)}},
+	{"evidence_written_once", []string{prepared, batched, sealedNow, strings.ReplaceAll(sealedNow, "'x'", "'y'")}},
+	{"evidence_written_once", []string{prepared, batched, sealedNow, `UPDATE evidence SET batch_id = NULL, batch_pos = NULL, log_index = NULL, xml = NULL, pdf = NULL, xml_sha256 = NULL, pdf_sha256 = NULL, stamped_at = NULL, sealed_at = NULL`}},
 	{"evidence_written_once", []string{prepared, `UPDATE evidence SET prepared_xml = 'q'`}},
 	{"evidence_written_once", []string{prepared, `UPDATE evidence SET nonce = sha256('q')`}},
 	{"evidence_written_once", []string{prepared, `UPDATE evidence SET seq = 2`}},
 	{"evidence_written_once", []string{prepared, `DELETE FROM evidence`}},
-	{"evidence_written_once", []string{prepared, sealedNow, `DELETE FROM evidence`}},
+	{"evidence_written_once", []string{prepared, batched, sealedNow, `DELETE FROM evidence`}},
 	{"evidence_written_once", []string{prepared, `TRUNCATE evidence`}},
 }
 
@@ -170,7 +179,7 @@ func TestSchemaAllows(t *testing.T) {
 	names := strings.NewReplacer("{d}", `'`+string(d.ID)+`'::uuid`, "{m}", `'`+string(d.Message.ID)+`'::uuid`, "{a}", `'`+r.account+`'::uuid`)
 	for _, sqls := range [][]string{
 		{appended, `UPDATE delivery SET last_seq = 8, last_hash = sha256('b') WHERE id = {d}`},
-		{prepared, sealedNow},
+		{prepared, batched, sealedNow},
 	} {
 		r.must(pgx.BeginFunc(r.ctx(), r.pool, func(tx pgx.Tx) error {
 			for _, sql := range sqls {

@@ -75,15 +75,8 @@ func (a *API) listEvidence(c *call) error {
 // getEvidence gives one document: {id}.xml or {id}.pdf.
 func (a *API) getEvidence(c *call) error {
 	id, ext, _ := strings.Cut(c.Param("file"), ".")
-	format, mediaType := evidence.Format(ext), "application/xml"
-	switch format {
-	case evidence.XML:
-	case evidence.PDF:
-		mediaType = "application/pdf"
-	default:
-		return errNotFound
-	}
-	if !isID(id) {
+	format := evidence.Format(ext)
+	if format.MediaType() == "" || !isID(id) {
 		return errNotFound
 	}
 	doc, p, err := a.Evidence.Get(c.ctx(), c.key.Account, "", id, format)
@@ -97,7 +90,7 @@ func (a *API) getEvidence(c *call) error {
 	if d.Message.Test != c.key.Test {
 		return errNotFound
 	}
-	return c.file(string(p.Event)+"-"+id+"."+ext, mediaType, func(_ context.Context, w io.Writer) error {
+	return c.file(string(p.Event)+"-"+id+"."+ext, format.MediaType(), func(_ context.Context, w io.Writer) error {
 		_, err := w.Write(doc)
 		return err
 	})

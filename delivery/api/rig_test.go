@@ -3,6 +3,7 @@ package api_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -89,8 +90,9 @@ func (r *rig) serve(log *slog.Logger, change []func(*api.Config)) {
 	r.must(err)
 	notices.UseJobs(jobs)
 	plain := sealer{}
-	r.book, err = ledger.New(ledger.Config{Pool: r.pool, Outbox: jobs, Issuer: evidencetest.Issuer(), Now: r.clock.now, Log: log,
-		Engine: evidence.Engine{XML: plain, XMLChecker: plain, PDF: plain, PDFChecker: plain}})
+	r.book, err = ledger.New(ledger.Config{Pool: r.pool, Outbox: jobs, Issuer: evidencetest.Issuer(), Now: r.clock.now, Logger: log,
+		Engine:  evidence.Engine{XML: plain, XMLChecker: plain, PDF: plain, PDFChecker: plain},
+		Stamper: plain, Log: plainLog{}, Records: plainRecords{}})
 	r.must(err)
 	keys, err := vault.OpenKeyring(r.objects+"-keys", r.clock.now)
 	r.must(err)
@@ -187,6 +189,11 @@ func (r *rig) seal() {
 	for _, e := range list {
 		r.must(r.book.Seal(r.ctx(), e.ID, e.Seq, nil))
 	}
+	_, err = r.book.Batch(r.ctx())
+	r.must(err)
+	for _, e := range list {
+		r.must(r.book.Finish(r.ctx(), e.ID, e.Seq, nil))
+	}
 }
 
 // posted gives a delivery a letter of so many octets.
@@ -219,17 +226,82 @@ func (l *logBuffer) String() string {
 // sealer seals and checks by leaving everything as it is.
 type sealer struct{}
 
-func (sealer) SealXML(_ context.Context, p *evidence.Prepared, _ time.Time) ([]byte, error) {
-	return p.XML(), nil
+func (sealer) SignXML(p *evidence.Prepared, _ time.Time) ([]byte, error) { return p.XML(), nil }
+
+func (sealer) StampXML(_ context.Context, signed []byte) ([]byte, error) { return signed, nil }
+
+func (sealer) Stamp(context.Context, []byte) ([]byte, error) { return []byte("token"), nil }
+
+func (sealer) SealPDF(_ context.Context, _ evidence.Document, a evidence.Attached, _ time.Time) ([]byte, error) {
+	return append([]byte("%PDF "), a.XML...), nil
 }
 
-func (sealer) SealPDF(_ context.Context, _ evidence.Document, xml []byte, _ time.Time) ([]byte, error) {
-	return append([]byte("%PDF "), xml...), nil
+func (sealer) CheckSigned(doc []byte) ([]byte, error) { return doc, nil }
+
+func (s sealer) CheckWith(doc []byte, _ evidence.Beside, t evidence.Trust) evidence.Report {
+	return s.Check(doc, t)
 }
 
 func (sealer) Check(doc []byte, _ evidence.Trust) evidence.Report {
 	return evidence.Report{Content: bytes.TrimPrefix(doc, []byte("%PDF ")), Checks: []evidence.Check{{Code: evidence.CheckFormat, OK: true}},
 		Stamps: []evidence.TokenInfo{{Time: time.Date(2026, 11, 20, 9, 0, 1, 0, time.UTC), Serial: "7"}}}
+}
+
+// plainLog keeps entries and proves nothing.
+type plainLog struct{}
+
+func (plainLog) Grow(ctx context.Context, t ledger.Tiles, last []byte, entries []ledger.Hash) ([]ledger.Tile, []byte, error) {
+	var size int64
+	fmt.Sscanf(string(last), "size %d\n", &size)
+	grown := map[int64][]byte{}
+	for i, e := range entries {
+		at := (size + int64(i)) / 256
+		if grown[at] == nil {
+			kept, err := t.Tile(ctx, -1, at)
+			if err != nil {
+				return nil, nil, err
+			}
+			grown[at] = kept
+		}
+		grown[at] = append(grown[at], e[:]...)
+	}
+	var tiles []ledger.Tile
+	for at, hashes := range grown {
+		tiles = append(tiles, ledger.Tile{Level: -1, Index: at, Hashes: hashes})
+	}
+	return tiles, fmt.Appendf(nil, "size %d\n", size+int64(len(entries))), nil
+}
+
+func (plainLog) Prove(_ context.Context, _ ledger.Tiles, _, index int64, checkpoint []byte) ([]byte, error) {
+	return fmt.Appendf(nil, "%d in %s", index, checkpoint), nil
+}
+
+func (plainLog) Consistent(_ context.Context, _ ledger.Tiles, old, _ int64) ([]ledger.Hash, error) {
+	return make([]ledger.Hash, old), nil
+}
+
+func (plainLog) Check(context.Context, ledger.Tiles, int64, []byte) error { return nil }
+
+// plainRecords writes down what it is asked.
+type plainRecords struct{}
+
+func (plainRecords) Root(leaves []ledger.Hash) (ledger.Hash, error) {
+	return sha256.Sum256(fmt.Append(nil, leaves)), nil
+}
+
+func (plainRecords) Record(_ []ledger.Hash, pos int, token []byte) ([]byte, error) {
+	return fmt.Appendf(nil, "record %d %s", pos, token), nil
+}
+
+func (plainRecords) Digest(record []byte) (ledger.Hash, error) { return sha256.Sum256(record), nil }
+
+func (plainRecords) Renew(record []byte, _ []ledger.Hash, pos int, token []byte) ([]byte, error) {
+	return fmt.Appendf(record, " renewed %d %s", pos, token), nil
+}
+
+func (plainRecords) Check([]byte, ledger.Hash) (at, renew time.Time, err error) {
+	at = time.Date(2026, 11, 20, 9, 0, 1, 0, time.UTC)
+	return at, at.AddDate(5, 0, 0), nil
 }
 
 // dossiers writes what it is told to, then fails as it is told to.

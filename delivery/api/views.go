@@ -259,7 +259,10 @@ type piece struct {
 	Seq       int    `json:"seq"`
 	Event     string `json:"event"`
 	At        string `json:"at"`
-	Status    string `json:"status"` // pending, sealed
+	Status    string `json:"status"`               // pending, pending_timestamp, sealed
+	TimeStamp string `json:"time_stamp,omitempty"` // own, batch
+	Level     string `json:"level,omitempty"`      // B-B, B-T, B-LT
+	LogIndex  *int64 `json:"log_index,omitempty"`
 	XMLSHA256 string `json:"xml_sha256,omitempty"`
 	PDFSHA256 string `json:"pdf_sha256,omitempty"`
 	StampedAt string `json:"stamped_at,omitempty"`
@@ -269,8 +272,20 @@ type piece struct {
 func pieceOf(p evidence.Piece) piece {
 	out := piece{ID: p.ID, Seq: p.Seq, Event: string(p.Event), At: instant(p.At), Status: "pending", XMLSHA256: p.XMLSHA256,
 		PDFSHA256: p.PDFSHA256, StampedAt: instant(p.StampedAt), SealedAt: instant(p.SealedAt)}
-	if !p.SealedAt.IsZero() {
-		out.Status = "sealed"
+	switch p.State {
+	case evidence.PendingStamp:
+		out.Status = "pending_timestamp"
+	case evidence.SealedState:
+		out.Status, out.TimeStamp, out.Level = "sealed", "own", "B-T"
+		switch {
+		case !p.OwnStamp:
+			out.TimeStamp, out.Level = "batch", "B-B"
+		case p.Complete:
+			out.Level = "B-LT"
+		}
+		if p.Logged {
+			out.LogIndex = &p.LogIndex
+		}
 	}
 	return out
 }

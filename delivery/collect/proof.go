@@ -12,24 +12,20 @@ import (
 	"github.com/bode-erds/bode/evidence"
 )
 
-// evidence gives one piece of evidence of this delivery as PDF or XML. It may
+// evidence gives one piece of evidence of this delivery, or what proves it from outside. It may
 // be a GET: it is read by whoever this session identified, and proves nothing.
 func (c *Collect) evidence(x echo.Context, v *visit) error {
 	file := x.Param("file")
 	id, ext, _ := strings.Cut(file, ".")
 	f := evidence.Format(ext)
-	if u, err := uuid.Parse(id); err != nil || u.String() != id || f != evidence.PDF && f != evidence.XML {
+	if u, err := uuid.Parse(id); err != nil || u.String() != id || f.MediaType() == "" {
 		return c.say(x, v, http.StatusNotFound, "no_evidence", v.where())
 	}
 	doc, piece, err := c.cfg.Evidence.Get(x.Request().Context(), "", string(v.d.ID), id, f)
 	if err != nil {
 		return c.withoutEvidence(x, v, err)
 	}
-	kind := "application/pdf"
-	if f == evidence.XML {
-		kind = "application/xml"
-	}
-	out := c.attach(x, v.d.Message.Number+"-"+strconv.Itoa(piece.Seq)+"-"+string(piece.Event)+"."+ext, kind, int64(len(doc)))
+	out := c.attach(x, v.d.Message.Number+"-"+strconv.Itoa(piece.Seq)+"-"+string(piece.Event)+"."+ext, f.MediaType(), int64(len(doc)))
 	if _, err := out.Write(doc); err != nil {
 		return err
 	}

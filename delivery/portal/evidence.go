@@ -33,11 +33,11 @@ func (p *Portal) pending(v *visitor, d delivery.ID) error {
 	return p.Web.Render(v, http.StatusConflict, "portal/pending", pendingPage{v.frame(""), d})
 }
 
-// evidence gives out one piece of evidence, as PDF or XML.
+// evidence gives out one piece of evidence, or what proves it from outside.
 func (p *Portal) evidence(v *visitor) error {
 	id, ext, _ := strings.Cut(v.Param("file"), ".")
 	f := evidence.Format(ext)
-	kind := map[evidence.Format]string{evidence.PDF: "application/pdf", evidence.XML: "application/xml"}[f]
+	kind := f.MediaType()
 	if kind == "" || !isID(id) {
 		return web.ErrNotFound
 	}

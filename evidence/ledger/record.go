@@ -23,21 +23,30 @@ type Outbox interface {
 	InsertManyTx(ctx context.Context, tx pgx.Tx, params []river.InsertManyParams) ([]*rivertype.JobInsertResult, error)
 }
 
-// Config is what a Ledger is made of. Pool, Engine and Issuer are required, and
-// Outbox before anything is recorded.
+// Config is what a Ledger is made of. Pool and Issuer are required, Outbox before
+// anything is recorded, Engine, Stamper, Log and Records before anything is sealed.
 type Config struct {
-	Pool   *pgxpool.Pool
-	Outbox Outbox
-	Engine evidence.Engine
-	Issuer evidence.Issuer
-	Now    func() time.Time // default time.Now
-	Log    *slog.Logger     // default slog.Default
+	Pool    *pgxpool.Pool
+	Outbox  Outbox
+	Engine  evidence.Engine
+	Issuer  evidence.Issuer
+	Stamper evidence.Stamper // of batches
+	Log     Log
+	Records Records
+	// Own says which events get a time-stamp of their own. Default
+	// evidence.Name.OwnStamp.
+	Own func(evidence.Name) bool
+	// Witnesses sign the checkpoints of the log. None: nobody does.
+	Witnesses []Witness
+	// Validator completes sealed evidence. Nil: it stays as it was issued.
+	Validator Validator
+	Now       func() time.Time // default time.Now
+	Logger    *slog.Logger     // default slog.Default
 }
 
 // Ledger is safe for concurrent use.
 type Ledger struct {
 	Config
-
 	mu       sync.Mutex
 	sealedTo string // every event up to this id is sealed: Requeue need not look there again
 }
@@ -50,11 +59,14 @@ func New(cfg Config) (*Ledger, error) {
 	if err := cfg.Issuer.Validate(); err != nil {
 		return nil, fmt.Errorf("ledger: %w", err)
 	}
+	if cfg.Own == nil {
+		cfg.Own = evidence.Name.OwnStamp
+	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	if cfg.Log == nil {
-		cfg.Log = slog.Default()
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
 	}
 	return &Ledger{Config: cfg, sealedTo: "00000000-0000-0000-0000-000000000000"}, nil
 }

@@ -17,11 +17,14 @@ const requeuePage = 1000
 // transaction is over: ids are made before they are committed.
 const settled = time.Hour
 
+// What waits for its batch needs no job: every round looks for it.
 const sqlUnsealed = `
-SELECT e.id::text, e.delivery_id::text, e.seq, v.sealed_at IS NOT NULL,
-       v.sealed_at IS NULL AND NOT EXISTS (SELECT FROM river_job j WHERE j.kind = 'evidence_seal'
+SELECT e.id::text, e.delivery_id::text, e.seq, v.sealed_at IS NOT NULL, coalesce(v.xml IS NOT NULL, false),
+       v.sealed_at IS NULL AND (v.xml IS NULL) = (v.batch_id IS NULL) AND NOT EXISTS (SELECT FROM river_job j
+         WHERE j.kind = CASE WHEN v.xml IS NULL THEN 'evidence_seal' ELSE 'evidence_finish' END
            AND j.state IN ('available', 'pending', 'retryable', 'running', 'scheduled')
            AND j.args @> jsonb_build_object('delivery', e.delivery_id::text, 'seq', e.seq))
+       AND (v.batch_id IS NULL OR EXISTS (SELECT FROM evidence_batch b WHERE b.id = v.batch_id AND b.cosigned_at IS NOT NULL))
   FROM erds_event e LEFT JOIN evidence v ON v.id = e.id
  WHERE e.id > $1 ORDER BY e.id LIMIT $2`
 
@@ -47,10 +50,13 @@ func (l *Ledger) Requeue(ctx context.Context) (n int, err error) {
 			var jobs []river.InsertManyParams
 			var delivery string
 			var seq int
-			var sealed, lost bool
-			_, err = pgx.ForEachRow(rows, []any{&last, &delivery, &seq, &sealed, &lost}, func() error {
+			var sealed, signed, lost bool
+			_, err = pgx.ForEachRow(rows, []any{&last, &delivery, &seq, &sealed, &signed, &lost}, func() error {
 				seen++
-				if lost {
+				switch {
+				case lost && signed:
+					jobs = append(jobs, river.InsertManyParams{Args: FinishArgs{Delivery: delivery, Seq: seq}})
+				case lost:
 					jobs = append(jobs, river.InsertManyParams{Args: SealArgs{Delivery: delivery, Seq: seq}})
 				}
 				if safe = safe && sealed && last < old; safe {

@@ -3,9 +3,12 @@ package ledger_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -26,16 +29,43 @@ const (
 	other   = "0193aa00-0000-7000-8000-0000000000ab"
 )
 
-// sealer seals and checks by leaving everything as it is; the whole pipeline is
-// tested with the program. before runs ahead of each sealing.
+// sealer seals, stamps and checks by leaving everything as it is; the whole
+// pipeline is tested with the program. before runs ahead of each signing.
 type sealer struct {
 	mu     sync.Mutex
 	before func(n int) error
 	change func([]byte) []byte
-	seen   [][]byte // every XML that was to be sealed
+	seen   [][]byte // every XML that was to be signed
+
+	down   atomic.Bool  // the time-stamp authority
+	stamps atomic.Int64 // asked for
+	pdfs   atomic.Int64 // made
+	made   evidence.Attached
 }
 
-func (s *sealer) SealXML(_ context.Context, p *evidence.Prepared, _ time.Time) ([]byte, error) {
+func (s *sealer) Stamp(context.Context, []byte) ([]byte, error) {
+	n := s.stamps.Add(1)
+	if s.down.Load() {
+		return nil, errDown
+	}
+	return fmt.Appendf(nil, "token%d", n), nil
+}
+
+func (s *sealer) StampXML(ctx context.Context, signed []byte) ([]byte, error) {
+	token, err := s.Stamp(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	return append(bytes.Clone(signed), "<"+string(token)+"/>"...), nil
+}
+
+func (s *sealer) CheckSigned(doc []byte) ([]byte, error) { return doc, nil }
+
+func (s *sealer) CheckWith(doc []byte, _ evidence.Beside, t evidence.Trust) evidence.Report {
+	return s.Check(doc, t)
+}
+
+func (s *sealer) SignXML(p *evidence.Prepared, _ time.Time) ([]byte, error) {
 	s.mu.Lock()
 	s.seen = append(s.seen, p.XML())
 	n, before := len(s.seen), s.before
@@ -51,13 +81,79 @@ func (s *sealer) SealXML(_ context.Context, p *evidence.Prepared, _ time.Time) (
 	return p.XML(), nil
 }
 
-func (s *sealer) SealPDF(_ context.Context, _ evidence.Document, xml []byte, _ time.Time) ([]byte, error) {
-	return append([]byte("%PDF "), xml...), nil
+func (s *sealer) SealPDF(_ context.Context, _ evidence.Document, a evidence.Attached, _ time.Time) ([]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.made = a
+	s.pdfs.Add(1)
+	return append([]byte("%PDF "), a.XML...), nil
 }
 
 func (s *sealer) Check(doc []byte, _ evidence.Trust) evidence.Report {
 	return evidence.Report{Content: bytes.TrimPrefix(doc, []byte("%PDF ")), Checks: []evidence.Check{{Code: evidence.CheckFormat, OK: true}},
 		Stamps: []evidence.TokenInfo{{Time: evidencetest.At().Add(time.Second), Serial: "7"}}}
+}
+
+// plainLog keeps entries and proves nothing.
+type plainLog struct{}
+
+func (plainLog) Grow(ctx context.Context, t ledger.Tiles, last []byte, entries []ledger.Hash) ([]ledger.Tile, []byte, error) {
+	var size int64
+	fmt.Sscanf(string(last), "size %d\n", &size)
+	grown := map[int64][]byte{}
+	for i, e := range entries {
+		at := (size + int64(i)) / 256
+		if grown[at] == nil {
+			kept, err := t.Tile(ctx, -1, at)
+			if err != nil {
+				return nil, nil, err
+			}
+			grown[at] = kept
+		}
+		grown[at] = append(grown[at], e[:]...)
+	}
+	var tiles []ledger.Tile
+	for at, hashes := range grown {
+		tiles = append(tiles, ledger.Tile{Level: -1, Index: at, Hashes: hashes})
+	}
+	return tiles, fmt.Appendf(nil, "size %d\n", size+int64(len(entries))), nil
+}
+
+func (plainLog) Prove(_ context.Context, _ ledger.Tiles, _, index int64, checkpoint []byte) ([]byte, error) {
+	return fmt.Appendf(nil, "%d in %s", index, checkpoint), nil
+}
+
+func (plainLog) Consistent(_ context.Context, _ ledger.Tiles, old, _ int64) ([]ledger.Hash, error) {
+	return make([]ledger.Hash, old), nil
+}
+
+func (plainLog) Check(context.Context, ledger.Tiles, int64, []byte) error { return nil }
+
+// plainRecords writes down what it is asked.
+type plainRecords struct {
+	lasts time.Duration // how long a time-stamp is good; 0 for years
+}
+
+func (*plainRecords) Root(leaves []ledger.Hash) (ledger.Hash, error) {
+	return sha256.Sum256(fmt.Append(nil, leaves)), nil
+}
+
+func (*plainRecords) Record(_ []ledger.Hash, pos int, token []byte) ([]byte, error) {
+	return fmt.Appendf(nil, "record %d %s", pos, token), nil
+}
+
+func (*plainRecords) Digest(record []byte) (ledger.Hash, error) { return sha256.Sum256(record), nil }
+
+func (*plainRecords) Renew(record []byte, _ []ledger.Hash, pos int, token []byte) ([]byte, error) {
+	return fmt.Appendf(record, " renewed %d %s", pos, token), nil
+}
+
+func (p *plainRecords) Check([]byte, ledger.Hash) (at, renew time.Time, err error) {
+	at = evidencetest.At().Add(2 * time.Second)
+	if p.lasts > 0 {
+		return at, at.Add(p.lasts), nil
+	}
+	return at, at.AddDate(5, 0, 0), nil
 }
 
 // rig is a ledger on a database with one message to one recipient, of which
@@ -67,6 +163,8 @@ type rig struct {
 	t      testing.TB
 	sealer *sealer
 	now    time.Time
+
+	records plainRecords
 }
 
 func newRig(t testing.TB, change ...func(*ledger.Config)) *rig {
@@ -89,7 +187,8 @@ func (r *rig) ledger(pool *pgxpool.Pool, change ...func(*ledger.Config)) *ledger
 	jobs, err := river.NewClient(riverpgxv5.New(pool), &river.Config{Logger: slog.New(slog.DiscardHandler)})
 	r.must(err)
 	cfg := ledger.Config{Pool: pool, Outbox: jobs, Issuer: evidencetest.Issuer(), Now: func() time.Time { return r.now },
-		Engine: evidence.Engine{XML: r.sealer, XMLChecker: r.sealer, PDF: r.sealer, PDFChecker: r.sealer}, Log: slog.New(slog.DiscardHandler)}
+		Engine:  evidence.Engine{XML: r.sealer, XMLChecker: r.sealer, PDF: r.sealer, PDFChecker: r.sealer},
+		Stamper: r.sealer, Log: plainLog{}, Records: &r.records, Logger: slog.New(slog.DiscardHandler)}
 	for _, c := range change {
 		c(&cfg)
 	}
@@ -169,8 +268,19 @@ func (r *rig) recorded(n int) []evidence.Event {
 	return list
 }
 
-func (r *rig) seal(e evidence.Event) error {
+func (r *rig) sign(e evidence.Event) error {
 	return r.Seal(r.t.Context(), e.Delivery, e.Seq, nil)
+}
+
+// seal does everything to one piece.
+func (r *rig) seal(e evidence.Event) error {
+	if err := r.sign(e); err != nil {
+		return err
+	}
+	if _, err := r.Batch(r.t.Context()); err != nil {
+		return err
+	}
+	return r.Finish(r.t.Context(), e.Delivery, e.Seq, nil)
 }
 
 // purge removes the message with all that hangs on it.

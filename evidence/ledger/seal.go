@@ -15,7 +15,7 @@ import (
 	"github.com/bode-erds/bode/evidence"
 )
 
-// SealArgs asks to make the evidence of one event.
+// SealArgs is the job that signs the evidence of one event.
 type SealArgs struct {
 	Delivery string `json:"delivery"`
 	Seq      int    `json:"seq"`
@@ -48,11 +48,15 @@ func (SealWorker) Timeout(*river.Job[SealArgs]) time.Duration { return time.Minu
 
 // NextRetry implements river.Worker: soon at first, then every half hour.
 func (SealWorker) NextRetry(job *river.Job[SealArgs]) time.Time {
-	wait := time.Duration(1<<min(job.Attempt, 11)) * time.Second
-	return job.AttemptedAt.Add(min(wait, 30*time.Minute))
+	return nextRetry(job.Attempt, *job.AttemptedAt)
 }
 
-// Work makes the evidence; the job is done in the transaction that stores it.
+func nextRetry(attempt int, at time.Time) time.Time {
+	wait := time.Duration(1<<min(attempt, 11)) * time.Second
+	return at.Add(min(wait, 30*time.Minute))
+}
+
+// Work signs; the job is done in the transaction that stores the result.
 func (w SealWorker) Work(ctx context.Context, job *river.Job[SealArgs]) error {
 	return w.Ledger.Seal(ctx, job.Args.Delivery, job.Args.Seq, func(tx pgx.Tx) error {
 		_, err := river.JobCompleteTx[*riverpgxv5.Driver](ctx, tx, job)
@@ -60,15 +64,18 @@ func (w SealWorker) Work(ctx context.Context, job *river.Job[SealArgs]) error {
 	})
 }
 
-// Seal makes the evidence of one event, unless it is made.
+// Seal makes the XML of the evidence of one event, unless it is made. The next
+// batch takes it up.
 //
 //  1. prepare and lint; store the bytes that will be signed. Dying before this
 //     is stored leaves nothing; after it, the next try takes up these bytes
-//  2. sign, time-stamp, render, sign, time-stamp, and check the result with our
-//     own verifier; nothing of it is seen by anybody yet
-//  3. store XML and PDF together, once; a second one loses here and is dropped
+//  2. sign, check that what was signed is what was linted, store the signature.
+//     Evidence that shares the time-stamp of its batch is ready with that
+//  3. for the others, ask for a time-stamp, check the result with our own
+//     verifier, and store it in place of the signature without one. An authority
+//     that is down costs no further signature
 //
-// with, if not nil, runs in the transaction of step 3.
+// with, if not nil, runs in the transaction that makes the XML ready.
 func (l *Ledger) Seal(ctx context.Context, delivery string, seq int, with func(pgx.Tx) error) error {
 	doc, err := l.document(ctx, delivery, seq)
 	if errors.Is(err, evidence.ErrNoEvidence) {
@@ -77,28 +84,67 @@ func (l *Ledger) Seal(ctx context.Context, delivery string, seq int, with func(p
 	if err != nil {
 		return err
 	}
-	prepared, err := l.prepare(ctx, doc)
-	if err != nil || prepared == nil {
+	m, err := l.prepare(ctx, doc)
+	if err != nil || m.ready || m.prepared == nil && m.signed == nil {
 		return err
 	}
-	e := doc.Event
-	l.Log.InfoContext(ctx, "sealing", "evidence", e.ID, "event", string(e.Name), "delivery", delivery, "seq", seq)
-	sealed, err := l.Engine.Seal(ctx, prepared, l.Now())
-	if err != nil {
-		return fmt.Errorf("ledger: seal %s of delivery %s: %w", e.Name, delivery, err)
+	if m.signed == nil {
+		if err := l.sign(ctx, doc, &m, with); err != nil || !m.own {
+			return err
+		}
 	}
-	err = pgx.BeginFunc(ctx, l.Pool, func(tx pgx.Tx) error {
-		if err := l.store(ctx, tx, e.ID, sealed); err != nil || with == nil {
+	return l.stamp(ctx, doc, m.signed, with)
+}
+
+// making is how far a piece of evidence is.
+type making struct {
+	prepared *evidence.Prepared // nil when it is signed
+	own      bool               // gets a time-stamp of its own
+	signed   []byte
+	ready    bool // has all it needs for a batch
+}
+
+func (l *Ledger) sign(ctx context.Context, doc evidence.Document, m *making, with func(pgx.Tx) error) error {
+	e := doc.Event
+	l.Logger.InfoContext(ctx, "signing", "evidence", e.ID, "event", string(e.Name), "delivery", e.Delivery, "seq", e.Seq)
+	signed, err := l.Engine.Sign(m.prepared, l.Now())
+	if err != nil {
+		return fmt.Errorf("ledger: %s of delivery %s: %w", e.Name, e.Delivery, err)
+	}
+	if !m.own {
+		return l.keep(ctx, with, `UPDATE evidence SET xml = $2, xml_sha256 = sha256($2) WHERE id = $1 AND xml IS NULL`, e.ID, signed)
+	}
+	var kept []byte
+	err = l.Pool.QueryRow(ctx, `UPDATE evidence SET signed_xml = coalesce(signed_xml, $2) WHERE id = $1 AND xml IS NULL RETURNING signed_xml`,
+		e.ID, signed).Scan(&kept)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil // ready meanwhile, or removed
+	}
+	m.signed = kept
+	return err
+}
+
+func (l *Ledger) stamp(ctx context.Context, doc evidence.Document, signed []byte, with func(pgx.Tx) error) error {
+	if signed == nil {
+		return nil
+	}
+	e := doc.Event
+	xml, stamp, err := l.Engine.Stamp(ctx, signed)
+	if err != nil {
+		return fmt.Errorf("ledger: %s of delivery %s: %w", e.Name, e.Delivery, err)
+	}
+	return l.keep(ctx, with, `UPDATE evidence SET xml = $2, xml_sha256 = sha256($2), stamped_at = $3, signed_xml = NULL
+		WHERE id = $1 AND xml IS NULL`, e.ID, xml, stamp.Time)
+}
+
+// keep stores the result of a step, once, together with what goes with it.
+func (l *Ledger) keep(ctx context.Context, with func(pgx.Tx) error, sql string, args ...any) error {
+	return pgx.BeginFunc(ctx, l.Pool, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, sql, args...); err != nil || with == nil {
 			return err
 		}
 		return with(tx)
 	})
-	if err != nil {
-		return err
-	}
-	l.Log.InfoContext(ctx, "sealed", "evidence", e.ID, "xml_sha256", sealed.XMLSHA256, "pdf_sha256", sealed.PDFSHA256,
-		"stamp", sealed.StampSerial)
-	return nil
 }
 
 // document reads an event and all before it. Errors: evidence.ErrNoEvidence.
@@ -125,59 +171,45 @@ func (l *Ledger) document(ctx context.Context, delivery string, seq int) (eviden
 	return evidence.Document{Event: events[last], Hash: hex.EncodeToString(hash[:]), History: events[:last], Issuer: l.Issuer}, nil
 }
 
-// prepare returns the bytes to be signed: those of an earlier try, or new ones,
-// stored before they are returned. It returns nil when the evidence is sealed.
-func (l *Ledger) prepare(ctx context.Context, doc evidence.Document) (*evidence.Prepared, error) {
-	p, sealed, err := l.resume(ctx, doc)
-	if err != nil || p != nil || sealed {
-		return p, err
+// prepare says how far the evidence is, after fixing the bytes to be signed if
+// nobody did: they are stored before anything else happens.
+func (l *Ledger) prepare(ctx context.Context, doc evidence.Document) (making, error) {
+	m, found, err := l.resume(ctx, doc)
+	if err != nil || found {
+		return m, err
 	}
 	if _, err := rand.Read(doc.Nonce[:]); err != nil {
-		return nil, err
+		return making{}, err
 	}
-	if p, err = evidence.Prepare(doc); err != nil {
-		return nil, err
+	m = making{own: l.Own(doc.Event.Name)}
+	if m.prepared, err = evidence.Prepare(doc); err != nil {
+		return making{}, err
 	}
 	e := doc.Event
-	tag, err := l.Pool.Exec(ctx, `INSERT INTO evidence (id, delivery_id, seq, account_id, nonce, prepared_xml, prepared_at)
-		SELECT $1, delivery_id, seq, account_id, $4, $5, $6 FROM erds_event WHERE delivery_id = $2 AND seq = $3
-		ON CONFLICT DO NOTHING`, e.ID, e.Delivery, e.Seq, doc.Nonce[:], p.XML(), l.Now())
+	tag, err := l.Pool.Exec(ctx, `INSERT INTO evidence (id, delivery_id, seq, account_id, nonce, prepared_xml, prepared_at, own_stamp)
+		SELECT $1, delivery_id, seq, account_id, $4, $5, $6, $7 FROM erds_event WHERE delivery_id = $2 AND seq = $3
+		ON CONFLICT DO NOTHING`, e.ID, e.Delivery, e.Seq, doc.Nonce[:], m.prepared.XML(), l.Now(), m.own)
 	if err != nil {
-		return nil, err
+		return making{}, err
 	}
 	if tag.RowsAffected() == 0 { // another worker prepared it first: sign what that one stored
-		p, _, err = l.resume(ctx, doc)
+		m, _, err = l.resume(ctx, doc)
 	}
-	return p, err
+	return m, err
 }
 
-// resume takes up prepared bytes, if there are any.
-func (l *Ledger) resume(ctx context.Context, doc evidence.Document) (p *evidence.Prepared, sealed bool, err error) {
+// resume takes up what is stored, if there is anything.
+func (l *Ledger) resume(ctx context.Context, doc evidence.Document) (m making, found bool, err error) {
 	var xml, nonce []byte
-	err = l.Pool.QueryRow(ctx, `SELECT prepared_xml, nonce, sealed_at IS NOT NULL FROM evidence WHERE id = $1`, doc.Event.ID).
-		Scan(&xml, &nonce, &sealed)
+	err = l.Pool.QueryRow(ctx, `SELECT prepared_xml, nonce, own_stamp, signed_xml, xml IS NOT NULL FROM evidence WHERE id = $1`, doc.Event.ID).
+		Scan(&xml, &nonce, &m.own, &m.signed, &m.ready)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return nil, false, nil
+		return making{}, false, nil
 	}
-	if err != nil || sealed {
-		return nil, sealed, err
+	if err != nil || m.ready || m.signed != nil {
+		return m, true, err
 	}
 	copy(doc.Nonce[:], nonce)
-	p, err = evidence.Resume(doc, xml)
-	return p, false, err
-}
-
-// store keeps the sealed documents, once.
-func (l *Ledger) store(ctx context.Context, tx pgx.Tx, id string, s evidence.Sealed) error {
-	xmlSum, err := hex.DecodeString(s.XMLSHA256)
-	if err != nil {
-		return err
-	}
-	pdfSum, err := hex.DecodeString(s.PDFSHA256)
-	if err != nil {
-		return err
-	}
-	_, err = tx.Exec(ctx, `UPDATE evidence SET xml = $2, pdf = $3, xml_sha256 = $4, pdf_sha256 = $5, stamped_at = $6, sealed_at = $7
-		WHERE id = $1 AND sealed_at IS NULL`, id, s.XML, s.PDF, xmlSum, pdfSum, s.StampedAt, l.Now())
-	return err
+	m.prepared, err = evidence.Resume(doc, xml)
+	return m, true, err
 }

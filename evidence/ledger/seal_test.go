@@ -29,11 +29,20 @@ func TestSeal(t *testing.T) {
 	if err := r.Each(t.Context(), e.Delivery, func(ledger.Document) error { return nil }); !errors.Is(err, evidence.ErrPending) {
 		t.Errorf("each before: got %v, want ErrPending", err)
 	}
-	with := false
-	r.must(r.seal(list[0]))
-	r.must(r.Seal(t.Context(), e.Delivery, e.Seq, func(pgx.Tx) error { with = true; return nil }))
-	if !with {
-		t.Error("what goes with the storing was not done")
+	with := 0
+	count := func(pgx.Tx) error { with++; return nil }
+	r.must(r.Seal(t.Context(), e.Delivery, 1, count))
+	r.must(r.Seal(t.Context(), e.Delivery, 2, count))
+	if n, err := r.Batch(t.Context()); n != 2 || err != nil {
+		t.Fatalf("batch of %d, %v", n, err)
+	}
+	if _, _, err := r.Get(t.Context(), account, "", e.ID, evidence.XML); !errors.Is(err, evidence.ErrPending) {
+		t.Errorf("without a PDF: got %v, want ErrPending", err)
+	}
+	r.must(r.Finish(t.Context(), e.Delivery, 1, count))
+	r.must(r.Finish(t.Context(), e.Delivery, 2, count))
+	if with != 4 {
+		t.Errorf("what goes with the storing was done %d times, want 4", with)
 	}
 	xml, p, err := r.Get(t.Context(), account, "", e.ID, evidence.XML)
 	if err != nil || !bytes.Equal(xml, r.sealer.seen[1]) || p.Seq != 2 || p.Event != e.Name || !p.At.Equal(e.At) {
@@ -45,8 +54,24 @@ func TestSeal(t *testing.T) {
 	}
 	pieces, err := r.List(t.Context(), account, e.Delivery)
 	if err != nil || len(pieces) != 2 || pieces[1].XMLSHA256 != evidence.HashHex(xml) || pieces[1].PDFSHA256 != evidence.HashHex(pdf) ||
-		!pieces[1].StampedAt.Equal(evidencetest.At().Add(time.Second)) || !pieces[1].SealedAt.Equal(r.now) {
+		!pieces[0].StampedAt.Equal(evidencetest.At().Add(time.Second)) || !pieces[1].StampedAt.Equal(evidencetest.At().Add(2*time.Second)) ||
+		!pieces[1].SealedAt.Equal(r.now) || !pieces[0].OwnStamp || pieces[1].OwnStamp || !pieces[1].Logged || pieces[1].LogIndex != 1 {
 		t.Errorf("list: %+v, %v", pieces, err)
+	}
+	for _, c := range []struct {
+		id   string
+		f    evidence.Format
+		want string
+	}{{e.ID, evidence.ERS, "record 1 token2"}, {e.ID, evidence.TLogProof, "1 in size 2\n"}, {list[0].ID, evidence.TLogProof, "0 in size 2\n"}} {
+		if doc, _, err := r.Get(t.Context(), account, "", c.id, c.f); string(doc) != c.want || err != nil {
+			t.Errorf("%s: got %q, %v, want %q", c.f, doc, err, c.want)
+		}
+	}
+	if _, _, err := r.Get(t.Context(), account, "", list[0].ID, evidence.ERS); !errors.Is(err, evidence.ErrNoEvidence) {
+		t.Errorf("record of evidence with its own time-stamp: %v", err)
+	}
+	if a := r.sealer.made; a.Own || string(a.Record) != "record 1 token2" || string(a.Proof) != "1 in size 2\n" || !bytes.Equal(a.XML, xml) {
+		t.Errorf("the PDF was made of %+v", a)
 	}
 	var seqs []int
 	r.must(r.Each(t.Context(), e.Delivery, func(d ledger.Document) error { seqs = append(seqs, d.Seq); return nil }))
@@ -99,21 +124,51 @@ func TestSealRetrySignsTheSame(t *testing.T) {
 	if n := r.count(`SELECT count(*) FROM evidence WHERE sealed_at IS NULL`); n != 1 {
 		t.Fatalf("%d prepared documents are stored", n)
 	}
-	// Sealed, and the process dies before the transaction commits.
+	// The authority is down: the signature is kept, and none is made again.
+	r.sealer.down.Store(true)
+	for range 3 {
+		if err := r.sign(e); !errors.Is(err, errDown) {
+			t.Fatalf("got %v", err)
+		}
+	}
+	list, err := r.List(t.Context(), account, e.Delivery)
+	if err != nil || list[0].State != evidence.PendingStamp || len(r.sealer.seen) != 2 {
+		t.Fatalf("%+v, %v, signed %d times", list, err, len(r.sealer.seen))
+	}
+	if n, since, err := r.Waiting(t.Context()); n != 1 || !since.Equal(r.now) || err != nil {
+		t.Errorf("%d wait since %s, %v", n, since, err)
+	}
+	if n, err := r.Batch(t.Context()); n != 0 || err != nil {
+		t.Errorf("a batch of %d, %v: it has no time-stamp yet", n, err)
+	}
+	r.sealer.down.Store(false)
+	// Stamped, and the process dies before the transaction commits.
 	if err := r.Seal(t.Context(), e.Delivery, 1, func(pgx.Tx) error { return errDown }); !errors.Is(err, errDown) {
 		t.Fatalf("got %v", err)
 	}
-	if n := r.count(`SELECT count(*) FROM evidence WHERE sealed_at IS NOT NULL`); n != 0 {
+	if n := r.count(`SELECT count(*) FROM evidence WHERE xml IS NOT NULL`); n != 0 {
 		t.Fatal("stored although the transaction failed")
 	}
-	r.must(r.seal(e))
-	for i, xml := range r.sealer.seen[1:] {
-		if !bytes.Equal(xml, r.sealer.seen[0]) {
-			t.Errorf("try %d signed other bytes", i+2)
-		}
+	r.must(r.sign(e))
+	// No batch without a time-stamp either; and the PDF is made again.
+	r.sealer.down.Store(true)
+	if n, err := r.Batch(t.Context()); n != 0 || !errors.Is(err, errDown) {
+		t.Fatalf("batch of %d, %v", n, err)
 	}
-	if len(r.sealer.seen) != 3 {
-		t.Errorf("sealed %d times", len(r.sealer.seen))
+	if n := r.count(`SELECT count(*) FROM log_tile`); n != 0 {
+		t.Fatal("the log grew without a time-stamp")
+	}
+	r.sealer.down.Store(false)
+	if _, err := r.Batch(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Finish(t.Context(), e.Delivery, 1, func(pgx.Tx) error { return errDown }); !errors.Is(err, errDown) {
+		t.Fatalf("got %v", err)
+	}
+	r.must(r.Finish(t.Context(), e.Delivery, 1, nil))
+	r.must(r.Finish(t.Context(), e.Delivery, 1, nil))
+	if !bytes.Equal(r.sealer.seen[1], r.sealer.seen[0]) || len(r.sealer.seen) != 2 || r.sealer.pdfs.Load() != 2 {
+		t.Errorf("signed %d times, %d PDFs", len(r.sealer.seen), r.sealer.pdfs.Load())
 	}
 }
 
@@ -130,6 +185,10 @@ func TestSealTogether(t *testing.T) {
 		})
 	}
 	group.Wait()
+	r.must(r.seal(e)) // another one's batch may have been open
+	if n := r.count(`SELECT count(*) FROM evidence_batch`); n != 1 {
+		t.Errorf("%d batches", n)
+	}
 	for _, xml := range r.sealer.seen {
 		if !bytes.Equal(xml, r.sealer.seen[0]) {
 			t.Error("two workers signed different bytes")
@@ -154,7 +213,7 @@ func TestSealStoresNothingDoubtful(t *testing.T) {
 	if err := moved.Seal(t.Context(), e.Delivery, 1, nil); !errors.Is(err, evidence.ErrPrepared) {
 		t.Errorf("other issuer: got %v, want ErrPrepared", err)
 	}
-	if n := r.count(`SELECT count(*) FROM evidence WHERE sealed_at IS NOT NULL`); n != 0 {
+	if n := r.count(`SELECT count(*) FROM evidence WHERE signed_xml IS NOT NULL OR xml IS NOT NULL`); n != 0 {
 		t.Error("stored")
 	}
 }
@@ -256,8 +315,8 @@ func TestFsck(t *testing.T) {
 	r.must(r.seal(list[0]))
 	r.must(r.seal(list[1]))
 	bad := ""
-	check := func(id string, _ evidence.Format, _ []byte) error {
-		if id == bad {
+	check := func(d ledger.Document) error {
+		if d.ID == bad {
 			return errDown
 		}
 		return nil
@@ -266,7 +325,7 @@ func TestFsck(t *testing.T) {
 	for _, want := range []struct {
 		bad    string
 		faults int
-	}{{"", 0}, {list[1].ID, 2}} {
+	}{{"", 0}, {list[1].ID, 1}} {
 		bad, told = want.bad, nil
 		sealed, pending, faults, err := r.Fsck(t.Context(), check, func(id, _ string) { told = append(told, id) })
 		if err != nil || sealed != 2 || pending != 1 || faults != want.faults || len(told) != want.faults {
