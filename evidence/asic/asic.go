@@ -52,6 +52,7 @@ const (
 	contentFolder  = "content/"
 	attachFolder   = "attachments/"
 	maxFiles       = 2000
+	maxSignature   = 16 << 20      // octets, with validation data
 	maxTotal       = 1<<32 - 1<<24 // below ZIP's 4 GiB, with room for the directory
 )
 
@@ -84,7 +85,8 @@ type Dossier struct {
 	Attachments []File  // anything else, such as the printed letter
 	// Validation is about the certificates of Config.Key and of whom Config.Stamper
 	// asks, and about no others. With it the dossier is sealed at baseline B-LT, in
-	// its absence at B-T; so it is when another authority had to be asked.
+	// its absence at B-T. So it is when another authority had to be asked, and for
+	// validation data of more than 15 MiB.
 	Validation evidence.Validation
 }
 

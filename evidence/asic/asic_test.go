@@ -39,7 +39,7 @@ func (unsigned) CheckWith(doc []byte, b evidence.Beside, _ evidence.Trust) evide
 	if r.Add(evidence.CheckContent, err) {
 		r.Document, r.Content = &d, content
 	}
-	if b.Record != nil && !bytes.Equal(b.Record, recordOf(doc)) {
+	if b.Record != nil && !bytes.Equal(b.Record, recordOf(sha256.Sum256(content))) {
 		r.Add(evidence.CheckRecord, errors.New("record of something else"))
 	}
 	if b.Proof != nil {
@@ -51,8 +51,17 @@ func (unsigned) CheckWith(doc []byte, b evidence.Beside, _ evidence.Trust) evide
 	return r
 }
 
-func recordOf(xml []byte) []byte { return fmt.Appendf(nil, "record of %x", sha256.Sum256(xml)) }
-func proofOf(xml []byte) []byte  { return fmt.Appendf(nil, "proof of %x", sha256.Sum256(xml)) }
+func recordOf(sum [32]byte) []byte { return fmt.Appendf(nil, "record of %x", sum) }
+func proofOf(xml []byte) []byte    { return fmt.Appendf(nil, "proof of %x", sha256.Sum256(xml)) }
+
+type records struct{}
+
+func (records) CheckRecord(record []byte, digest [32]byte, _ evidence.Trust) ([]evidence.TokenInfo, error) {
+	if !bytes.Equal(record, recordOf(digest)) {
+		return nil, evidence.ErrToken
+	}
+	return []evidence.TokenInfo{{}}, nil
+}
 
 type pdf struct{}
 
@@ -77,7 +86,7 @@ func pdfOf(xml []byte, b evidence.Beside) []byte {
 	return bytes.Join([][]byte{append([]byte("%PDF"), xml...), b.Record, b.Proof}, []byte("|"))
 }
 
-func checker() asic.Checker { return asic.Checker{XML: unsigned{}, PDF: pdf{}} }
+func checker() asic.Checker { return asic.Checker{XML: unsigned{}, PDF: pdf{}, Record: records{}} }
 
 func file(name, text string) asic.File {
 	return asic.File{Name: name, MediaType: "text/plain", Open: func(context.Context) (io.ReadCloser, error) {
@@ -99,7 +108,7 @@ func dossier(t testing.TB) asic.Dossier {
 	}
 	// The second is of a batch and logged; the third has validation data since.
 	b := &d.Pieces[1]
-	b.Beside = evidence.Beside{Record: recordOf(b.XML), Proof: proofOf(b.XML)}
+	b.Beside = evidence.Beside{Record: recordOf(sha256.Sum256(b.XML)), Proof: proofOf(b.XML)}
 	b.PDF = pdfOf(b.XML, b.Beside)
 	d.Pieces[2].XML = append(d.Pieces[2].XML, "+LT"...)
 	d.Content = []asic.File{file("message.txt", "hello world"), file("../../opzegging.pdf", "%PDF-1.7")}
@@ -183,10 +192,10 @@ func TestReadmeCommands(t *testing.T) {
 		t.Fatal(err)
 	}
 	commands := regexp.MustCompile(`(?m)^\$ (.*)$`).FindAllSubmatch(readme, -1)
-	if len(commands) != 5 {
-		t.Fatalf("got %d commands, want 5", len(commands))
+	if len(commands) != 6 {
+		t.Fatalf("got %d commands, want 6", len(commands))
 	}
-	for _, c := range commands[:2] { // 3 to 5 are about sealed evidence
+	for _, c := range commands[:2] { // 3 to 6 are about sealed evidence
 		if err := run(string(c[1])); err != nil {
 			t.Error(err)
 		}
@@ -257,9 +266,9 @@ func TestRefuses(t *testing.T) {
 		{"PDF with another proof", change(func(d *asic.Dossier) {
 			d.Pieces[1].PDF = pdfOf(d.Pieces[1].XML, evidence.Beside{Record: d.Pieces[1].Record, Proof: []byte("x")})
 		}), a.Trust(), evidence.CheckMember},
-		{"record of another XML", change(func(d *asic.Dossier) { d.Pieces[1].Record = recordOf(d.Pieces[0].XML) }), a.Trust(), evidence.CheckMember},
+		{"record of another XML", change(func(d *asic.Dossier) { d.Pieces[1].Record = recordOf(sha256.Sum256(d.Pieces[0].XML)) }), a.Trust(), evidence.CheckMember},
 		{"record of the XML as it was issued", change(func(d *asic.Dossier) {
-			d.Pieces[2].Record = recordOf(bytes.TrimSuffix(d.Pieces[2].XML, []byte("+LT")))
+			d.Pieces[2].Record = recordOf(sha256.Sum256(bytes.TrimSuffix(d.Pieces[2].XML, []byte("+LT"))))
 		}), a.Trust(), evidence.CheckMember},
 		{"proof of another XML", change(func(d *asic.Dossier) { d.Pieces[1].Proof = d.Pieces[0].XML }), a.Trust(), evidence.CheckMember},
 		{"no PDF at all", change(func(d *asic.Dossier) { d.Pieces[1].PDF = []byte("x") }), a.Trust(), evidence.CheckMember},
@@ -272,8 +281,11 @@ func TestRefuses(t *testing.T) {
 			t.Errorf("%s: want %s to fail, got ok=%v %s", c.name, c.code, r.OK(), r.Failures())
 		}
 	}
-	if r := (asic.Checker{XML: unsigned{}}).Check(good, a.Trust()); r.OK() {
+	if r := (asic.Checker{XML: unsigned{}, Record: records{}}).Check(good, a.Trust()); r.OK() {
 		t.Error("a PDF that nobody can check was accepted")
+	}
+	if r := (asic.Checker{XML: unsigned{}, PDF: pdf{}}).Check(good, a.Trust()); r.OK() {
+		t.Error("a record that nobody can check was accepted")
 	}
 }
 

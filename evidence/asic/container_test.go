@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"io"
 	"os"
@@ -152,6 +153,7 @@ func TestValidation(t *testing.T) {
 		"certificates only":      {func(v *evidence.Validation) { v.CRLs, v.OCSPs = nil, nil }, true},
 		"of another time-stamp":  {func(v *evidence.Validation) { v.Certificates = dropped(v.Certificates, a.TSUChain()[0].Raw) }, true},
 		"of another seal":        {func(v *evidence.Validation) { v.Certificates = dropped(v.Certificates, a.SealChain()[0].Raw) }, true},
+		"far too much":           {func(v *evidence.Validation) { v.CRLs = append(v.CRLs, make([]byte, 16<<20)) }, true},
 		"in another order":       {func(v *evidence.Validation) { slices.Reverse(v.Certificates); slices.Reverse(v.OCSPs) }, false},
 		"with an element double": {func(v *evidence.Validation) { v.CRLs = append(v.CRLs, v.CRLs[0]) }, false},
 	} {
@@ -248,6 +250,45 @@ func TestWriteStreams(t *testing.T) {
 	}
 	if out.n < size || out.peak > 64<<20 {
 		t.Errorf("wrote %d octets with %d MiB in use", out.n, out.peak>>20)
+	}
+}
+
+// A directory cannot make a reader take more memory than there may be files.
+func TestDirectoryBounds(t *testing.T) {
+	header := append([]byte("PK\x01\x02"), make([]byte, 42)...)
+	end := func(count, size, start int) []byte {
+		b := binary.LittleEndian.AppendUint16([]byte("PK\x05\x06\x00\x00\x00\x00"), uint16(count))
+		b = binary.LittleEndian.AppendUint16(b, uint16(count))
+		b = binary.LittleEndian.AppendUint32(b, uint32(size))
+		return append(binary.LittleEndian.AppendUint32(b, uint32(start)), 0, 0)
+	}
+	const n = 1 << 20
+	headers := bytes.Repeat(header, n)
+	a, w := world(t)
+	good := pack(t, w, dossier(t))
+	tail := good[len(good)-22:]
+	trust := a.Trust()
+	for what, doc := range map[string][]byte{
+		"a million entries":       append(bytes.Clone(headers), end(n, len(headers), 0)...),
+		"a thousand of a million": append(bytes.Clone(headers), end(1000, len(headers), 0)...),
+		"wrong size":              append(bytes.Clone(headers[:46*1000]), end(1000, 46*1000-1, 0)...),
+		"overlapping":             append(bytes.Clone(headers[:46*1000]), end(1000, 46*1000, 0)...),
+		"start outside":           append(bytes.Clone(headers[:46*1000]), end(1000, 46*1000, 1<<31)...),
+		"only an end":             end(5, 0, 0),
+		"no end":                  good[:len(good)-22],
+		"end of another":          append(bytes.Clone(good[:len(good)-22]), end(6, 10, len(good)-32)...),
+		"two ends":                append(bytes.Clone(good), tail...),
+	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		r := checker().Check(doc, trust)
+		runtime.ReadMemStats(&after)
+		if r.OK() || r.Checks[0].OK {
+			t.Errorf("%s: accepted as a container: %s", what, r.Failures())
+		}
+		if used := after.TotalAlloc - before.TotalAlloc; used > 4<<20 {
+			t.Errorf("%s: took %d octets", what, used)
+		}
 	}
 }
 

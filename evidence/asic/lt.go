@@ -30,10 +30,18 @@ type otherRevocation struct {
 	Info   asn1.RawValue
 }
 
-// fits reports whether v is about the seal and the time-stamp of a signature.
+// fits reports whether v is about the seal and the time-stamp of a signature, and
+// small enough to be in it.
 func fits(v evidence.Validation, signature *evidence.CMS) bool {
 	token, err := evidence.ParseCMS(signature.Token)
 	if err != nil || len(v.CRLs)+len(v.OCSPs) == 0 {
+		return false
+	}
+	size := 0
+	for _, der := range slices.Concat(v.Certificates, v.CRLs, v.OCSPs) {
+		size += len(der)
+	}
+	if size > maxSignature-1<<20 { // room for the rest
 		return false
 	}
 	has := func(der []byte) bool {

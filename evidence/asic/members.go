@@ -168,6 +168,8 @@ func (c Checker) checkPiece(files []file, p *piece, t evidence.Trust) (f found) 
 		f.xmlErr = errors.New(f.xml.Failures())
 	case p.base != (Piece{Seq: f.xml.Document.Event.Seq, Event: f.xml.Document.Event.Name}).base():
 		f.xmlErr = errors.New("is about another event")
+	case p.record != 0:
+		f.xmlErr = c.checkRecord(b.Record, files[p.xml], t)
 	}
 	switch {
 	case p.pdf == 0:
@@ -178,6 +180,16 @@ func (c Checker) checkPiece(files []file, p *piece, t evidence.Trust) (f found) 
 		f.pdfErr = c.checkInside(f, xml, b, t)
 	}
 	return f
+}
+
+// checkRecord makes sure that a record is about the file that its manifest names,
+// and not about what that was before validation data was added.
+func (c Checker) checkRecord(record []byte, xml file, t evidence.Trust) error {
+	if c.Record == nil {
+		return errors.New("has an evidence record that cannot be checked")
+	}
+	_, err := c.Record.CheckRecord(record, xml.sum, t)
+	return err
 }
 
 // checkInside compares what a PDF carries with the evidence beside it. The XML in

@@ -1,9 +1,9 @@
 package asic
 
 import (
-	"archive/zip"
 	"bytes"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 )
@@ -18,29 +18,26 @@ type file struct {
 func (f file) hex() string { return hex.EncodeToString(f.sum[:]) }
 
 // unpack reads a container and refuses everything a [Writer] does not write:
-// it packs what it read again and compares.
+// it packs what it read again and compares. Before that, nothing is taken from
+// it but where files may be, in memory that the number of files bounds.
 func unpack(doc []byte) ([]file, error) {
-	z, err := zip.NewReader(bytes.NewReader(doc), int64(len(doc)))
+	places, err := directory(doc)
 	if err != nil {
 		return nil, err
-	}
-	if len(z.File) < 5 || len(z.File) > maxFiles+3 {
-		return nil, errors.New("container has too few or too many files")
 	}
 	again := &compare{rest: doc}
 	a := &archive{out: again}
 	seen := map[string]bool{}
-	var files []file
-	for _, f := range z.File {
-		data, ok := stored(doc, f)
-		if !ok || seen[f.Name] {
-			return nil, errors.New("container has a compressed, doubled or misplaced file")
+	files := make([]file, 0, len(places))
+	for _, p := range places {
+		if seen[p.name] {
+			return nil, errors.New("container has a file twice")
 		}
-		seen[f.Name] = true
-		if err := a.add(f.Name, data); err != nil {
+		seen[p.name] = true
+		if err := a.add(p.name, p.data); err != nil {
 			return nil, err
 		}
-		files = append(files, file{f.Name, data, sha256.Sum256(data)})
+		files = append(files, file{p.name, p.data, sha256.Sum256(p.data)})
 	}
 	if err := a.close(); err != nil {
 		return nil, err
@@ -57,16 +54,44 @@ func unpack(doc []byte) ([]file, error) {
 	return files, nil
 }
 
-// stored is the part of doc that f says to be. Packing it again shows whether it
-// is where f should be, so that no two overlap.
-func stored(doc []byte, f *zip.File) ([]byte, bool) {
-	start, err := f.DataOffset()
-	size := f.UncompressedSize64
-	if err != nil || f.Method != zip.Store || size != f.CompressedSize64 ||
-		start < 0 || start > int64(len(doc)) || size > uint64(int64(len(doc))-start) {
-		return nil, false
+// place is where the directory says that a file is.
+type place struct {
+	name string
+	data []byte
+}
+
+// directory reads the central directory. APPNOTE 6.3 §4.3.12, §4.3.16
+func directory(doc []byte) ([]place, error) {
+	const local, central, end = 30, 46, 22 // octets of the headers, without names
+	if len(doc) < end || !bytes.HasPrefix(doc[len(doc)-end:], []byte("PK\x05\x06")) {
+		return nil, errNotOurs
 	}
-	return doc[start : start+int64(size) : start+int64(size)], true
+	tail := doc[len(doc)-end:]
+	count := int(binary.LittleEndian.Uint16(tail[10:]))
+	size, start := uint64(binary.LittleEndian.Uint32(tail[12:])), uint64(binary.LittleEndian.Uint32(tail[16:]))
+	if count < 5 || count > maxFiles+3 || start+size != uint64(len(doc)-end) {
+		return nil, errors.New("container has too few or too many files, or something after them")
+	}
+	rest := doc[start : len(doc)-end]
+	places := make([]place, 0, count)
+	for range count {
+		if len(rest) < central {
+			return nil, errNotOurs
+		}
+		length := uint64(binary.LittleEndian.Uint32(rest[24:]))
+		from := uint64(binary.LittleEndian.Uint32(rest[42:]))
+		name := int(binary.LittleEndian.Uint16(rest[28:]))
+		if len(rest) < central+name {
+			return nil, errNotOurs
+		}
+		from += local + uint64(name)
+		if from+length > start {
+			return nil, errNotOurs
+		}
+		places = append(places, place{string(rest[central : central+name]), doc[from : from+length : from+length]})
+		rest = rest[central+name:]
+	}
+	return places, nil
 }
 
 var errNotOurs = errors.New("container is not built as ours are")

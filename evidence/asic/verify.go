@@ -17,8 +17,9 @@ import (
 // and, with the given checkers, every evidence inside, as many at a time as
 // there are processors. It takes no memory for files beyond the container.
 type Checker struct {
-	XML evidence.XMLChecker // needed; it also judges records and log proofs
-	PDF evidence.Checker    // nil: a dossier with a PDF inside is refused
+	XML    evidence.XMLChecker    // needed; it also judges what stands beside an XML
+	PDF    evidence.Checker       // nil: a dossier with a PDF inside is refused
+	Record evidence.RecordChecker // nil: a dossier with an evidence record is refused
 }
 
 // Check verifies doc. Report.Members has every file; Report.Document is the
@@ -69,10 +70,7 @@ func (c Checker) Check(doc []byte, t evidence.Trust) evidence.Report {
 // checkSeal verifies the signature over the manifest, its time-stamp, and the
 // certificates of both.
 func checkSeal(r *evidence.Report, signature, manifest []byte, t evidence.Trust) (stamp evidence.TokenInfo, ok bool) {
-	cms, err := evidence.ParseCMS(signature)
-	if err == nil && cms.Content != nil {
-		err = errors.New("signature is not detached")
-	}
+	cms, err := parseSignature(signature)
 	if err == nil {
 		err = cms.Verify(manifest)
 	}
@@ -101,6 +99,17 @@ func checkSeal(r *evidence.Report, signature, manifest []byte, t evidence.Trust)
 	}
 	r.AddValidation(v, seal, token)
 	return stamp, true
+}
+
+func parseSignature(der []byte) (*evidence.CMS, error) {
+	if len(der) > maxSignature {
+		return nil, errors.New("signature is too long")
+	}
+	cms, err := evidence.ParseCMS(der)
+	if err == nil && cms.Content != nil {
+		err = errors.New("signature is not detached")
+	}
+	return cms, err
 }
 
 // withoutTSA leaves out what belongs to the time-stamp: at level B-LT all
