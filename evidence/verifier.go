@@ -7,45 +7,37 @@ import (
 
 // Verifier is the [Checker] for whatever somebody brings: it looks at the first
 // octets and asks the checker of that format. A format whose checker is nil is
-// refused. Safe for concurrent use when its parts are.
+// refused. The checkers of PDFs and dossiers look at the XML inside themselves.
+// Safe for concurrent use when its parts are.
 type Verifier struct {
-	XML     Checker
+	XML     XMLChecker
 	PDF     Checker
 	Dossier Checker
 }
 
-// Check verifies doc. Of a PDF the XML inside is verified as well, and its
-// facts are reported.
+// Check verifies doc, with nothing beside it.
 func (v Verifier) Check(doc []byte, t Trust) Report {
-	unknown := func() Report {
-		var r Report
-		r.Add(CheckFormat, errors.New("neither evidence XML, evidence PDF nor dossier"))
-		return r
-	}
-	switch {
-	case bytes.HasPrefix(doc, []byte("<")) && v.XML != nil:
-		return v.XML.Check(doc, t)
-	case bytes.HasPrefix(doc, []byte("PK\x03\x04")) && v.Dossier != nil:
-		return v.Dossier.Check(doc, t)
-	case bytes.HasPrefix(doc, []byte("%PDF-")) && v.PDF != nil && v.XML != nil:
-		return v.checkPDF(doc, t)
-	}
-	return unknown()
+	return v.CheckWith(doc, Beside{}, t)
 }
 
-// checkPDF joins the report on the PDF with that on the XML inside.
-func (v Verifier) checkPDF(doc []byte, t Trust) Report {
-	r := v.PDF.Check(doc, t)
-	if !r.OK() {
-		return r
+// CheckWith verifies doc with the files that came beside it. Only XML has such
+// files: a PDF or a dossier that comes with some is refused.
+func (v Verifier) CheckWith(doc []byte, b Beside, t Trust) Report {
+	xml := bytes.HasPrefix(doc, []byte("<"))
+	switch {
+	case xml && v.XML != nil:
+		return v.XML.CheckWith(doc, b, t)
+	case !xml && (b.Record != nil || b.Proof != nil):
+		return refused("only evidence XML has files beside it")
+	case bytes.HasPrefix(doc, []byte("PK\x03\x04")) && v.Dossier != nil:
+		return v.Dossier.Check(doc, t)
+	case bytes.HasPrefix(doc, []byte("%PDF-")) && v.PDF != nil:
+		return v.PDF.Check(doc, t)
 	}
-	inside := v.XML.Check(r.Content, t)
-	if !inside.OK() {
-		r.Add(CheckContent, errors.New("XML inside: "+inside.Failures()))
-		r.Stamps, r.Content = nil, nil
-		return r
-	}
-	r.Document = inside.Document
-	r.Stamps = append(r.Stamps, inside.Stamps...)
+	return refused("neither evidence XML, evidence PDF nor dossier")
+}
+
+func refused(why string) (r Report) {
+	r.Add(CheckFormat, errors.New(why))
 	return r
 }

@@ -12,7 +12,9 @@ import (
 
 	"github.com/bode-erds/bode/evidence"
 	"github.com/bode-erds/bode/evidence/asic"
+	"github.com/bode-erds/bode/evidence/ers"
 	"github.com/bode-erds/bode/evidence/pades"
+	"github.com/bode-erds/bode/evidence/tlog"
 	"github.com/bode-erds/bode/evidence/xades"
 )
 
@@ -96,8 +98,9 @@ func verify(path, lang string, trust evidence.Trust) result {
 
 // verifier knows every form of evidence.
 func verifier() evidence.Verifier {
-	return evidence.Verifier{XML: xades.Checker{}, PDF: pades.Checker{},
-		Dossier: asic.Checker{XML: xades.Checker{}, PDF: pades.Checker{}}}
+	xml := xades.Checker{Record: ers.Checker{}, Proof: tlog.Checker{}}
+	pdf := pades.Checker{XML: xml}
+	return evidence.Verifier{XML: xml, PDF: pdf, Dossier: asic.Checker{XML: xml, PDF: pdf, Record: ers.Checker{}}}
 }
 
 func read(path string) ([]byte, error) {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/bode-erds/bode/evidence"
@@ -77,11 +76,12 @@ func unsealed(t *testing.T, doc []byte) *sealedFile {
 	t.Helper()
 	f := &sealedFile{doc: doc, offsets: map[int]int{}}
 	at := bytes.LastIndex(doc, []byte("startxref\n"))
-	if _, err := f.readTable(atoi([]byte(strings.Fields(string(doc[at+10:]))[0]))); err != nil {
+	start, _ := number(bytes.TrimSpace(bytes.TrimSuffix(doc[at+10:], []byte("%%EOF\n"))))
+	if _, err := f.readTable(start); err != nil {
 		t.Fatal(err)
 	}
 	var err error
-	if f.catalog, err = f.object(1); err != nil {
+	if f.catalog, err = f.dict(1); err != nil {
 		t.Fatal(err)
 	}
 	return f

@@ -17,6 +17,10 @@ var (
 // and trying again is safe.
 var ErrSeal = errors.New("pades: sealing failed")
 
+// ErrValidation says that [Extend] was given what it cannot add: nothing, too
+// much, or what is not DER.
+var ErrValidation = errors.New("pades: validation data not usable")
+
 // Why a [Checker] says no; each is wrapped in a check's detail.
 var (
 	errStructure = errors.New("not one PDF sealed once")
