@@ -2,17 +2,18 @@ package pades
 
 import (
 	"fmt"
-	"image/color"
 	"net/url"
 	"strings"
 
-	"github.com/boombuler/barcode/qr"
+	"rsc.io/qr"
+
+	"github.com/bode-erds/bode/evidence"
 )
 
 // issuer says who answers for this document and how it is chained.
 func (p *paper) issuer() {
-	const labelW = 130.0
-	i, w := p.d.Issuer, frameWidth-labelW
+	const w = frameWidth - facing
+	i := p.d.Issuer
 	var rows []pair
 	add := func(key, v string, f font) {
 		if v != "" {
@@ -21,23 +22,23 @@ func (p *paper) issuer() {
 	}
 	add("issuer", strings.TrimSuffix(i.Name+", "+i.Country, ", "), fontBold)
 	add("identifier", strings.TrimSpace(p.w.scheme(i.Identifier.Scheme)+" "+i.Identifier.Value), fontText)
-	add("policy", strings.Join(i.PolicyOIDs, ", "), fontMono)
-	if i.Qualified {
-		add("trusted_list", i.TrustedListEntry, fontMono)
+	add("policy", strings.Join(i.PolicyOIDs, ", "), fontText)
+	if p.d.Claim() == evidence.ClaimQualified {
+		add("trusted_list", i.TrustedListEntry, fontText)
+		add("qualified_seal", i.QualifiedSeal, fontText)
+		add("qualified_stamp", i.QualifiedTimeStamp, fontText)
 	}
-	add("seal", p.source.signer, fontText)
-	add("seal_serial", p.source.signerSerial, fontMono)
+	if p.source.signer != "" {
+		rows = append(rows, pair{p.w.Label["seal"], append(p.set(fontText, p.source.signer, w),
+			p.set(fontNote, p.w.Label["seal_serial"]+" "+p.source.signerSerial, w)...)})
+	}
 	add("hash", p.d.Hash, fontMono)
-	prev := p.d.Event.Prev
-	if prev == "" {
-		prev = p.w.Label["first"]
-		add("prev", prev, fontText)
-	} else {
-		add("prev", prev, fontMono)
+	if p.d.Event.Prev == "" {
+		add("prev", p.w.Label["first"], fontText)
 	}
+	add("prev", p.d.Event.Prev, fontMono)
 	add("xml_hash", p.xmlSum, fontMono)
-	p.section("issuer", 40)
-	p.pairs(rows, labelW)
+	p.list("issuer", rows)
 }
 
 // verify tells a stranger how to check this document, in three steps, and gives
@@ -88,32 +89,31 @@ func (p *paper) link() string {
 
 // code draws link as a QR code with its lower left corner at (x, y).
 func (p *paper) code(link string, x, y, side float64) {
-	img, err := qr.Encode(link, qr.M, qr.Unicode)
+	img, err := qr.Encode(link, qr.M)
 	if err != nil {
 		return // longer than a QR code can be: the address stands in the text
 	}
-	n := img.Bounds().Dx()
-	unit := side / float64(n)
-	dark := color.Color(color.Black)
 	fig := p.root.add("Figure")
 	fig.alt = p.w.fill(p.w.Label["qr_alt"], "url", link)
 	fig.attr = fmt.Sprintf("/O /Layout /Placement /Block /BBox [%s %s %s %s]", num(x), num(y), num(x+side), num(y+side))
 	p.mark(fig, func() {
 		p.setFill(ink)
-		b := &p.page().buf
-		for row := range n {
-			for col := 0; col < n; {
+		pg := p.page()
+		unit := side / float64(img.Size)
+		pg.buf = fmt.Appendf(pg.buf, "q %.4f 0 0 %.4f %s %s cm\n", unit, unit, num(x), num(y))
+		for row := range img.Size {
+			for col := 0; col < img.Size; col++ {
 				run := 0
-				for col+run < n && img.At(col+run, row) == dark {
+				for col+run < img.Size && img.Black(col+run, row) {
 					run++
 				}
 				if run > 0 {
-					fmt.Fprintf(b, "%s %s %s %s re ", num(x+float64(col)*unit), num(y+float64(n-1-row)*unit), num(float64(run)*unit), num(unit))
+					pg.ops(col, img.Size-1-row, run, 1, "re")
 				}
-				col += max(run, 1)
+				col += run
 			}
 		}
-		b.WriteString("f\n")
+		pg.ops("f Q")
 	})
 	p.mark(p.root.add("P"), func() {
 		s := p.w.Label["scan"]

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/bode-erds/bode/evidence"
@@ -14,7 +15,6 @@ type paper struct {
 	*layout
 	d      evidence.Document
 	w      *words
-	zone   *time.Location
 	source source // what the attached XML says of its seal
 	xmlSum string
 }
@@ -29,14 +29,10 @@ func compose(c *canvas, d evidence.Document, a evidence.Attached) (*paper, error
 	if !d.Event.Name.Valid() || d.Event.At.IsZero() {
 		return nil, fmt.Errorf("%w: event %q", ErrRender, d.Event.Name)
 	}
-	zone, err := time.LoadLocation("Europe/Brussels")
-	if err != nil {
-		return nil, fmt.Errorf("%w: time zone data: %w", ErrRender, err)
-	}
 	sum := sha256.Sum256(a.XML)
 	p := &paper{
 		layout: &layout{canvas: c, root: &element{kind: "Document"}},
-		d:      d, w: w, zone: zone, source: readSource(a), xmlSum: hex.EncodeToString(sum[:]),
+		d:      d, w: w, source: readSource(a), xmlSum: hex.EncodeToString(sum[:]),
 	}
 	p.openPage = p.strip
 	p.addPage()
@@ -60,7 +56,7 @@ func compose(c *canvas, d evidence.Document, a evidence.Attached) (*paper, error
 func (p *paper) opening() {
 	e := p.d.Event
 	p.paragraph(p.root, "H1", fontTitle, p.w.title(e.Name), marginLeft, frameWidth)
-	p.y -= 8
+	p.y -= 6
 	if e.Test {
 		p.paragraph(p.root, "P", fontAlarm, p.d.Claim().Words(p.w.lang)+" "+p.w.Label["test_would"], marginLeft, frameWidth)
 		p.y -= 3
@@ -68,41 +64,41 @@ func (p *paper) opening() {
 	p.paragraph(p.root, "P", fontLead, p.w.Proves[string(e.Name)], marginLeft, frameWidth)
 	p.y -= 4
 	p.paragraph(p.root, "P", fontNote, p.w.Limit[limitOf(e.Name)], marginLeft, frameWidth)
-	p.y -= 12
+	p.y -= 10
 	p.when()
 	p.claim()
 }
 
 // when is the panel with the instant of the event and who vouches for it.
 func (p *paper) when() {
-	const pad, labelW = 12.0, 104.0
-	e := p.d.Event
-	valueX, valueW := marginLeft+pad+labelW, frameWidth-2*pad-labelW
-	rows := []struct {
-		label string
-		lines []line
-	}{
-		{p.w.Label["event_time"], append(p.set(fontBig, p.w.long(e.At.In(p.zone)), valueW),
-			p.set(fontMono, e.At.UTC().Format("2006-01-02T15:04:05.000000Z")+"  (UTC)", valueW)...)},
+	const pad, gap, labelW = 12.0, 5.0, 104.0
+	e, s := p.d.Event, p.source
+	valueW := frameWidth - 2*pad - labelW
+	var rows []pair
+	add := func(key string, value ...[]line) {
+		rows = append(rows, pair{p.w.Label[key], slices.Concat(value...)})
 	}
-	if s := p.source; !s.stampedAt.IsZero() {
-		rows = append(rows, struct {
-			label string
-			lines []line
-		}{p.w.Label["stamp"], append(append(
-			p.set(fontText, p.w.long(s.stampedAt.In(p.zone)), valueW),
-			p.set(fontText, s.authority, valueW)...),
-			p.set(fontMono, p.w.Label["serial"]+" "+s.stampSerial, valueW)...)})
+	instant := func(f font, t time.Time) []line {
+		return append(p.set(f, p.w.long(t.In(p.zone)), valueW), p.set(fontNote, utc(t), valueW)...)
 	}
-	rows = append(rows, struct {
-		label string
-		lines []line
-	}{p.w.Label["evidence_id"], p.set(fontMono, e.ID, valueW)})
-	total := 2 * pad
+	add("event_time", instant(fontBig, e.At))
+	if !s.stampedAt.IsZero() {
+		whose := p.w.Label["stamp_own"]
+		if s.batch {
+			whose = p.w.fill(p.w.Label["stamp_batch"], "file", RecordName)
+		}
+		add("stamp", instant(fontText, s.stampedAt), p.set(fontText, s.authority, valueW),
+			p.set(fontNote, p.w.Label["serial"]+" "+s.stampSerial, valueW), p.set(fontNote, whose, valueW))
+	}
+	if s.log != "" {
+		add("log", p.set(fontText, p.w.fill(p.w.Label["log_entry"], "n", p.w.count(s.index), "of", p.w.count(s.size), "log", s.log), valueW),
+			p.set(fontNote, p.w.fill(p.w.Label["log_file"], "file", ProofName), valueW))
+	}
+	add("evidence_id", p.set(fontMono, e.ID, valueW))
+	total := 2*pad - gap
 	for _, r := range rows {
-		total += height(r.lines) + 4
+		total += height(r.value) + gap
 	}
-	total -= 4
 	p.need(total)
 	p.artifact(func() {
 		p.rect(marginLeft, p.y-total, frameWidth, total, tint)
@@ -112,12 +108,17 @@ func (p *paper) when() {
 	y := p.y - pad
 	for _, r := range rows {
 		tr := tab.add("TR")
-		p.mark(tr.header("Row"), func() { p.draw(marginLeft+pad, y, p.set(fontLabel, r.label, labelW-8)) })
-		p.mark(tr.add("TD"), func() { p.draw(valueX, y, r.lines) })
-		y -= height(r.lines) + 4
+		label := p.set(fontLabel, r.label, labelW-8)
+		drop := r.value[0].f.baseline() - fontLabel.baseline() // on one line with the value
+		p.mark(tr.header("Row"), func() { p.draw(marginLeft+pad, y-drop, label) })
+		p.mark(tr.add("TD"), func() { p.draw(marginLeft+pad+labelW, y, r.value) })
+		y -= height(r.value) + gap
 	}
-	p.y -= total + 10
+	p.y -= total + 8
 }
+
+// utc is an instant as it stands in the XML.
+func utc(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.999999Z") + " (UTC)" }
 
 // claim states the legal standing, exactly as far as the issuer may go. A test
 // said so above.
@@ -125,7 +126,7 @@ func (p *paper) claim() {
 	if !p.d.Event.Test {
 		p.paragraph(p.root, "P", fontNote, p.d.Claim().Words(p.w.lang), marginLeft, frameWidth)
 	}
-	p.y -= 6
+	p.y -= 4
 }
 
 // section starts a section; least is the room that must follow its heading.
@@ -155,10 +156,26 @@ func (p *paper) pairs(rows []pair, labelW float64) {
 	}
 }
 
+// facing is how far the values of a list stand from the left.
+const facing = 130.0
+
+// list is a section of labelled values, kept together when it is short.
+func (p *paper) list(section string, rows []pair) {
+	total := 0.0
+	for _, r := range rows {
+		total += height(r.value) + 2*cellPad
+	}
+	if total > 160 {
+		total = 40
+	}
+	p.section(section, total)
+	p.pairs(rows, facing)
+}
+
 // message says which registered item this is about.
 func (p *paper) message() {
-	const labelW = 130.0
-	e, w := p.d.Event, frameWidth-labelW
+	const w = frameWidth - facing
+	e := p.d.Event
 	rows := []pair{{p.w.Label["number"], p.set(fontBold, e.Number, w)}}
 	add := func(key, v string, f font) {
 		if v != "" {
@@ -168,10 +185,10 @@ func (p *paper) message() {
 	add("subject", e.Subject, fontText)
 	add("reference", e.Reference, fontText)
 	if !e.Submitted.IsZero() {
-		add("submitted", p.w.long(e.Submitted.In(p.zone)), fontText)
+		rows = append(rows, pair{p.w.Label["submitted"], append(p.set(fontText, p.w.long(e.Submitted.In(p.zone)), w),
+			p.set(fontNote, utc(e.Submitted), w)...)})
 	}
 	add("message_id", e.Message, fontMono)
 	add("delivery_id", e.Delivery, fontMono)
-	p.section("message", 40)
-	p.pairs(rows, labelW)
+	p.list("message", rows)
 }

@@ -20,8 +20,15 @@ const (
 	faceCount
 )
 
-// face is a parsed TrueType font. It reads the tables in place, so parsing
-// costs microseconds and a face needs no cache. Read-only after parseFace.
+// common and subset are the names of a face's fonts in the resources of a page.
+func (f faceID) common() string { return [...]string{"/F0", "/F1", "/F2"}[f] }
+func (f faceID) subset() string { return [...]string{"/G0", "/G1", "/G2"}[f] }
+
+// near bounds the characters whose widths a face knows without looking: Latin.
+const near = 0x250
+
+// face is a parsed TrueType font that reads its tables in place. Read-only
+// after parseFace.
 type face struct {
 	name       string
 	glyf       []byte
@@ -35,6 +42,7 @@ type face struct {
 	descent    int
 	capHeight  int
 	bbox       [4]int
+	advances   [near]int // in font units
 }
 
 // parseFaces parses the embedded faces in the order of faceID.
@@ -102,6 +110,9 @@ func parseFace(name string, ttf []byte) (*face, error) {
 	if f.cmap == nil {
 		return nil, fmt.Errorf("%w: no Unicode cmap of format 4", errFont)
 	}
+	for r := range f.advances {
+		f.advances[r] = f.advance(f.glyph(rune(r)))
+	}
 	return f, nil
 }
 
@@ -163,7 +174,11 @@ func (f *face) advance(g int) int {
 func (f *face) width(s string, size float64) float64 {
 	n := 0
 	for _, r := range s {
-		n += f.advance(f.glyph(r))
+		if r < near {
+			n += f.advances[r]
+		} else {
+			n += f.advance(f.glyph(r))
+		}
 	}
 	return float64(n) * size / float64(f.unitsPerEm)
 }

@@ -17,12 +17,13 @@ func (p *paper) band() {
 		p.rect(0, top, pageWidth, bandHeight, ink)
 		p.rect(0, top-2.5, pageWidth, 2.5, accent)
 	})
+	low := top + (bandHeight-28)/2
 	fig := p.root.add("Figure")
 	fig.alt = p.w.fill(p.w.Label["mark_alt"], "service", p.d.Issuer.ServiceName)
-	fig.attr = fmt.Sprintf("/O /Layout /Placement /Block /BBox [%s %s %s %s]", num(marginLeft), num(top+15), num(marginLeft+28), num(top+43))
+	fig.attr = fmt.Sprintf("/O /Layout /Placement /Block /BBox [%s %s %s %s]", num(marginLeft), num(low), num(marginLeft+28), num(low+28))
 	p.mark(fig, func() {
-		p.path(marginLeft, top+15, 28.0/24, white, markPath)
-		p.path(marginLeft, top+15, 28.0/24, ink, tickPath)
+		p.path(marginLeft, low, 28.0/24, white, markPath)
+		p.path(marginLeft, low, 28.0/24, ink, tickPath)
 	})
 	name := p.set(fontBrand, p.d.Issuer.ServiceName, 250)
 	p.mark(p.root.add("P"), func() { p.text(marginLeft+38, top+bandHeight/2-5.5, fontBrand, strings.TrimSpace(name[0].s)) })

@@ -70,9 +70,8 @@ func (l *layout) put(e *element, x float64, lines []line) {
 // draw sets lines below y.
 func (l *layout) draw(x, y float64, lines []line) {
 	for _, t := range lines {
-		sp := t.f.spec()
-		y -= sp.lead
-		l.text(x, y+(sp.lead-sp.size)/2+0.12*sp.size, t.f, t.s)
+		l.text(x, y-t.f.baseline(), t.f, t.s)
+		y -= t.f.lead()
 	}
 }
 

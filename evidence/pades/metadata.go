@@ -1,10 +1,10 @@
 package pades
 
 import (
-	"bytes"
 	"encoding/xml"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 )
 
@@ -43,46 +43,43 @@ func xmp(title, author, subject, lang, date, id string) []byte {
 <?xpacket end="r"?>`, esc(title), esc(author), esc(subject), lang, date, date, uuid)
 }
 
-// sRGB makes an ICC profile of version 2.1 for IEC 61966-2-1: primaries adapted
-// to D50 and the transfer curve in 1,024 steps.
+// sRGB makes an ICC profile of version 4.2 for IEC 61966-2-1: primaries adapted
+// to D50 and the transfer curve as a formula.
 func sRGB() []byte {
 	u32 := func(v uint32) []byte { return []byte{byte(v >> 24), byte(v >> 16), byte(v >> 8), byte(v)} }
-	fixed := func(v float64) []byte { return u32(uint32(int32(math.Round(v * 65536)))) }
-	xyz := func(x, y, z float64) []byte {
-		return bytes.Join([][]byte{[]byte("XYZ \x00\x00\x00\x00"), fixed(x), fixed(y), fixed(z)}, nil)
-	}
-	const name = "sRGB"
-	desc := bytes.Join([][]byte{[]byte("desc\x00\x00\x00\x00"), u32(uint32(len(name) + 1)), []byte(name + "\x00"), make([]byte, 78)}, nil)
-	curve := append([]byte("curv\x00\x00\x00\x00"), u32(1024)...)
-	for i := range 1024 {
-		v := float64(i) / 1023
-		if v <= 0.04045 {
-			v /= 12.92
-		} else {
-			v = math.Pow((v+0.055)/1.055, 2.4)
+	fixed := func(vs ...float64) (out []byte) {
+		for _, v := range vs {
+			out = append(out, u32(uint32(int32(math.Round(v*65536))))...)
 		}
-		n := uint16(math.Round(v * 65535))
-		curve = append(curve, byte(n>>8), byte(n))
+		return out
 	}
+	kind := func(name string, data ...byte) []byte { return append([]byte(name+"\x00\x00\x00\x00"), data...) }
+	words := func(s string) []byte { // one record in English, UTF-16
+		out := slices.Concat(u32(1), u32(12), []byte("enUS"), u32(uint32(2*len(s))), u32(28))
+		for i := range len(s) {
+			out = append(out, 0, s[i])
+		}
+		return kind("mluc", out...)
+	}
+	curve := kind("para", slices.Concat([]byte{0, 3, 0, 0}, fixed(2.4, 1/1.055, 0.055/1.055, 1/12.92, 0.04045))...)
 	tags := []table{
-		{"desc", desc}, {"cprt", []byte("text\x00\x00\x00\x00Public domain\x00")},
-		{"wtpt", xyz(0.9642, 1, 0.8249)},
-		{"rXYZ", xyz(0.43607, 0.22249, 0.01392)}, {"gXYZ", xyz(0.38515, 0.71687, 0.09708)}, {"bXYZ", xyz(0.14307, 0.06061, 0.71410)},
-		{"rTRC", curve}, {"gTRC", nil}, {"bTRC", nil},
+		{"desc", words("sRGB")}, {"cprt", words("Public domain")},
+		{"wtpt", kind("XYZ ", fixed(0.9642, 1, 0.8249)...)},
+		{"chad", kind("sf32", fixed(1.04791, 0.02293, -0.05019, 0.02960, 0.99046, -0.01707, -0.00925, 0.01506, 0.75179)...)},
+		{"rXYZ", kind("XYZ ", fixed(0.43607, 0.22249, 0.01392)...)},
+		{"gXYZ", kind("XYZ ", fixed(0.38515, 0.71687, 0.09708)...)},
+		{"bXYZ", kind("XYZ ", fixed(0.14307, 0.06061, 0.71410)...)},
+		{"rTRC", curve}, {"gTRC", nil}, {"bTRC", nil}, // the channels share one curve
 	}
 	dir := u32(uint32(len(tags)))
 	at := 128 + 4 + 12*len(tags)
 	var data []byte
-	curveAt := 0
+	off, n := 0, 0
 	for _, t := range tags {
-		off, n := at+len(data), len(t.data)
-		if t.tag == "rTRC" {
-			curveAt = off
+		if t.data != nil {
+			off, n = at+len(data), len(t.data)
 		}
-		if t.data == nil { // the three channels share one curve
-			off, n = curveAt, len(curve)
-		}
-		dir = bytes.Join([][]byte{dir, []byte(t.tag), u32(uint32(off)), u32(uint32(n))}, nil)
+		dir = slices.Concat(dir, []byte(t.tag), u32(uint32(off)), u32(uint32(n)))
 		data = append(data, t.data...)
 		for len(data)%4 != 0 {
 			data = append(data, 0)
@@ -90,9 +87,9 @@ func sRGB() []byte {
 	}
 	head := make([]byte, 128)
 	copy(head, u32(uint32(at+len(data))))
-	copy(head[8:], "\x02\x10\x00\x00mntrRGB XYZ ")
+	copy(head[8:], "\x04\x20\x00\x00mntrRGB XYZ ")
 	copy(head[24:], []byte{7, 0xEA, 0, 1, 0, 1}) // made 2026-01-01
 	copy(head[36:], "acsp")
-	copy(head[68:], bytes.Join([][]byte{fixed(0.9642), fixed(1), fixed(0.8249)}, nil))
-	return bytes.Join([][]byte{head, dir, data}, nil)
+	copy(head[68:], fixed(0.9642, 1, 0.8249))
+	return slices.Concat(head, dir, data)
 }

@@ -5,8 +5,8 @@ import (
 	"compress/zlib"
 	"encoding/hex"
 	"fmt"
+	"math"
 	"strconv"
-	"strings"
 	"unicode/utf16"
 )
 
@@ -16,15 +16,13 @@ import (
 // its own placeholder. Compression may leave short text as it is; a stream in
 // which that happens to such text is written in hexadecimal.
 type objects struct {
-	buf     bytes.Buffer
+	press   *press
+	buf     []byte
 	offsets []int // offsets[i] is where object i+1 starts; 0 while only reserved
-	deflate *zlib.Writer
 }
 
-func newObjects() *objects {
-	o := &objects{deflate: zlib.NewWriter(nil)}
-	o.buf.WriteString("%PDF-1.7\n%\xe2\xe3\xcf\xd3\n")
-	return o
+func newObjects(p *press) *objects {
+	return &objects{press: p, buf: append(make([]byte, 0, 96<<10), "%PDF-1.7\n%\xe2\xe3\xcf\xd3\n"...)}
 }
 
 // reserve hands out an object number to be written later.
@@ -33,10 +31,19 @@ func (o *objects) reserve() int {
 	return len(o.offsets)
 }
 
+// begin starts object id and end ends it; what stands between is appended to buf.
+func (o *objects) begin(id int) {
+	o.offsets[id-1] = len(o.buf)
+	o.buf = append(strconv.AppendInt(o.buf, int64(id), 10), " 0 obj\n"...)
+}
+
+func (o *objects) end() { o.buf = append(o.buf, "\nendobj\n"...) }
+
 // put writes object id.
 func (o *objects) put(id int, body string) {
-	o.offsets[id-1] = o.buf.Len()
-	fmt.Fprintf(&o.buf, "%d 0 obj\n%s\nendobj\n", id, body)
+	o.begin(id)
+	o.buf = append(o.buf, body...)
+	o.end()
 }
 
 // add writes a new object and returns its number.
@@ -49,55 +56,75 @@ func (o *objects) add(body string) int {
 // stream writes a new compressed stream; dict holds its entries beside
 // /Length and /Filter.
 func (o *objects) stream(dict string, data []byte) int {
-	var z bytes.Buffer
-	o.deflate.Reset(&z)
-	_, _ = o.deflate.Write(data) // a bytes.Buffer takes everything
-	_ = o.deflate.Close()
-	out, filter := z.Bytes(), "/FlateDecode"
-	if bytes.Contains(out, []byte("/ByteRange")) || bytes.Contains(out, []byte("endobj")) {
-		out, filter = append(hex.AppendEncode(nil, out), '>'), "[/ASCIIHexDecode /FlateDecode]"
+	return o.deflated(dict, o.press.deflate(data, zlib.DefaultCompression))
+}
+
+// deflated is stream for what is compressed already.
+func (o *objects) deflated(dict string, data []byte) int {
+	filter := "/FlateDecode"
+	if bytes.Contains(data, []byte("/ByteRange")) || bytes.Contains(data, []byte("endobj")) {
+		data, filter = append(hex.AppendEncode(nil, data), '>'), "[/ASCIIHexDecode /FlateDecode]"
 	}
 	id := o.reserve()
-	o.offsets[id-1] = o.buf.Len()
-	fmt.Fprintf(&o.buf, "%d 0 obj\n<< %s /Filter %s /Length %d >>\nstream\n", id, dict, filter, len(out))
-	o.buf.Write(out)
-	o.buf.WriteString("\nendstream\nendobj\n")
+	o.begin(id)
+	o.buf = fmt.Appendf(o.buf, "<< %s /Filter %s /Length %d >>\nstream\n", dict, filter, len(data))
+	o.buf = append(o.buf, data...)
+	o.buf = append(o.buf, "\nendstream"...)
+	o.end()
 	return id
 }
 
-// finish writes cross-reference table and trailer. The id is 32 hexadecimal
-// digits. All reserved objects must have been written.
-func (o *objects) finish(root, info int, id string) []byte {
-	start := o.buf.Len()
-	fmt.Fprintf(&o.buf, "xref\n0 %d\n0000000000 65535 f\r\n", len(o.offsets)+1)
+// finish writes cross-reference table and trailer, and says where the table is.
+// The id is 32 hexadecimal digits. All reserved objects must have been written.
+func (o *objects) finish(root, info int, id string) (start int) {
+	start = len(o.buf)
+	o.buf = fmt.Appendf(o.buf, "xref\n0 %d\n0000000000 65535 f\r\n", len(o.offsets)+1)
 	for _, off := range o.offsets {
-		fmt.Fprintf(&o.buf, "%010d 00000 n\r\n", off)
+		o.buf = appendEntry(o.buf, off)
 	}
-	fmt.Fprintf(&o.buf, "trailer\n<<\n  /Size %d\n  /Root %d 0 R\n  /Info %d 0 R\n  /ID [<%s> <%s>]\n>>\nstartxref\n%d\n%%%%EOF\n",
+	o.buf = fmt.Appendf(o.buf, "trailer\n<< /Size %d /Root %d 0 R /Info %d 0 R /ID [<%s> <%s>] >>\nstartxref\n%d\n%%%%EOF\n",
 		len(o.offsets)+1, root, info, id, id, start)
-	return o.buf.Bytes()
+	return start
 }
 
-// num writes a number with at most three decimals and no exponent.
-func num(v float64) string {
-	s := strconv.FormatFloat(v, 'f', 3, 64)
-	s = strings.TrimRight(strings.TrimRight(s, "0"), ".")
-	if s == "" || s == "-0" {
-		return "0"
+// appendEntry appends one line of a cross-reference table.
+func appendEntry(b []byte, off int) []byte {
+	b = append(b, "0000000000 00000 n\r\n"...)
+	for i := len(b) - 11; off > 0; i-- {
+		b[i] = byte('0' + off%10)
+		off /= 10
 	}
-	return s
+	return b
 }
+
+// appendNum appends a number with at most two decimals and no exponent.
+func appendNum(b []byte, v float64) []byte {
+	n := int64(math.Round(v * 100))
+	if n < 0 {
+		b, n = append(b, '-'), -n
+	}
+	b = strconv.AppendInt(b, n/100, 10)
+	if n %= 100; n > 0 {
+		b = append(b, '.', byte('0'+n/10))
+		if n %= 10; n > 0 {
+			b = append(b, byte('0'+n))
+		}
+	}
+	return b
+}
+
+// num is a number as [appendNum] writes it.
+func num(v float64) string { return string(appendNum(nil, v)) }
 
 // text writes a text string object: hexadecimal UTF-16 with its mark, so that
 // no character can end the string.
 func text(s string) string {
-	var b strings.Builder
-	b.WriteString("<FEFF")
+	b := append(make([]byte, 0, 8+4*len(s)), "<FEFF"...)
 	for _, u := range utf16.Encode([]rune(s)) {
-		fmt.Fprintf(&b, "%04X", u)
+		const digits = "0123456789ABCDEF"
+		b = append(b, digits[u>>12], digits[u>>8&15], digits[u>>4&15], digits[u&15])
 	}
-	b.WriteByte('>')
-	return b.String()
+	return string(append(b, '>'))
 }
 
 // ref is an indirect reference.

@@ -37,34 +37,31 @@ func (p *paper) parties() {
 	})
 	both("email", fontText, func(q evidence.Party) string { return q.Email })
 	both("mobile", fontText, func(q evidence.Party) string { return q.Mobile })
-	address := func(q evidence.Party) (out []line) {
-		for _, s := range q.Address {
-			out = append(out, set(fontText, s)...)
+	address := func(q evidence.Party) []line { return set(fontText, strings.Join(q.Address, ", ")) }
+	add("address", address(e.Sender), address(e.Recipient))
+	// Whoever acted for a party stands with what was proven, if anything was.
+	acting := func(q *evidence.Party) []line {
+		if q == nil || q.Proof != nil {
+			return nil
+		}
+		return set(fontBold, nameOf(*q))
+	}
+	add("acting", acting(e.SentBy), acting(e.ReceivedBy))
+	proven := func(q evidence.Party, actor *evidence.Party) (out []line) {
+		if q.Proof != nil {
+			out = p.proof("", *q.Proof, w-gap)
+		}
+		if actor != nil && actor.Proof != nil {
+			out = append(out, p.proof(nameOf(*actor), *actor.Proof, w-gap)...)
+			out = append(out, set(fontNote, p.w.fill(p.w.Label["acted_for"], "name", nameOf(q)))...)
 		}
 		return out
 	}
-	add("address", address(e.Sender), address(e.Recipient))
-	actor := func(q *evidence.Party) []line {
-		if q == nil {
-			return nil
-		}
-		if q.Proof == nil {
-			return set(fontBold, nameOf(*q))
-		}
-		return p.proof(nameOf(*q), *q.Proof, w-gap)
-	}
-	add("acting", actor(e.SentBy), actor(e.ReceivedBy))
-	proven := func(q evidence.Party) []line {
-		if q.Proof == nil {
-			return nil
-		}
-		return p.proof("", *q.Proof, w-gap)
-	}
-	recipient := proven(e.Recipient)
-	if e.Recipient.Proof == nil {
+	recipient := proven(e.Recipient, e.ReceivedBy)
+	if recipient == nil {
 		recipient = set(fontText, p.w.Label["not_proven"])
 	}
-	add("proven", proven(e.Sender), recipient)
+	add("proven", proven(e.Sender, e.SentBy), recipient)
 	p.section("parties", 110)
 	p.grid(cols, rows, 0, -1)
 }
@@ -82,11 +79,12 @@ func (p *paper) proof(known string, r evidence.Proof, w float64) []line {
 	}
 	out = append(out, p.set(fontText, p.w.method(r.Method), w)...)
 	if r.Provider != "" {
-		out = append(out, p.set(fontText, r.Provider, w)...)
+		out = append(out, p.set(fontNote, r.Provider, w)...)
 	}
 	out = append(out, p.set(fontText, p.w.Label["level"]+": "+p.w.level(r.Level), w)...)
 	if !r.At.IsZero() {
 		out = append(out, p.set(fontText, p.w.short(r.At.In(p.zone))+" "+p.w.Label["brussels"], w)...)
+		out = append(out, p.set(fontTiny, utc(r.At), w)...)
 	}
 	if r.Record != "" {
 		out = append(out, p.set(fontTiny, p.w.Label["record"]+" "+r.Record, w)...)

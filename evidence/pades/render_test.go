@@ -2,7 +2,6 @@ package pades
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"os"
@@ -299,35 +298,5 @@ func TestQualifiedSaysSo(t *testing.T) {
 	text = run(t, "pdftotext", write(t, t.TempDir(), "t.pdf", unshown), "-")
 	if strings.Contains(text, "qualified") {
 		t.Error("a test claims to be qualified")
-	}
-}
-
-func BenchmarkRender(b *testing.B) {
-	d := sample("nl")
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := Render(d, evidence.Attached{XML: []byte(sampleXML)}); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
-func BenchmarkSealPDF(b *testing.B) {
-	a := authority(b, "")
-	s, d := sealerWith(b, a, a.Stamper()), sample("nl")
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := s.SealPDF(context.Background(), d, evidence.Attached{XML: []byte(sampleXML), Own: true}, signingTime); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
-func BenchmarkCheck(b *testing.B) {
-	pdf, a := sealed(b, "P-256")
-	for b.Loop() {
-		if !(Checker{}).Check(pdf, a.Trust()).OK() {
-			b.Fatal("refused")
-		}
 	}
 }

@@ -125,20 +125,35 @@ func TestSheets(t *testing.T) {
 	if err := a.WritePEM(*sheets); err != nil {
 		t.Fatal(err)
 	}
-	xml := sourceXML(t, a)
+	each := evidence.Attached{XML: sourceXML(t, a), Own: true, Beside: evidence.Beside{Proof: []byte(sampleProof)}}
+	batch := besideSample()
+	batch.XML = sourceXML(t, a)
 	for name, d := range map[string]evidence.Document{
-		"nl": sample("nl"), "fr": sample("fr"), "de": sample("de"), "en": sample("en", test),
-		"nl-crowded": sample("nl", crowded, test), "fr-returned": sample("fr", relayed),
+		"nl": sample("nl"), "fr": sample("fr"), "de": sample("de"), "en": sample("en", test), "en-batch": sample("en"),
+		"nl-crowded": sample("nl", crowded, test), "fr-returned": sample("fr", relayed), "de-alphabets": sample("de", alphabets),
 	} {
-		unsigned, err := Render(d, evidence.Attached{XML: xml})
+		in := each
+		if strings.Contains(name, "batch") {
+			in = batch
+		}
+		unsigned, err := Render(d, in)
 		if err != nil {
 			t.Fatal(err)
 		}
-		pdf, err := newSealer(t, a).SealPDF(context.Background(), d, evidence.Attached{XML: xml, Own: true}, signingTime)
+		pdf, err := newSealer(t, a).SealPDF(context.Background(), d, in, signingTime)
 		if err != nil {
 			t.Fatal(err)
 		}
 		write(t, *sheets, name+".pdf", pdf)
 		write(t, *sheets, name+"-unsigned.pdf", unsigned)
 	}
+}
+
+// alphabets has names that Latin letters do not write.
+func alphabets(d *evidence.Document) {
+	d.Event.Sender.Name = "Ελληνική Εταιρεία Ακινήτων Α.Ε."
+	d.Event.Recipient.Given, d.Event.Recipient.Family = "Олександра", "Шевченко-Łukasiewicz"
+	d.Event.Recipient.Proof.Given, d.Event.Recipient.Proof.Family = "Oleksandra 亜希子", "Şevçenko-Łukasiewicz"
+	d.Event.Subject = "Договір № 17 – Σύμβαση – 契約書 – عقد"
+	d.Event.Parts[1].Name = "Договір.pdf"
 }

@@ -2,6 +2,7 @@ package pades
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto"
 	"crypto/ecdsa"
@@ -23,7 +24,7 @@ type Config struct {
 	Key evidence.SealKey
 	// Stamper gives the signature time-stamp. Required.
 	Stamper evidence.Stamper
-	// TokenSize is the room kept for a time-stamp token, in octets. A larger
+	// TokenSize is the most that a time-stamp token may have, in octets. A larger
 	// token fails the sealing. Default 8,192: enough for a token with a chain
 	// of RSA certificates.
 	TokenSize int
@@ -51,7 +52,8 @@ func (c *Config) validate() error {
 // Sealer makes sealed evidence PDFs. It implements evidence.PDFSealer and is
 // safe for concurrent use when its key and stamper are.
 type Sealer struct {
-	cfg Config
+	cfg    Config
+	signer *signer
 }
 
 // New returns a sealer. Errors: [ErrConfig].
@@ -59,97 +61,115 @@ func New(cfg Config) (*Sealer, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	return &Sealer{cfg: cfg}, nil
+	return &Sealer{cfg: cfg, signer: newSigner(cfg.Key)}, nil
 }
 
 // SealPDF renders d, attaches a, seals the file and, where a.Own says so, stamps
 // the seal: PAdES B-T, or B-B, with one certifying signature that permits no
-// change. At becomes the claimed signing time. What it returns has passed its own
-// check; trust in the certificate and the authority is for a [Checker] to say. It
-// reaches outside only through the key and the stamper, and an error leaves
-// nothing behind. Errors: [ErrRender], [ErrSeal].
+// change. At becomes the claimed signing time. A token that is not of this seal
+// is refused; all else about the result is for a [Checker] to say, which
+// evidence.Engine asks. It reaches outside only through the key and the stamper,
+// and an error leaves nothing behind. Errors: [ErrRender], [ErrSeal].
 //
 // EN 319 142-1 §6.3; ISO 32000-1 §12.8.4
 func (s *Sealer) SealPDF(ctx context.Context, d evidence.Document, a evidence.Attached, at time.Time) ([]byte, error) {
 	if at.IsZero() {
 		return nil, fmt.Errorf("%w: no time of signing", ErrSeal)
 	}
-	// 1. The page, with the attachment; the text of a placeholder is refused here.
-	unsigned, err := render(d, a, true)
+	f, err := render(d, a)
 	if err != nil {
 		return nil, err
 	}
-	w, err := wordsFor(d.Event.Language)
-	if err != nil {
-		return nil, err
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrSeal, err)
 	}
-	// 2. and 3. The seal and its time-stamp.
-	sealed, err := s.seal(ctx, unsigned, d.Issuer.Name, w.title(d.Event.Name), at, a.Own)
-	if err != nil {
-		return nil, err
+	title := d.Event.Name.Title(d.Event.Language)
+	for _, room := range s.rooms(a) {
+		u, err := s.increment(f, d.Issuer.Name, title, at, room)
+		if err != nil {
+			return nil, fmt.Errorf("%w: sign: %w", ErrSeal, err)
+		}
+		fits, err := s.stamp(ctx, u, a.Own)
+		if err != nil {
+			return nil, err
+		}
+		if fits {
+			return u.doc, nil
+		}
 	}
-	// 4. What leaves here is what we meant to make.
-	if err = s.check(sealed, a.Own); err == nil {
-		err = checkAttached(sealed, a)
+	return nil, fmt.Errorf("%w: time-stamp token is too large", ErrSeal)
+}
+
+// rooms are the sizes of the place for a token to try. It counts twice in the
+// file, so the first is what the token in the XML had, most likely of the same
+// authority, and something more; the other is the most there may be.
+func (s *Sealer) rooms(a evidence.Attached) []int {
+	const slack = 64 // serial numbers and signatures vary in length
+	switch known := len(xmlToken(a.XML)); {
+	case !a.Own:
+		return []int{0}
+	case known > 0 && known+slack < s.cfg.TokenSize:
+		return []int{known + slack, s.cfg.TokenSize}
 	}
-	if err != nil {
-		return nil, fmt.Errorf("%w: own check: %w", ErrSeal, err)
+	return []int{s.cfg.TokenSize}
+}
+
+// stamp gets the time-stamp over the seal, if there shall be one: the only call
+// to the outside. It says whether the token fitted.
+func (s *Sealer) stamp(ctx context.Context, u *sealing, own bool) (fits bool, err error) {
+	var token []byte
+	if own {
+		if token, err = s.cfg.Stamper.Stamp(ctx, imprint(u.draft.signature)); err != nil {
+			return false, fmt.Errorf("%w: time-stamp: %w", ErrSeal, err)
+		}
+		if len(token) > s.cfg.TokenSize {
+			return false, fmt.Errorf("%w: time-stamp token of %d octets", ErrSeal, len(token))
+		}
+		ts, _, err := readToken(token)
+		if err != nil {
+			return false, fmt.Errorf("%w: time-stamp: %w", ErrSeal, err)
+		}
+		if !bytes.Equal(ts.Imprint.Digest, imprint(u.draft.signature)) {
+			return false, fmt.Errorf("%w: the time-stamp is not of this seal", ErrSeal)
+		}
 	}
-	return sealed, nil
+	if fits, err = u.close(token); err != nil {
+		return false, fmt.Errorf("%w: %w", ErrSeal, err)
+	}
+	return fits, nil
 }
 
 // SealFile seals a PDF that is no evidence, such as a letter that was printed,
-// so that anybody can see that it is ours and unchanged: PAdES-B-T, as SealPDF.
+// so that anybody can see that it is ours and unchanged: PAdES B-T, as SealPDF.
 // It is no evidence and a [Checker] refuses it. A file that holds the text of a
-// signature's place in the open is not sealed. Errors: [ErrSeal].
+// signature's place in the open is not sealed. What it returns has passed its
+// own check, except for trust. Errors: [ErrSeal].
 func (s *Sealer) SealFile(ctx context.Context, file []byte, name, reason string, at time.Time) ([]byte, error) {
 	if bytes.Contains(file, []byte("/ByteRange")) {
 		return nil, fmt.Errorf("%w: the file looks signed already", ErrSeal)
 	}
-	sealed, err := s.seal(ctx, file, name, reason, at, true)
+	sealed, err := s.sign(ctx, file, name, reason, at) // with room for the time-stamp
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: sign: %w", ErrSeal, err)
 	}
-	if err := s.check(sealed, true); err != nil {
+	f, der, err := take(sealed)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrSeal, err)
+	}
+	u := &sealing{doc: sealed, place: sealed[f.holeFrom+1 : f.holeTo-1]}
+	if u.draft, err = readDraft(der); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrSeal, err)
+	}
+	if fits, err := s.stamp(ctx, u, true); err != nil || !fits {
+		return nil, cmp.Or(err, fmt.Errorf("%w: time-stamp token is too large", ErrSeal))
+	}
+	if err := s.check(sealed); err != nil {
 		return nil, fmt.Errorf("%w: own check: %w", ErrSeal, err)
 	}
 	return sealed, nil
 }
 
-// seal signs unsigned and, if stamp is set, time-stamps the signature.
-func (s *Sealer) seal(ctx context.Context, unsigned []byte, name, reason string, at time.Time, stamp bool) ([]byte, error) {
-	sealed, err := s.sign(ctx, unsigned, name, reason, at) // with room for the time-stamp
-	if err != nil {
-		return nil, fmt.Errorf("%w: sign: %w", ErrSeal, err)
-	}
-	// The time-stamp over the seal: the only call to the outside.
-	f, der, err := take(sealed)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrSeal, err)
-	}
-	unstamped, err := readDraft(der)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrSeal, err)
-	}
-	var token []byte
-	if stamp {
-		if token, err = s.cfg.Stamper.Stamp(ctx, imprint(unstamped.signature)); err != nil {
-			return nil, fmt.Errorf("%w: time-stamp: %w", ErrSeal, err)
-		}
-	}
-	if der, err = unstamped.stamped(token); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrSeal, err)
-	}
-	place := sealed[f.holeFrom+1 : f.holeTo-1]
-	if hex.EncodedLen(len(der)) > len(place) {
-		return nil, fmt.Errorf("%w: time-stamp token of %d octets does not fit", ErrSeal, len(token))
-	}
-	n := hex.Encode(place, der)
-	copy(place[n:], bytes.Repeat([]byte("0"), len(place)-n))
-	return sealed, nil
-}
-
-// sign lets the signing library append its increment. Its finished interface
+// sign lets the signing library append an increment to a foreign file. Its finished interface
 // takes no claimed time, asks for a time-stamp by address with rules of its own,
 // and repeats the whole signature when a token is large; the layer below leaves
 // all three to us.
@@ -202,9 +222,9 @@ func take(sealed []byte) (*sealedFile, []byte, error) {
 	return f, der, err
 }
 
-// check is the part of a [Checker] that needs no trust, and that the key and the
-// token, where there must be one, are ours.
-func (s *Sealer) check(sealed []byte, stamped bool) error {
+// check makes sure that the seal of a foreign file is ours and covers it. That
+// its token is of this seal was seen before it was put in.
+func (s *Sealer) check(sealed []byte) error {
 	f, der, err := take(sealed)
 	if err != nil {
 		return err
@@ -216,32 +236,8 @@ func (s *Sealer) check(sealed []byte, stamped bool) error {
 	if err := c.Verify(f.covered()); err != nil {
 		return err
 	}
-	if !c.Signer.Equal(s.cfg.Key.Certificates()[0]) {
-		return fmt.Errorf("%w: another certificate", errCMS)
-	}
-	if !stamped && c.Token == nil {
-		return nil
-	}
-	ts, _, err := readToken(c.Token)
-	if err != nil {
-		return err
-	}
-	if !bytes.Equal(ts.Imprint.Digest, imprint(c.Signature)) {
-		return fmt.Errorf("%w: the time-stamp is not of this seal", errCMS)
+	if !c.Signer.Equal(s.cfg.Key.Certificates()[0]) || c.Token == nil {
+		return fmt.Errorf("%w: another certificate, or no time-stamp", errCMS)
 	}
 	return nil
-}
-
-// checkAttached makes sure that the file has the shape that a [Checker] asks for
-// and that what is inside is what was meant.
-func checkAttached(sealed []byte, a evidence.Attached) error {
-	f, err := open(sealed)
-	if err != nil {
-		return err
-	}
-	xml, beside, err := f.attached()
-	if err == nil && !(bytes.Equal(xml, a.XML) && bytes.Equal(beside.Record, a.Record) && bytes.Equal(beside.Proof, a.Proof)) {
-		err = errAttached
-	}
-	return err
 }

@@ -2,6 +2,8 @@ package pades
 
 import (
 	"fmt"
+	"slices"
+	"time"
 
 	"github.com/bode-erds/bode/evidence"
 )
@@ -83,52 +85,42 @@ func (p *paper) reasons() {
 	for _, r := range p.d.Event.Reasons {
 		p.paragraph(p.root, "P", fontText, p.w.reason(r), marginLeft, frameWidth)
 		if r.Text != "" {
-			p.paragraph(p.root, "P", fontMono, r.Text, marginLeft+10, frameWidth-10)
+			p.paragraph(p.root, "P", fontNote, r.Text, marginLeft+10, frameWidth-10)
 		}
 	}
 }
 
 // facts lists the details of the event, addresses masked.
 func (p *paper) facts() {
-	const labelW = 130.0
 	var rows []pair
 	for _, d := range p.d.Event.Details {
-		rows = append(rows, pair{p.w.detail(d.Key), p.set(fontText, p.w.value(d, p.zone), frameWidth-labelW)})
+		rows = append(rows, pair{p.w.detail(d.Key), p.set(fontText, p.w.value(d, p.zone), frameWidth-facing)})
 	}
-	if len(rows) == 0 {
-		return
+	if len(rows) > 0 {
+		p.list("facts", rows)
 	}
-	p.section("facts", 30)
-	p.pairs(rows, labelW)
 }
 
 // postal gathers the leg outside the service: operator, item and what became of it.
 func (p *paper) postal() {
+	const w = frameWidth - facing
 	var rows []pair
-	const labelW = 130.0
-	add := func(e evidence.Event) {
+	for _, e := range slices.Concat(p.d.History, []evidence.Event{p.d.Event}) {
 		if e.External != "" {
-			rows = append(rows, pair{p.w.title(e.Name), append(
-				p.set(fontText, e.External, frameWidth-labelW),
-				p.set(fontNote, p.w.long(e.At.In(p.zone)), frameWidth-labelW)...)})
+			rows = append(rows, pair{p.w.title(e.Name), append(p.set(fontText, e.External, w),
+				p.set(fontNote, p.w.long(e.At.In(p.zone)), w)...)})
 		}
 	}
-	for _, e := range p.d.History {
-		add(e)
+	if len(rows) > 0 {
+		p.list("postal", rows)
 	}
-	add(p.d.Event)
-	if len(rows) == 0 {
-		return
-	}
-	p.section("postal", 30)
-	p.pairs(rows, labelW)
 }
 
 // timeline lists every event of the delivery so far, this one last and marked.
 func (p *paper) timeline() {
-	all := append(append([]evidence.Event{}, p.d.History...), p.d.Event)
+	all := slices.Concat(p.d.History, []evidence.Event{p.d.Event})
 	p.section("timeline", 60)
-	cols := []column{{"", 26}, {p.w.Label["time"], 106}, {p.w.Label["event"], frameWidth - 132}}
+	cols := []column{{"", 26}, {p.w.Label["time"], 112}, {p.w.Label["event"], frameWidth - 138}}
 	var rows [][][]line
 	for _, e := range all {
 		f := fontText
@@ -141,7 +133,7 @@ func (p *paper) timeline() {
 		}
 		rows = append(rows, [][]line{
 			p.set(fontLabel, fmt.Sprint(e.Seq), 24),
-			append(p.set(f, p.w.short(e.At.In(p.zone)), cols[1].w), p.set(fontTiny, e.At.UTC().Format("2006-01-02T15:04:05Z"), cols[1].w)...),
+			append(p.set(f, p.w.short(e.At.In(p.zone)), cols[1].w), p.set(fontTiny, utc(e.At.Truncate(time.Second)), cols[1].w)...),
 			what,
 		})
 	}

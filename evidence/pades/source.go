@@ -6,10 +6,9 @@ import (
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"encoding/base64"
-	"encoding/xml"
-	"io"
 	"math/big"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -25,34 +24,48 @@ type source struct {
 	authority    string
 	signer       string
 	signerSerial string
+	batch        bool   // the time-stamp is that of a batch
+	log          string // name of the public log that has an entry of it, or empty
+	index, size  int64  // of the entry, from 0; of the log when it proved it
 }
 
-// readSource reads the first signature time-stamp, if the XML has one, and the
-// first certificate. EN 319 132-1 §5.3
+// readSource reads the first certificate in the XML, and its first signature
+// time-stamp unless a says what the time-stamp is. EN 319 132-1 §5.3
 func readSource(a evidence.Attached) source {
-	s := source{stampedAt: a.Stamp.Time, stampSerial: a.Stamp.Serial, authority: a.Stamp.Authority}
-	dec := xml.NewDecoder(bytes.NewReader(a.XML))
-	for {
-		tok, err := dec.Token()
-		if err != nil {
-			return s
+	s := source{stampedAt: a.Stamp.Time, stampSerial: a.Stamp.Serial, authority: readable(a.Stamp.Authority), batch: a.Record != nil}
+	s.readProof(a.Proof)
+	if cert, err := x509.ParseCertificate(octets(a.XML, "X509Certificate")); err == nil {
+		s.signer, s.signerSerial = called(cert.Subject), cert.SerialNumber.String()
+	}
+	if s.stampedAt.IsZero() {
+		if ts, by, err := readToken(xmlToken(a.XML)); err == nil {
+			s.stampedAt, s.stampSerial, s.authority = ts.Time.UTC(), ts.Serial.String(), by
 		}
-		start, ok := tok.(xml.StartElement)
+	}
+	return s
+}
+
+// readProof reads where the log has it. https://c2sp.org/tlog-proof
+func (s *source) readProof(proof []byte) {
+	head, note, _ := strings.Cut(string(proof), "\n\n")
+	origin, rest, _ := strings.Cut(note, "\n")
+	size, _, _ := strings.Cut(rest, "\n")
+	for line := range strings.Lines(head + "\n") {
+		n, ok := strings.CutPrefix(line, "index ")
 		if !ok {
 			continue
 		}
-		switch start.Name.Local {
-		case "X509Certificate":
-			if cert, err := x509.ParseCertificate(octets(dec)); err == nil && s.signer == "" {
-				s.signer, s.signerSerial = called(cert.Subject), cert.SerialNumber.String()
-			}
-		case "EncapsulatedTimeStamp":
-			if ts, by, err := readToken(octets(dec)); err == nil {
-				s.stampedAt, s.stampSerial, s.authority = ts.Time.UTC(), ts.Serial.String(), by
-			}
+		i, err1 := strconv.ParseInt(strings.TrimSpace(n), 10, 64)
+		z, err2 := strconv.ParseInt(size, 10, 64)
+		if err1 == nil && err2 == nil && i >= 0 && i < z && origin != "" {
+			s.log, s.index, s.size = origin, i, z
 		}
+		return
 	}
 }
+
+// xmlToken is the first signature time-stamp in the XML, if there is one.
+func xmlToken(doc []byte) []byte { return octets(doc, "EncapsulatedTimeStamp") }
 
 // tstInfo is what a time-stamp token says, as far as we print or compare it.
 // RFC 3161 §2.4.2
@@ -84,16 +97,50 @@ func called(n pkix.Name) string {
 	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), ", ")
 }
 
-// octets decodes the base64 text that follows.
-func octets(dec *xml.Decoder) []byte {
-	tok, err := dec.Token()
-	if err != nil && err != io.EOF {
-		return nil
+// readable is called for a name in writing (RFC 4514). One that is not simple is
+// left as it is.
+func readable(dn string) string {
+	var n pkix.Name
+	for part := range strings.SplitSeq(dn, ",") {
+		key, value, ok := strings.Cut(part, "=")
+		if !ok || strings.ContainsAny(value, `\+#`) {
+			return dn
+		}
+		switch key {
+		case "CN":
+			n.CommonName = value
+		case "O":
+			n.Organization = append(n.Organization, value)
+		case "C":
+			n.Country = append(n.Country, value)
+		}
 	}
-	text, _ := tok.(xml.CharData)
-	der, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(string(text)), ""))
-	if err != nil {
-		return nil
+	if s := called(n); s != "" {
+		return s
 	}
-	return der
+	return dn
+}
+
+// octets decodes the base64 text of the first element of that local name. No
+// text or attribute of canonical XML has an angle bracket that opens.
+func octets(doc []byte, name string) []byte {
+	for rest := doc; ; {
+		before, behind, ok := bytes.Cut(rest, []byte(name))
+		if !ok {
+			return nil
+		}
+		rest = behind
+		tag := before[bytes.LastIndexByte(before, '<')+1:]
+		if len(tag) > 0 && (tag[len(tag)-1] != ':' || bytes.ContainsAny(tag, " />")) {
+			continue
+		}
+		_, text, _ := bytes.Cut(behind, []byte(">"))
+		text, _, _ = bytes.Cut(text, []byte("<"))
+		der := make([]byte, base64.StdEncoding.DecodedLen(len(text)))
+		n, err := base64.StdEncoding.Decode(der, text)
+		if err != nil {
+			return nil
+		}
+		return der[:n]
+	}
 }

@@ -2,7 +2,7 @@ package pades
 
 import (
 	"fmt"
-	"strings"
+	"strconv"
 )
 
 // element is one node of the structure tree (ISO 32000-1 §14.7): what a screen
@@ -54,27 +54,9 @@ func writeStructure(o *objects, root *element, pageRefs []int, marks [][]*elemen
 	number(root)
 	var write func(e *element, parent int)
 	write = func(e *element, parent int) {
-		var b strings.Builder
-		fmt.Fprintf(&b, "<< /Type /StructElem /S /%s /P %s", e.kind, ref(parent))
-		if e.attr != "" {
-			fmt.Fprintf(&b, " /A << %s >>", e.attr)
-		}
-		if e.alt != "" {
-			fmt.Fprintf(&b, " /Alt %s", text(e.alt))
-		}
-		b.WriteString(" /K [")
-		for i, k := range e.kids {
-			if i > 0 {
-				b.WriteByte(' ')
-			}
-			if k.elem != nil {
-				b.WriteString(ref(k.elem.ref))
-			} else {
-				fmt.Fprintf(&b, "<< /Type /MCR /Pg %s /MCID %d >>", ref(pageRefs[k.page]), k.mcid)
-			}
-		}
-		b.WriteString("] >>")
-		o.put(e.ref, b.String())
+		o.begin(e.ref)
+		o.element(e, parent, pageRefs)
+		o.end()
 		for _, k := range e.kids {
 			if k.elem != nil {
 				write(k.elem, e.ref)
@@ -82,16 +64,63 @@ func writeStructure(o *objects, root *element, pageRefs []int, marks [][]*elemen
 		}
 	}
 	write(root, treeRef)
-	var nums strings.Builder
+	parents := o.reserve()
+	o.begin(parents)
+	o.buf = append(o.buf, "<< /Nums ["...)
 	for p, list := range marks {
-		fmt.Fprintf(&nums, "%d [", p)
+		o.buf = append(strconv.AppendInt(o.buf, int64(p), 10), '[')
 		for _, e := range list {
-			nums.WriteString(ref(e.ref) + " ")
+			o.ref(e.ref)
+			o.buf = append(o.buf, ' ')
 		}
-		nums.WriteString("] ")
+		o.buf = append(o.buf, ']')
 	}
-	parents := o.add("<< /Nums [" + nums.String() + "] >>")
+	o.buf = append(o.buf, "] >>"...)
+	o.end()
 	o.put(treeRef, fmt.Sprintf("<< /Type /StructTreeRoot /K [%s] /ParentTree %s /ParentTreeNextKey %d >>",
 		ref(root.ref), ref(parents), len(marks)))
 	return treeRef
+}
+
+// element appends the dictionary of e. There are hundreds, so it is written as
+// short as can be: one page for all pieces, where they are on one.
+func (o *objects) element(e *element, parent int, pageRefs []int) {
+	o.buf = append(append(o.buf, "<</S/"...), e.kind...)
+	o.buf = append(o.buf, "/P "...)
+	o.ref(parent)
+	if e.attr != "" {
+		o.buf = append(append(append(o.buf, "/A<<"...), e.attr...), ">>"...)
+	}
+	if e.alt != "" {
+		o.buf = append(append(o.buf, "/Alt "...), text(e.alt)...)
+	}
+	page := -1
+	for _, k := range e.kids {
+		if k.elem == nil {
+			page = k.page
+			o.buf = append(o.buf, "/Pg "...)
+			o.ref(pageRefs[page])
+			break
+		}
+	}
+	o.buf = append(o.buf, "/K["...)
+	for i, k := range e.kids {
+		if i > 0 {
+			o.buf = append(o.buf, ' ')
+		}
+		switch {
+		case k.elem != nil:
+			o.ref(k.elem.ref)
+		case k.page == page:
+			o.buf = strconv.AppendInt(o.buf, int64(k.mcid), 10)
+		default:
+			o.buf = fmt.Appendf(o.buf, "<</Type/MCR/Pg %s/MCID %d>>", ref(pageRefs[k.page]), k.mcid)
+		}
+	}
+	o.buf = append(o.buf, "]>>"...)
+}
+
+// ref appends an indirect reference.
+func (o *objects) ref(id int) {
+	o.buf = append(strconv.AppendInt(o.buf, int64(id), 10), " 0 R"...)
 }

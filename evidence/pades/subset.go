@@ -18,7 +18,8 @@ const (
 	compHasInstructed = 0x0100
 )
 
-// subset collects the characters a document uses of one face and renumbers
+// subset collects characters of one face, those of a document that its
+// [commonFont] lacks, and renumbers
 // their glyphs from 1 in order of first use. Every character has a glyph number
 // of its own, even when the face draws two alike, so that text copied from the
 // page is exactly the text that was put there.
@@ -30,21 +31,24 @@ type subset struct {
 
 func newSubset(f *face) *subset { return &subset{face: f, code: map[rune]int{}} }
 
-// hex encodes s for a Tj operator. Every rune must satisfy face.shows; the
-// layout escapes what does not, so that .notdef is never drawn (PDF/A-3 §6.2.11.8).
-func (s *subset) hex(b *bytes.Buffer, text string) {
-	b.WriteByte('<')
-	for _, r := range text {
-		c, ok := s.code[r]
-		if !ok {
-			s.runes = append(s.runes, r)
-			c = len(s.runes)
-			s.code[r] = c
-		}
-		const digits = "0123456789ABCDEF"
-		b.Write([]byte{digits[c>>12&15], digits[c>>8&15], digits[c>>4&15], digits[c&15]})
+// add gives the glyph number of r.
+func (s *subset) add(r rune) int {
+	c, ok := s.code[r]
+	if !ok {
+		s.runes = append(s.runes, r)
+		c = len(s.runes)
+		s.code[r] = c
 	}
-	b.WriteByte('>')
+	return c
+}
+
+// hex appends r as it stands in the string of a Tj operator. It must satisfy
+// face.shows; the layout escapes what does not, so that .notdef is never drawn
+// (PDF/A-3 §6.2.11.8).
+func (s *subset) hex(b []byte, r rune) []byte {
+	const digits = "0123456789ABCDEF"
+	c := s.add(r)
+	return append(b, digits[c>>12&15], digits[c>>8&15], digits[c>>4&15], digits[c&15])
 }
 
 // name is the subset's PostScript name: six letters that depend on its
@@ -63,7 +67,7 @@ func (s *subset) widths() string {
 	var b strings.Builder
 	b.WriteString("[1 [")
 	for _, r := range s.runes {
-		fmt.Fprintf(&b, "%s ", num(float64(s.face.advance(s.face.glyph(r)))*1000/float64(s.face.unitsPerEm)))
+		fmt.Fprintf(&b, "%.0f ", (float64(s.face.advance(s.face.glyph(r))) * 1000 / float64(s.face.unitsPerEm)))
 	}
 	b.WriteString("]]")
 	return b.String()
@@ -89,8 +93,9 @@ func (s *subset) toUnicode() []byte {
 }
 
 // program writes the subset as a TrueType font: the glyphs used, their
-// components after them, and no hinting.
-func (s *subset) program() []byte {
+// components after them, and no hinting. A cmap is only needed by a font that is
+// used by character.
+func (s *subset) program(cmap []byte) []byte {
 	old := []int{0}
 	for _, r := range s.runes {
 		old = append(old, s.face.glyph(r))
@@ -141,7 +146,11 @@ func (s *subset) program() []byte {
 	for i, v := range []uint16{512, 64, 512, 64, 1, 0, 0, 0, 0, 0, 0, 8, 4} {
 		be.PutUint16(maxp[6+2*i:], v) // upper bounds; without hinting nothing else applies
 	}
-	return sfnt([]table{{"glyf", glyf}, {"head", head}, {"hhea", hhea}, {"hmtx", hmtx}, {"loca", locaB}, {"maxp", maxp}})
+	tables := []table{{"glyf", glyf}, {"head", head}, {"hhea", hhea}, {"hmtx", hmtx}, {"loca", locaB}, {"maxp", maxp}}
+	if cmap != nil {
+		tables = append([]table{{"cmap", cmap}}, tables...)
+	}
+	return sfnt(tables)
 }
 
 // stripHints copies a glyph without its instructions, and gives the components

@@ -91,13 +91,16 @@ func (w *words) date(pattern string, t time.Time) string {
 		"offset", fmt.Sprintf("%+d", off/3600))
 }
 
-// bytes is a size in octets, exact, with the digits in groups.
-func (w *words) bytes(n int64) string {
+// bytes is a size in octets, exact.
+func (w *words) bytes(n int64) string { return w.count(n) + "\u00a0" + w.Octets }
+
+// count is a number with its digits in groups.
+func (w *words) count(n int64) string {
 	s := strconv.FormatInt(n, 10)
 	for i := len(s) - 3; i > 0; i -= 3 {
 		s = s[:i] + w.Thousand + s[i:]
 	}
-	return s + "\u00a0" + w.Octets
+	return s
 }
 
 func (w *words) method(m string) string { return orKey(w.Method, m) }

@@ -14,7 +14,8 @@ import (
 func escape(f *face, s string) (string, bool) {
 	clean := true
 	for _, r := range s {
-		if r >= 0x7F || r < 0x20 {
+		// Latin-1 without controls and the soft hyphen is composed, and every face has it.
+		if r < 0x20 || r >= 0x7F && r < 0xA0 || r == 0xAD || r > 0xFF {
 			clean = false
 			break
 		}

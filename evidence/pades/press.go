@@ -1,0 +1,64 @@
+package pades
+
+import (
+	"bytes"
+	"compress/zlib"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// press is what every document needs and none changes: the faces with their
+// common characters, compressed once, and the colour profile. Safe for
+// concurrent use.
+type press struct {
+	faces   [faceCount]*face
+	common  [faceCount]*commonFont
+	zone    *time.Location
+	profile []byte // compressed, as is cmap
+	cmap    []byte // of the common fonts
+	writers sync.Pool
+}
+
+// ready is the one press of the process: it reads only what is built in.
+var ready = sync.OnceValues(newPress)
+
+func newPress() (*press, error) {
+	faces, err := parseFaces()
+	if err != nil {
+		return nil, err
+	}
+	zone, err := time.LoadLocation("Europe/Brussels")
+	if err != nil {
+		return nil, fmt.Errorf("%w: time zone data: %w", ErrRender, err)
+	}
+	p := &press{faces: faces, zone: zone}
+	p.profile = p.deflate(sRGB(), zlib.BestCompression)
+	p.cmap = p.toUnicode()
+	for i, f := range faces {
+		common := textCommon
+		if faceID(i) == mono {
+			common = monoCommon
+		}
+		p.common[i] = p.newCommonFont(f, common)
+	}
+	return p, nil
+}
+
+// deflate compresses data. Writers of the default level are used again: a new
+// one costs more than what it does here.
+func (p *press) deflate(data []byte, level int) []byte {
+	var out bytes.Buffer
+	w, _ := p.writers.Get().(*zlib.Writer)
+	if level != zlib.DefaultCompression || w == nil {
+		w, _ = zlib.NewWriterLevel(&out, level) // the levels are constants of the package
+	} else {
+		w.Reset(&out)
+	}
+	_, _ = w.Write(data) // a bytes.Buffer takes everything
+	_ = w.Close()
+	if level == zlib.DefaultCompression {
+		p.writers.Put(w)
+	}
+	return out.Bytes()
+}
