@@ -32,6 +32,20 @@ func BenchmarkProve(b *testing.B) {
 	}
 }
 
+// Every entry of the last batch of 1000.
+func BenchmarkProveBatch(b *testing.B) {
+	l := newLog(b, million)
+	for b.Loop() {
+		p := tlog.NewProver(l, million)
+		for i := range int64(1000) {
+			if _, err := p.Prove(b.Context(), million-1000+i); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	b.ReportMetric(float64(b.N)*1000/b.Elapsed().Seconds(), "proofs/s")
+}
+
 // One checkpoint with three cosignatures, two of them needed.
 func BenchmarkCheckProof(b *testing.B) {
 	r := newRig(b)

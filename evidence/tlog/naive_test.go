@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"maps"
 	"math/bits"
 	"sync/atomic"
 	"testing"
@@ -181,6 +182,11 @@ func newLog(t testing.TB, sizes ...int64) *log {
 		l.grow(t, entries(l.size, size))
 	}
 	return l
+}
+
+// copy is the same log, whose tiles can be replaced.
+func (l *log) copy() *log {
+	return &log{&memory{tiles: maps.Clone(l.tiles)}, l.size, l.root}
 }
 
 func (l *log) grow(t testing.TB, list []hash) tlog.Growth {

@@ -11,19 +11,46 @@ import (
 // maxProof bounds a proof, in hashes: none of a tree that we accept is longer.
 const maxProof = 63
 
-// Prove returns the hashes that lead from the entry at index to the root of the
-// log when it had size entries, the entry's neighbour first. It reads at most
-// two tiles of each level. Errors: [ErrSize], [ErrTiles], and those of r.
-// RFC 6962 §2.1.1
-func Prove(ctx context.Context, r Reader, size, index int64) ([][32]byte, error) {
-	if size > maxSize || index < 0 || index >= size {
-		return nil, fmt.Errorf("%w: index %d of %d", ErrSize, index, size)
+// Prover proves what is in the log of one size. It reads each tile once and
+// hashes it once, so that proving the entries of a batch costs little more than
+// proving one. Not safe for concurrent use.
+type Prover struct {
+	r     Reader
+	size  int64
+	tiles map[place]subtrees
+}
+
+type place struct {
+	level int
+	index int64
+}
+
+// subtrees are the hashes of a tile, those of the pairs above them, and so on:
+// the roots of all perfect subtrees, by height.
+type subtrees [height + 1][]merkle.Hash
+
+// NewProver proves from the tiles in r, which may hold more than size entries.
+func NewProver(r Reader, size int64) *Prover {
+	return &Prover{r, size, map[place]subtrees{}}
+}
+
+// Prove returns the hashes that lead from the entry at index to the root, the
+// entry's neighbour first. It reads at most two tiles of each level. Errors:
+// [ErrSize], [ErrTiles], and those of the reader. RFC 6962 §2.1.1
+func (p *Prover) Prove(ctx context.Context, index int64) ([][32]byte, error) {
+	if p.size > maxSize || index < 0 || index >= p.size {
+		return nil, fmt.Errorf("%w: index %d of %d", ErrSize, index, p.size)
 	}
-	p, err := merkle.ProveRecord(size, index, newHashReader(ctx, r))
+	path, err := merkle.ProveRecord(p.size, index, p.reader(ctx))
 	if err != nil {
 		return nil, err
 	}
-	return octets(p), nil
+	return octets(path), nil
+}
+
+// Prove is [Prover.Prove] for one entry.
+func Prove(ctx context.Context, r Reader, size, index int64) ([][32]byte, error) {
+	return NewProver(r, size).Prove(ctx, index)
 }
 
 // Consistency returns the hashes that show that the log of size after continues
@@ -36,11 +63,50 @@ func Consistency(ctx context.Context, r Reader, before, after int64) ([][32]byte
 	if before == 0 {
 		return nil, nil
 	}
-	p, err := merkle.ProveTree(after, before, newHashReader(ctx, r))
+	proof, err := merkle.ProveTree(after, before, NewProver(r, after).reader(ctx))
 	if err != nil {
 		return nil, err
 	}
-	return octets(p), nil
+	return octets(proof), nil
+}
+
+// reader finds hashes by their number in the order of the library.
+func (p *Prover) reader(ctx context.Context) merkle.HashReader {
+	return merkle.HashReaderFunc(func(numbers []int64) ([]merkle.Hash, error) {
+		found := make([]merkle.Hash, len(numbers))
+		for i, number := range numbers {
+			level, n := merkle.SplitStoredHashIndex(number)
+			up := level % height // within the tile
+			at := place{level / height, n >> (height - up)}
+			t, err := p.tile(ctx, at)
+			if err != nil {
+				return nil, err
+			}
+			if n -= at.index << (height - up); n >= int64(len(t[up])) {
+				return nil, fmt.Errorf("%w: tile %d of level %d has only %d hashes", ErrTiles, at.index, at.level, len(t[0]))
+			}
+			found[i] = t[up][n]
+		}
+		return found, nil
+	})
+}
+
+func (p *Prover) tile(ctx context.Context, at place) (subtrees, error) {
+	if t, ok := p.tiles[at]; ok {
+		return t, nil
+	}
+	hashes, err := readTile(ctx, p.r, at.level, at.index, 0)
+	if err != nil {
+		return subtrees{}, err
+	}
+	t := subtrees{hashes}
+	for up := range height {
+		for pair := t[up]; len(pair) >= 2; pair = pair[2:] {
+			t[up+1] = append(t[up+1], merkle.NodeHash(pair[0], pair[1]))
+		}
+	}
+	p.tiles[at] = t
+	return t, nil
 }
 
 // VerifyConsistency says whether the tree after continues the tree before, as
@@ -68,44 +134,6 @@ func VerifyConsistency(proof [][32]byte, before, after Checkpoint) error {
 		return fmt.Errorf("%w: from %d to %d", ErrInconsistent, before.Size, after.Size)
 	}
 	return nil
-}
-
-// hashReader finds the hashes of the tree in tiles, and reads each tile once.
-type hashReader struct {
-	ctx   context.Context // of the one call that it lives for
-	r     Reader
-	tiles map[place][]byte
-}
-
-type place struct {
-	level int
-	index int64
-}
-
-func newHashReader(ctx context.Context, r Reader) hashReader {
-	return hashReader{ctx, r, map[place][]byte{}}
-}
-
-// ReadHashes implements [merkle.HashReader].
-func (h hashReader) ReadHashes(indexes []int64) ([]merkle.Hash, error) {
-	found := make([]merkle.Hash, len(indexes))
-	for i, index := range indexes {
-		t := merkle.TileForIndex(height, index)
-		at := place{t.L, t.N}
-		b, ok := h.tiles[at]
-		if !ok {
-			var err error
-			if b, err = h.r.Tile(h.ctx, t.L, t.N); err != nil {
-				return nil, fmt.Errorf("tlog: tile %d of level %d: %w", t.N, t.L, err)
-			}
-			h.tiles[at] = b
-		}
-		var err error
-		if found[i], err = merkle.HashFromTile(t, b, index); err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrTiles, err)
-		}
-	}
-	return found, nil
 }
 
 // emptyRoot is the root of the tree without entries. RFC 6962 §2.1

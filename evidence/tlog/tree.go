@@ -136,14 +136,17 @@ func readEdge(ctx context.Context, r Reader, size int64) (edge, error) {
 	return e, nil
 }
 
-// readTile reads the first w hashes of a tile.
+// readTile reads the hashes of a tile: the first w, or all for 0.
 func readTile(ctx context.Context, r Reader, level int, index int64, w int) ([]merkle.Hash, error) {
 	b, err := r.Tile(ctx, level, index)
 	if err != nil {
 		return nil, fmt.Errorf("tlog: tile %d of level %d: %w", index, level, err)
 	}
 	if len(b) < w*merkle.HashSize || len(b) > width*merkle.HashSize || len(b)%merkle.HashSize != 0 {
-		return nil, fmt.Errorf("%w: tile %d of level %d has %d octets, %d hashes are needed", ErrTiles, index, level, len(b), w)
+		return nil, fmt.Errorf("%w: tile %d of level %d has %d octets", ErrTiles, index, level, len(b))
+	}
+	if w == 0 {
+		w = len(b) / merkle.HashSize
 	}
 	hashes := make([]merkle.Hash, w)
 	for i := range hashes {
