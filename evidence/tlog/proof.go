@@ -8,9 +8,8 @@ import (
 	"strconv"
 	"strings"
 
-	merkle "golang.org/x/mod/sumdb/tlog"
-
 	"golang.org/x/mod/sumdb/note"
+	merkle "golang.org/x/mod/sumdb/tlog"
 
 	"github.com/bode-erds/bode/evidence"
 )
