@@ -19,13 +19,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/bode-erds/bode/evidence"
 	"github.com/bode-erds/bode/evidence/seal"
 )
 
-var _ evidence.SealKey = (*seal.FileKey)(nil)
+// p256 is the curve of most keys here.
+var p256 = elliptic.P256()
 
-func keyPEM(t *testing.T, key any) []byte {
+func keyPEM(t testing.TB, key any) []byte {
 	t.Helper()
 	der, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
@@ -56,7 +56,7 @@ func config(t *testing.T, key, cert []byte) seal.Config {
 	return cfg
 }
 
-func ec(t *testing.T, curve elliptic.Curve) *ecdsa.PrivateKey {
+func ec(t testing.TB, curve elliptic.Curve) *ecdsa.PrivateKey {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(curve, rand.Reader)
 	if err != nil {
@@ -67,11 +67,11 @@ func ec(t *testing.T, curve elliptic.Curve) *ecdsa.PrivateKey {
 
 func TestFileKeySigns(t *testing.T) {
 	t.Parallel()
-	big, err := rsa.GenerateKey(rand.Reader, 2048)
+	big, err := rsa.GenerateKey(rand.Reader, 3072)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, key := range []crypto.Signer{ec(t, elliptic.P256()), ec(t, elliptic.P384()), big} {
+	for _, key := range []crypto.Signer{ec(t, p256), ec(t, elliptic.P384()), big} {
 		k, err := seal.New(config(t, keyPEM(t, key), certPEM(t, key)))
 		if err != nil {
 			t.Fatalf("%T: %v", key, err)
@@ -81,12 +81,23 @@ func TestFileKeySigns(t *testing.T) {
 		if err != nil || len(sig) == 0 || len(k.Certificates()) != 1 {
 			t.Errorf("%T: got %d octets, %v", key, len(sig), err)
 		}
+		if err := errors.Join(k.Health(t.Context()), k.Close()); err != nil {
+			t.Errorf("%T: %v", key, err)
+		}
+		for what, opts := range map[string]crypto.SignerOpts{
+			"PSS": &rsa.PSSOptions{Hash: crypto.SHA256}, "no digest": crypto.Hash(0), "SHA-1": crypto.SHA1,
+			"longer digest": crypto.SHA384, "nothing": nil,
+		} {
+			if _, err := k.Sign(rand.Reader, sum[:], opts); !errors.Is(err, seal.ErrConfig) {
+				t.Errorf("%T, %s: %v", key, what, err)
+			}
+		}
 	}
 }
 
 func TestRefused(t *testing.T) {
 	t.Parallel()
-	key, other := ec(t, elliptic.P256()), ec(t, elliptic.P256())
+	key, other := ec(t, p256), ec(t, p256)
 	_, ed, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -98,6 +109,12 @@ func TestRefused(t *testing.T) {
 	if err := os.Chmod(open.KeyFile, 0o644); err != nil {
 		t.Fatal(err)
 	}
+	small, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	two := good()
+	two.Token = &seal.TokenConfig{}
 	gone := good()
 	gone.KeyFile += ".gone"
 	for what, c := range map[string]struct {
@@ -115,6 +132,8 @@ func TestRefused(t *testing.T) {
 		"broken key":         {config(t, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: []byte("x")}), certPEM(t, key)), seal.ErrKey},
 		"wrong curve":        {config(t, keyPEM(t, ec(t, elliptic.P224())), certPEM(t, key)), seal.ErrKey},
 		"wrong kind":         {config(t, keyPEM(t, ed), certPEM(t, ed)), seal.ErrKey},
+		"small RSA":          {config(t, keyPEM(t, small), certPEM(t, small)), seal.ErrKey},
+		"two back-ends":      {two, seal.ErrConfig},
 		"other certificate":  {config(t, keyPEM(t, key), certPEM(t, other)), seal.ErrKey},
 		"no certificate":     {config(t, keyPEM(t, key), nil), seal.ErrKey},
 		"key as certificate": {config(t, keyPEM(t, key), keyPEM(t, key)), seal.ErrKey},
