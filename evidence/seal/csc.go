@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// Object identifiers of algorithms. RFC 5758 §3, RFC 8017 appendix C
+// Object identifiers of algorithms. RFC 4055 §5, RFC 5758 §3
 const (
 	oidRSA = "1.2.840.113549.1.1.1"
 	oidEC  = "1.2.840.10045.2.1"
@@ -193,7 +193,7 @@ func asDER(pub crypto.PublicKey, h crypto.Hash, digest, sig []byte) []byte {
 	return der
 }
 
-// authObject is one means of authorization. CSC API v2 §11.6
+// authObject is one means of authorization, as credentials/authorize takes it.
 type authObject struct {
 	ID    string `json:"id"`
 	Value string `json:"value"`

@@ -23,7 +23,8 @@ import (
 const (
 	// maxReply bounds what is read of an answer, in octets.
 	maxReply = 1 << 20
-	// tokenLife is how long a token lasts that does not say so. CSC API v2 §8.4.4
+	// tokenLife is how long a token lasts that does not say so, and the longest
+	// that we believe.
 	tokenLife = time.Hour
 	// tokenSpare is how long before its end a token is replaced.
 	tokenSpare = 30 * time.Second
@@ -137,7 +138,7 @@ func (c *cscClient) do(req *http.Request, out any) error {
 }
 
 // failure tells a refusal, which the service gives before it begins, from a
-// breakdown, after which nobody knows. CSC API v2 §10.1
+// breakdown, after which nobody knows.
 func failure(status int, body []byte) error {
 	var v struct {
 		Error string `json:"error"`

@@ -67,11 +67,7 @@ func ec(t testing.TB, curve elliptic.Curve) *ecdsa.PrivateKey {
 
 func TestFileKeySigns(t *testing.T) {
 	t.Parallel()
-	big, err := rsa.GenerateKey(rand.Reader, 3072)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, key := range []crypto.Signer{ec(t, p256), ec(t, elliptic.P384()), big} {
+	for _, key := range []crypto.Signer{ec(t, p256), ec(t, elliptic.P384()), rsaKey(t, 3072)} {
 		k, err := seal.New(config(t, keyPEM(t, key), certPEM(t, key)))
 		if err != nil {
 			t.Fatalf("%T: %v", key, err)
@@ -109,10 +105,7 @@ func TestRefused(t *testing.T) {
 	if err := os.Chmod(open.KeyFile, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	small, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
+	small := rsaKey(t, 2048)
 	two := good()
 	two.Token = &seal.TokenConfig{}
 	gone := good()

@@ -30,7 +30,7 @@ const pin = "27182818"
 // tokens are made before the module is loaded: it reads their list only then,
 // and the environment names one place for the whole process.
 func tokens() []string {
-	return []string{"kinds", "own", "policy", "lost", "pin", "names", "crowd", "shared", "double", "double"}
+	return []string{"kinds", "own", "policy", "lost", "pin", "names", "crowd", "shared", "bench", "double", "double"}
 }
 
 func TestMain(m *testing.M) {
@@ -406,15 +406,32 @@ func TestTwoKeysOfOneToken(t *testing.T) {
 	}
 }
 
+// TestBuildWithoutCgo makes sure that a static program still builds, and says what
+// it lacks.
+func TestBuildWithoutCgo(t *testing.T) {
+	t.Parallel()
+	cmd := exec.CommandContext(t.Context(), "go", "test", "-count=1", "-v", "-run", "^TestNoPKCS11$", ".")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	out, err := cmd.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "PASS: TestNoPKCS11") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
 func BenchmarkToken(b *testing.B) {
 	key := ec(b, p256)
-	store(b, "crowd", "bench", "77", key)
-	k := open(b, onToken(b, "crowd", "bench", newAuthority(b).certify(b, key.Public())...))
+	id := fmt.Sprintf("%016x", time.Now().UnixNano()) // the function runs more than once
+	store(b, "bench", "seal", id, key)
+	cfg := onToken(b, "bench", "", newAuthority(b).certify(b, key.Public())...)
+	cfg.Token.KeyID = id
+	k := open(b, cfg)
 	sum := sha256.Sum256([]byte("x"))
+	b.ResetTimer()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
 			if _, err := k.Sign(nil, sum[:], crypto.SHA256); err != nil {
-				b.Fatal(err)
+				b.Error(err)
+				return
 			}
 		}
 	})

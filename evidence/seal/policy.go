@@ -22,7 +22,7 @@ const (
 )
 
 // checkKey is the policy on keys that seal: P-256, P-384, RSA of at least 3072
-// bits. TS 119 312 §6.2
+// bits. TS 119 312 §6
 func checkKey(pub crypto.PublicKey) error {
 	switch k := pub.(type) {
 	case *ecdsa.PublicKey:

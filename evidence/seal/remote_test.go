@@ -401,3 +401,20 @@ func TestRemoteQueue(t *testing.T) {
 		t.Errorf("%d at a time", most.Load())
 	}
 }
+
+func BenchmarkRemote(b *testing.B) {
+	s := remote(b)
+	s.multisign = 100
+	k := open(b, s.config(b))
+	before := s.count("signatures/signHash")
+	b.SetParallelism(100)
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			if err := sign(k, "x"); err != nil {
+				b.Error(err)
+				return
+			}
+		}
+	})
+	b.ReportMetric(float64(b.N)/float64(s.count("signatures/signHash")-before), "signatures/call")
+}

@@ -17,6 +17,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -215,8 +216,18 @@ func sign(k seal.Key, words string) error {
 	return errors.New("wrong signature")
 }
 
+// rsa3072 is made once: it takes as long as everything else together.
+var rsa3072 = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 3072) })
+
 func rsaKey(t testing.TB, bits int) *rsa.PrivateKey {
 	t.Helper()
+	if bits == 3072 {
+		key, err := rsa3072()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return key
+	}
 	key, err := rsa.GenerateKey(rand.Reader, bits)
 	if err != nil {
 		t.Fatal(err)
