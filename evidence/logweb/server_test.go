@@ -104,7 +104,35 @@ func (w *server) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	io.WriteString(rw, answer)
 }
 
-// add is the add-checkpoint call.
+// fails makes the next answers go wrong.
+func (w *server) fails(faults ...fault) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.faults = faults
+}
+
+// answers makes it answer so from now on, and forgets how often it was asked.
+func (w *server) answers(answer func(rw http.ResponseWriter)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.answer, w.asked = answer, 0
+}
+
+// head is the tree that it cosigned last.
+func (w *server) head(s *store) merkle.Tree {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.heads[s.key.Origin()]
+}
+
+// count is how often it was asked.
+func (w *server) count() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.asked
+}
+
+// add is the add-checkpoint call; the caller holds the lock.
 func (w *server) add(body string, wrong bool) (status int, answer string) {
 	head, signed, ok := strings.Cut(body, "\n\n")
 	lines := strings.Split(head, "\n")

@@ -66,8 +66,8 @@ func TestWitnessCosigns(t *testing.T) {
 		}
 		old = size
 	}
-	if w.asked != 7 {
-		t.Errorf("asked %d times", w.asked)
+	if w.count() != 7 {
+		t.Errorf("asked %d times", w.count())
 	}
 	// The same again: a witness cosigns what it already knows.
 	if err := offer(t, w, s, old); err != nil {
@@ -97,11 +97,11 @@ func TestWitnessFaults(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.grow(t, entries(300, 500))
-		w.faults = []fault{c.fault}
+		w.fails(c.fault)
 		if err := offer(t, w, s, 300); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v", c.fault, err)
 		}
-		if got := w.heads[s.key.Origin()].N; got != c.knows {
+		if got := w.head(s).N; got != c.knows {
 			t.Errorf("%s: the witness is at %d", c.fault, got)
 		}
 		if err := offer(t, w, s, 300); err != nil { // we still think it is at 300
@@ -151,7 +151,7 @@ func TestWitnessRefuses(t *testing.T) {
 	if err := offer(t, w, newStore(t, 400), 400); !errors.Is(err, logweb.ErrRefused) {
 		t.Errorf("another key: %v", err)
 	}
-	if w.heads[s.key.Origin()].Hash != s.root {
+	if w.head(s).Hash != s.root {
 		t.Error("the witness changed its mind")
 	}
 	failed := errors.New("no tiles")
@@ -221,26 +221,25 @@ func TestWitnessAnswers(t *testing.T) {
 		{"conflict without newline", 409, "text/x.tlog.size", "7", logweb.ErrAnswer},
 		{"conflict of another kind", 409, "text/plain", "7\n", logweb.ErrAnswer},
 	} {
-		w.answer = func(rw http.ResponseWriter) {
+		w.answers(func(rw http.ResponseWriter) {
 			rw.Header().Set("Content-Type", c.media)
 			rw.WriteHeader(c.status)
 			io.WriteString(rw, c.body)
-		}
+		})
 		if got, err := w.client(t).AddCheckpoint(t.Context(), 0, nil, s.checkpoint); !errors.Is(err, c.want) || got != nil {
 			t.Errorf("%s: %q, %v", c.name, got, err)
 		}
 	}
 	// A witness that always gives another size is not asked for ever.
 	for _, size := range []int64{0, 5, 300, 301, 1 << 62} {
-		w.answer = func(rw http.ResponseWriter) {
+		w.answers(func(rw http.ResponseWriter) {
 			rw.Header().Set("Content-Type", "text/x.tlog.size")
 			rw.WriteHeader(409)
 			fmt.Fprintf(rw, "%d\n", size)
-		}
-		w.asked = 0
+		})
 		err := offer(t, w, s, 7)
-		if conflict, ok := errors.AsType[*logweb.ConflictError](err); !ok || conflict.Size != size || w.asked > 2 {
-			t.Errorf("always %d: asked %d times, %v", size, w.asked, err)
+		if conflict, ok := errors.AsType[*logweb.ConflictError](err); !ok || conflict.Size != size || w.count() > 2 {
+			t.Errorf("always %d: asked %d times, %v", size, w.count(), err)
 		}
 	}
 }
@@ -266,7 +265,7 @@ func TestWitnessSlow(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := w.client(t).AddCheckpoint(ctx, 0, nil, s.checkpoint); !errors.Is(err, context.Canceled) || w.asked != 0 {
+	if _, err := w.client(t).AddCheckpoint(ctx, 0, nil, s.checkpoint); !errors.Is(err, context.Canceled) || w.count() != 0 {
 		t.Error(err)
 	}
 	w.Close()

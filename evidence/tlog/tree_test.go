@@ -44,7 +44,7 @@ func TestLargeSizesAgainstNaiveTree(t *testing.T) {
 	t.Parallel()
 	tree := newNaive(entries(0, 65537))
 	for _, steps := range [][]int64{
-		{65535, 65536, 65537}, {65536, 65537}, {65537}, {1, 65535}, {256, 512, 65536}, {255, 257, 65537}, {1000, 2000, 3000, 40000, 65536},
+		{65535, 65536, 65537}, {65537}, {255, 257, 1000, 65536},
 	} {
 		l := newLog(t, steps...)
 		if l.root != tree.mth(0, l.size) {
