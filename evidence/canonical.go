@@ -62,15 +62,27 @@ type element struct {
 // Open starts an element. A name without prefix is in no namespace.
 func (c *Canonical) Open(name string, attrs ...Attr) {
 	el := element{name: name}
-	c.b.WriteString("<" + name)
+	if c.b.Cap() == 0 {
+		c.b.Grow(2 << 10)
+	}
+	c.b.WriteByte('<')
+	c.b.WriteString(name)
 	if prefix, _, ok := strings.Cut(name, ":"); ok && !c.inScope(prefix) {
 		el.declared = prefix
-		c.b.WriteString(" xmlns:" + prefix + `="` + namespace(prefix) + `"`)
+		c.b.WriteString(" xmlns:")
+		c.b.WriteString(prefix)
+		c.b.WriteString(`="`)
+		c.b.WriteString(namespace(prefix))
+		c.b.WriteByte('"')
 	}
-	attrs = slices.Clone(attrs)
-	slices.SortFunc(attrs, func(a, b Attr) int { return strings.Compare(a.Name, b.Name) })
+	if len(attrs) > 1 {
+		attrs = slices.Clone(attrs)
+		slices.SortFunc(attrs, func(a, b Attr) int { return strings.Compare(a.Name, b.Name) })
+	}
 	for _, a := range attrs {
-		c.b.WriteString(" " + a.Name + `="`)
+		c.b.WriteByte(' ')
+		c.b.WriteString(a.Name)
+		c.b.WriteString(`="`)
 		escapeAttr(&c.b, a.Value)
 		c.b.WriteByte('"')
 	}
@@ -84,7 +96,9 @@ func (c *Canonical) Close(name string) {
 		panic("evidence: closing " + name + " which is not open")
 	}
 	c.open = c.open[:len(c.open)-1]
-	c.b.WriteString("</" + name + ">")
+	c.b.WriteString("</")
+	c.b.WriteString(name)
+	c.b.WriteByte('>')
 }
 
 // Text writes character data.
@@ -97,12 +111,13 @@ func (c *Canonical) Leaf(name, text string, attrs ...Attr) {
 	c.Close(name)
 }
 
-// Bytes returns what was written; every element must be closed.
+// Bytes returns what was written; every element must be closed. The caller owns
+// the slice.
 func (c *Canonical) Bytes() []byte {
 	if len(c.open) > 0 {
 		panic("evidence: " + c.open[len(c.open)-1].name + " is still open")
 	}
-	return bytes.Clone(c.b.Bytes())
+	return slices.Clip(c.b.Bytes())
 }
 
 func (c *Canonical) inScope(prefix string) bool {
@@ -110,6 +125,10 @@ func (c *Canonical) inScope(prefix string) bool {
 }
 
 func escapeText(b *bytes.Buffer, s string) {
+	if !strings.ContainsAny(s, "&<>\r") {
+		b.WriteString(s)
+		return
+	}
 	for i := range len(s) {
 		switch s[i] {
 		case '&':
@@ -127,6 +146,10 @@ func escapeText(b *bytes.Buffer, s string) {
 }
 
 func escapeAttr(b *bytes.Buffer, s string) {
+	if !strings.ContainsAny(s, "&<\"\t\n\r") {
+		b.WriteString(s)
+		return
+	}
 	for i := range len(s) {
 		switch s[i] {
 		case '&':

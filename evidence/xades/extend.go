@@ -11,11 +11,9 @@ import (
 	"github.com/bode-erds/bode/evidence"
 )
 
-// What stands before and behind the validation data.
+// tail is what stands behind the validation data. In front of that is stampEnd.
 const (
-	stampEnd = "</xades:SignatureTimeStamp>"
-	tail     = "</xades:UnsignedSignatureProperties></xades:UnsignedProperties></xades:QualifyingProperties>" +
-		"</ds:Object></ds:Signature>" + rootEnd
+	tail     = unsignedEnd + signatureEnd + rootEnd
 	maxBlock = 44 << 20 // as much as evidence.VerifyRevocation reads, in base64
 )
 

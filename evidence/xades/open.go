@@ -28,26 +28,29 @@ func open(doc []byte) (*opened, error) {
 	if !root.is(evidence.NSEvidence, "Evidence") {
 		return nil, errors.New("root is not an evidence")
 	}
-	if !bytes.Equal(canonical(root, nil), doc) {
+	last := root.last()
+	form := renderer{mark: last}
+	form.b.Grow(len(doc))
+	form.render(root, nil)
+	if !bytes.Equal(form.b.Bytes(), doc) {
 		return nil, errors.New("document is not in canonical form")
 	}
-	last := root.last()
 	if last == nil || !last.is(evidence.NSDSig, "Signature") || countSignatures(root) != 1 {
 		return nil, errors.New("there is not exactly one signature, at the end of the evidence")
 	}
 	if err := uniqueIDs(root, map[string]bool{}); err != nil {
 		return nil, err
 	}
-	s := &opened{content: canonical(root, last)}
+	s := &opened{content: form.without()}
 	if err := s.read(root, last); err != nil {
 		return nil, err
 	}
 	// What was read, written again, must be what is there: then nothing else is.
-	w := new(evidence.Canonical)
-	if err := s.write(w); err != nil {
+	again, err := s.bytes()
+	if err != nil {
 		return nil, err
 	}
-	if !bytes.Equal(w.Bytes(), canonical(last, nil)) {
+	if !bytes.Equal(again, canonical(last, nil)) {
 		return nil, errors.New("signature is not built as ours are")
 	}
 	return s, nil
@@ -58,8 +61,7 @@ func (n *node) last() *node {
 	if len(n.children) == 0 {
 		return nil
 	}
-	el, _ := n.children[len(n.children)-1].(*node)
-	return el
+	return n.children[len(n.children)-1].element
 }
 
 func countSignatures(n *node) int {
@@ -67,8 +69,10 @@ func countSignatures(n *node) int {
 	if n.local == "Signature" {
 		count++
 	}
-	for _, c := range n.elements() {
-		count += countSignatures(c)
+	for _, c := range n.children {
+		if c.element != nil {
+			count += countSignatures(c.element)
+		}
 	}
 	return count
 }
@@ -82,8 +86,11 @@ func uniqueIDs(n *node, seen map[string]bool) error {
 			seen[a.value] = true
 		}
 	}
-	for _, c := range n.elements() {
-		if err := uniqueIDs(c, seen); err != nil {
+	for _, c := range n.children {
+		if c.element == nil {
+			continue
+		}
+		if err := uniqueIDs(c.element, seen); err != nil {
 			return err
 		}
 	}

@@ -2,45 +2,64 @@ package xades
 
 import (
 	"bytes"
-	"encoding/xml"
 	"errors"
-	"fmt"
-	"io"
 	"strings"
 )
 
-// Bounds on what is parsed. Tags take many times their length in memory, and
-// each element that declares a prefix copies those around it.
+// Bounds on what is parsed.
 const (
-	maxDocument = 4 << 20
-	maxTags     = 1 << 16
-	maxDepth    = 64
-	maxPrefixes = 16
+	maxDocument   = 4 << 20
+	maxDepth      = 64
+	maxTags       = 1 << 16
+	maxAttributes = 64 // of one element, declarations included
 )
 
 // node is an element. It keeps names as written and as resolved.
 type node struct {
+	name          string // with its prefix
 	prefix, local string
 	space         string
-	scope         map[string]string // prefix to namespace, as seen inside
+	scope         *scope
 	attrs         []attribute
-	children      []any // *node or string, in document order
+	children      []child
+}
+
+// child is an element, or text when that is nil.
+type child struct {
+	element *node
+	text    string
 }
 
 type attribute struct{ prefix, local, space, value string }
 
+// scope is a namespace declaration and those around it.
+type scope struct {
+	prefix, uri string
+	outer       *scope
+}
+
+// lookUp gives the namespace of a prefix. No prefix is no namespace at first.
+func (s *scope) lookUp(prefix string) (uri string, ok bool) {
+	for ; s != nil; s = s.outer {
+		if s.prefix == prefix {
+			return s.uri, true
+		}
+	}
+	return "", prefix == ""
+}
+
 // is reports whether n is that element of that namespace.
-func (n *node) is(space, local string) bool { return n.space == space && n.local == local }
+func (n *node) is(space, local string) bool { return n.local == local && n.space == space }
 
 // child is the only child element of that name, or nil.
 func (n *node) child(space, local string) *node {
 	var found *node
-	for _, c := range n.elements() {
-		if c.is(space, local) {
+	for _, c := range n.children {
+		if c.element != nil && c.element.is(space, local) {
 			if found != nil {
 				return nil
 			}
-			found = c
+			found = c.element
 		}
 	}
 	return found
@@ -49,8 +68,8 @@ func (n *node) child(space, local string) *node {
 func (n *node) elements() []*node {
 	var list []*node
 	for _, c := range n.children {
-		if el, ok := c.(*node); ok {
-			list = append(list, el)
+		if c.element != nil {
+			list = append(list, c.element)
 		}
 	}
 	return list
@@ -58,63 +77,65 @@ func (n *node) elements() []*node {
 
 // text is the character data directly in n.
 func (n *node) text() string {
+	if len(n.children) == 1 && n.children[0].element == nil {
+		return n.children[0].text
+	}
 	var b strings.Builder
 	for _, c := range n.children {
-		if s, ok := c.(string); ok {
-			b.WriteString(s)
-		}
+		b.WriteString(c.text)
 	}
 	return b.String()
 }
 
 // parse reads a document that has elements, attributes and text, and refuses
-// everything else XML knows: comments, processing instructions, a document
+// everything else XML knows: comments, processing instructions, CDATA, a document
 // type, undeclared prefixes, attributes given twice.
 func parse(doc []byte) (*node, error) {
 	if len(doc) > maxDocument || bytes.Count(doc, []byte("<")) > maxTags {
 		return nil, errors.New("too long")
 	}
-	dec := xml.NewDecoder(bytes.NewReader(doc))
-	dec.Entity = map[string]string{}
+	r := reader{rest: string(doc)}
+	if !isText(r.rest) {
+		return nil, errors.New("not the characters of XML")
+	}
 	var root *node
-	var open []*node
-	for {
-		tok, err := dec.RawToken()
-		if errors.Is(err, io.EOF) {
-			break
+	open := make([]*node, 0, maxDepth)
+	for r.rest != "" {
+		if len(open) == 0 && (root != nil || r.rest[0] != '<') {
+			return nil, errors.New("something outside of the root")
 		}
-		if err != nil {
-			return nil, err
-		}
-		switch t := tok.(type) {
-		case xml.StartElement:
-			if root != nil && len(open) == 0 || len(open) >= maxDepth {
-				return nil, errors.New("more than one root, or nested too deeply")
-			}
-			n, err := newNode(t, open)
+		switch {
+		case r.rest[0] != '<':
+			text, err := r.text()
 			if err != nil {
 				return nil, err
 			}
+			top := open[len(open)-1]
+			top.children = append(top.children, child{text: text})
+		case strings.HasPrefix(r.rest, "</"):
+			if len(open) == 0 || !r.end(open[len(open)-1].name) {
+				return nil, errors.New("elements are not nested")
+			}
+			open = open[:len(open)-1]
+		default:
+			if len(open) == maxDepth {
+				return nil, errors.New("nested too deeply")
+			}
+			n := new(node)
 			if len(open) == 0 {
 				root = n
 			} else {
 				top := open[len(open)-1]
-				top.children = append(top.children, n)
+				n.scope = top.scope
+				top.children = append(top.children, child{element: n})
 			}
-			open = append(open, n)
-		case xml.EndElement:
-			if len(open) == 0 || open[len(open)-1].prefix != t.Name.Space || open[len(open)-1].local != t.Name.Local {
-				return nil, errors.New("elements are not nested")
+			empty, err := r.start(n)
+			if err != nil {
+				return nil, err
 			}
-			open = open[:len(open)-1]
-		case xml.CharData:
-			if len(open) == 0 {
-				return nil, errors.New("text outside of the root")
+			if !empty {
+				open = append(open, n)
 			}
-			top := open[len(open)-1]
-			top.children = append(top.children, string(t))
-		default:
-			return nil, fmt.Errorf("%T is not allowed", tok)
 		}
 	}
 	if root == nil || len(open) > 0 {
@@ -123,61 +144,51 @@ func parse(doc []byte) (*node, error) {
 	return root, nil
 }
 
-// newNode resolves the names of an element against those around it.
-func newNode(t xml.StartElement, open []*node) (*node, error) {
-	n := &node{prefix: t.Name.Space, local: t.Name.Local, scope: map[string]string{"": ""}}
-	if len(open) > 0 {
-		n.scope = open[len(open)-1].scope
-	}
-	own := map[string]string{}
-	for _, a := range t.Attr {
-		prefix, declares := a.Name.Local, a.Name.Space == "xmlns"
-		if a.Name.Space == "" && a.Name.Local == "xmlns" {
+// declare takes the namespace declarations out of the attributes of n, and
+// resolves the names that are left.
+func (n *node) declare() error {
+	around := n.scope
+	kept := n.attrs[:0]
+	for _, a := range n.attrs {
+		prefix, declares := a.local, a.prefix == "xmlns"
+		if a.prefix == "" && a.local == "xmlns" {
 			prefix, declares = "", true
 		}
 		if !declares {
-			n.attrs = append(n.attrs, attribute{prefix: a.Name.Space, local: a.Name.Local, value: a.Value})
+			kept = append(kept, a)
 			continue
 		}
-		if _, twice := own[prefix]; twice || prefix != "" && a.Value == "" || strings.HasPrefix(prefix, "xml") {
-			return nil, errors.New("namespace declaration not allowed")
+		for s := n.scope; s != around; s = s.outer {
+			if s.prefix == prefix {
+				return errors.New("namespace declared twice")
+			}
 		}
-		own[prefix] = a.Value
-	}
-	if len(n.scope)+len(own) > maxPrefixes {
-		return nil, errors.New("too many prefixes")
-	}
-	if len(own) > 0 {
-		scope := make(map[string]string, len(n.scope)+len(own))
-		for p, uri := range n.scope {
-			scope[p] = uri
+		if prefix != "" && a.value == "" || strings.HasPrefix(prefix, "xml") {
+			return errors.New("namespace declaration not allowed")
 		}
-		for p, uri := range own {
-			scope[p] = uri
-		}
-		n.scope = scope
+		n.scope = &scope{prefix, a.value, n.scope}
 	}
-	return n, n.resolve()
+	n.attrs = kept
+	return n.resolve()
 }
 
 func (n *node) resolve() error {
 	var ok bool
-	if n.space, ok = n.scope[n.prefix]; !ok {
+	if n.space, ok = n.scope.lookUp(n.prefix); !ok {
 		return errors.New("undeclared prefix " + n.prefix)
 	}
-	seen := map[[2]string]bool{}
 	for i := range n.attrs {
 		a := &n.attrs[i]
 		if a.prefix != "" {
-			if a.space, ok = n.scope[a.prefix]; !ok {
+			if a.space, ok = n.scope.lookUp(a.prefix); !ok {
 				return errors.New("undeclared prefix " + a.prefix)
 			}
 		}
-		key := [2]string{a.space, a.local}
-		if seen[key] {
-			return errors.New("attribute given twice")
+		for _, b := range n.attrs[:i] {
+			if a.local == b.local && a.space == b.space {
+				return errors.New("attribute given twice")
+			}
 		}
-		seen[key] = true
 	}
 	return nil
 }

@@ -1,11 +1,13 @@
 package xades
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/asn1"
 	"encoding/base64"
 	"math/big"
+	"slices"
 
 	"github.com/bode-erds/bode/evidence"
 )
@@ -97,8 +99,9 @@ func (s signature) writeProperties(w *evidence.Canonical) error {
 	return nil
 }
 
-// write writes the whole signature.
-func (s signature) write(w *evidence.Canonical) error {
+// bytes is the whole signature.
+func (s signature) bytes() ([]byte, error) {
+	w := new(evidence.Canonical)
 	w.Open("ds:Signature", attr("Id", "sig-"+s.id))
 	s.writeSignedInfo(w)
 	s.writeValue(w)
@@ -112,25 +115,29 @@ func (s signature) write(w *evidence.Canonical) error {
 	w.Open("ds:Object")
 	w.Open("xades:QualifyingProperties", attr("Target", "#sig-"+s.id))
 	if err := s.writeProperties(w); err != nil {
-		return err
-	}
-	if s.token != nil {
-		s.writeUnsigned(w)
+		return nil, err
 	}
 	w.Close("xades:QualifyingProperties")
 	w.Close("ds:Object")
 	w.Close("ds:Signature")
-	return nil
+	if s.token == nil {
+		return w.Bytes(), nil
+	}
+	return stamped(w.Bytes(), signatureEnd, s.token), nil
 }
 
-// writeUnsigned writes what was added after signing. EN 319 132-1 §5.3
-func (s signature) writeUnsigned(w *evidence.Canonical) {
-	w.Open("xades:UnsignedProperties")
-	w.Open("xades:UnsignedSignatureProperties")
-	w.Open("xades:SignatureTimeStamp")
-	w.Leaf("ds:CanonicalizationMethod", "", attr("Algorithm", algExcC14N))
-	w.Leaf("xades:EncapsulatedTimeStamp", b64(s.token))
-	w.Close("xades:SignatureTimeStamp")
-	w.Close("xades:UnsignedSignatureProperties")
-	w.Close("xades:UnsignedProperties")
+// What a signature ends in, with a time-stamp and without.
+const (
+	signatureEnd = "</xades:QualifyingProperties></ds:Object></ds:Signature>"
+	stampBegin   = "<xades:UnsignedProperties><xades:UnsignedSignatureProperties><xades:SignatureTimeStamp>" +
+		`<ds:CanonicalizationMethod Algorithm="` + algExcC14N + `"></ds:CanonicalizationMethod><xades:EncapsulatedTimeStamp>`
+	stampEnd    = "</xades:EncapsulatedTimeStamp></xades:SignatureTimeStamp>"
+	unsignedEnd = "</xades:UnsignedSignatureProperties></xades:UnsignedProperties>"
+)
+
+// stamped puts a time-stamp into signed, in front of its end. The prefixes are
+// declared around it. EN 319 132-1 §5.3
+func stamped(signed []byte, end string, token []byte) []byte {
+	head := bytes.TrimSuffix(signed, []byte(end))
+	return slices.Concat(head, []byte(stampBegin+b64(token)+stampEnd+unsignedEnd+end))
 }
