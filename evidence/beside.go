@@ -28,8 +28,19 @@ type XMLChecker interface {
 // RecordChecker verifies evidence records. Safe for concurrent use.
 type RecordChecker interface {
 	// CheckRecord says when digest, a SHA-256, was first time-stamped, and every
-	// renewal after it, in order. An error wraps [ErrToken].
-	CheckRecord(record []byte, digest [32]byte, t Trust) ([]TokenInfo, error)
+	// renewal after it. The validation data that it returns is not judged yet. An
+	// error wraps [ErrToken].
+	CheckRecord(record []byte, digest [32]byte, t Trust) (Recorded, error)
+}
+
+// Recorded is what an evidence record says.
+type Recorded struct {
+	Stamps []TokenInfo // the first one first; never empty
+	// Validation is what came with the first time-stamp about the certificates of
+	// that, Unit, and of what it is over. Whoever relies on the record gives it to
+	// [VerifyRevocation] together with the other uses: no signature covers it.
+	Validation Validation
+	Unit       Use
 }
 
 // ProofChecker verifies log proofs. Safe for concurrent use.

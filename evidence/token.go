@@ -17,6 +17,8 @@ const (
 	oidEKU     = "2.5.29.37"
 	// maxToken bounds a token; real ones have 2 to 12 kB.
 	maxToken = 64 << 10
+	// maxExtended bounds one with validation data inside.
+	maxExtended = 512 << 10
 	// maxCertificates bounds what a signature brings along; real ones bring 2 to 10.
 	maxCertificates = 64
 )
@@ -59,6 +61,49 @@ func VerifyToken(token, imprint []byte, t Trust) (TokenInfo, error) {
 	return info, nil
 }
 
+// VerifyExtendedToken is [VerifyToken] for a token that [ExtendCMS] put
+// validation data into: it returns that, which no signature covers, and the use
+// of the certificate that stamped, for [VerifyRevocation]. A token without any is
+// verified as well; then v is zero. Errors: [ErrToken].
+func VerifyExtendedToken(token, imprint []byte, t Trust) (info TokenInfo, v Validation, unit Use, err error) {
+	if len(token) > maxExtended {
+		return info, v, unit, fmt.Errorf("%w: token is too long", ErrToken)
+	}
+	c, err := ParseCMS(token)
+	if err != nil {
+		return info, v, unit, fmt.Errorf("%w: %w", ErrToken, err)
+	}
+	if len(c.CRLs)+len(c.OCSPs) > 0 {
+		v = Validation{CRLs: c.CRLs, OCSPs: c.OCSPs}
+		var own []*x509.Certificate
+		for _, cert := range c.Certificates {
+			v.Certificates = append(v.Certificates, cert.Raw)
+			if leadsTo(cert, c.Certificates, t.TSA) {
+				own = append(own, cert)
+			}
+		}
+		c.CRLs, c.OCSPs, c.Certificates = nil, nil, own
+	}
+	if info, err = verifyParsed(c, imprint, t); err != nil {
+		return TokenInfo{}, Validation{}, Use{}, fmt.Errorf("%w: %w", ErrToken, err)
+	}
+	return info, v, Use{append([]*x509.Certificate{c.Signer}, c.Certificates...), t.TSA, info.Time}, nil
+}
+
+// leadsTo reports whether c leads to roots at any time of its own.
+func leadsTo(c *x509.Certificate, all []*x509.Certificate, roots *x509.CertPool) bool {
+	if roots == nil || len(all) > maxCertificates {
+		return false
+	}
+	between := x509.NewCertPool()
+	for _, b := range all {
+		between.AddCert(b)
+	}
+	_, err := c.Verify(x509.VerifyOptions{Roots: roots, Intermediates: between, CurrentTime: c.NotBefore,
+		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}})
+	return err == nil
+}
+
 func verifyToken(token, imprint []byte, t Trust) (TokenInfo, error) {
 	if len(token) > maxToken {
 		return TokenInfo{}, errors.New("token is too long")
@@ -67,6 +112,10 @@ func verifyToken(token, imprint []byte, t Trust) (TokenInfo, error) {
 	if err != nil {
 		return TokenInfo{}, err
 	}
+	return verifyParsed(c, imprint, t)
+}
+
+func verifyParsed(c *CMS, imprint []byte, t Trust) (TokenInfo, error) {
 	if c.ContentType != oidTSTInfo || c.Content == nil || c.Token != nil || len(c.CRLs)+len(c.OCSPs) > 0 {
 		return TokenInfo{}, errors.New("not a time-stamp token")
 	}

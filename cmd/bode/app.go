@@ -37,6 +37,11 @@ type outside struct {
 	keyring    *vault.Keyring
 	vault      delivery.Vault
 	engine     evidence.Engine
+	stamper    evidence.Stamper
+	log        publicLog
+	witnesses  []ledger.Witness
+	own        func(evidence.Name) bool // events whose evidence has a time-stamp of its own; nil: the default
+	validator  ledger.Validator
 	issuer     evidence.Issuer
 	dossiers   *asic.Writer
 	letters    post.Sealer
@@ -53,7 +58,7 @@ type outside struct {
 const jwksPath = "/.well-known/bode-jwks.json"
 
 // pace is how often what is due is looked for.
-type pace struct{ sweep, post, retain, mend time.Duration }
+type pace struct{ sweep, post, retain, mend, batch, complete, renew, grace time.Duration }
 
 // app is one process of the service.
 type app struct {
@@ -91,7 +96,8 @@ func build(pool *pgxpool.Pool, out outside, log *slog.Logger) (*app, error) {
 		return nil, err
 	}
 	a.notices.UseJobs(a.jobs)
-	if a.ledger, err = ledger.New(ledger.Config{Pool: pool, Outbox: a.jobs, Engine: out.engine, Issuer: out.issuer, Log: log}); err != nil {
+	if a.ledger, err = ledger.New(ledger.Config{Pool: pool, Outbox: a.jobs, Engine: out.engine, Issuer: out.issuer, Stamper: out.stamper,
+		Log: out.log, Records: records{out.engine.Trust}, Own: out.own, Witnesses: out.witnesses, Validator: out.validator, Logger: log}); err != nil {
 		return nil, err
 	}
 	a.deliveries, err = delivery.New(delivery.Config{
@@ -109,6 +115,7 @@ func build(pool *pgxpool.Pool, out outside, log *slog.Logger) (*app, error) {
 	}
 	river.AddWorker(workers, teller)
 	river.AddWorker(workers, ledger.SealWorker{Ledger: a.ledger})
+	river.AddWorker(workers, ledger.FinishWorker{Ledger: a.ledger})
 	river.AddWorker(workers, delivery.ConsignWorker{Service: a.deliveries})
 	river.AddWorker(workers, delivery.PostWorker{Service: a.deliveries})
 	a.handler, err = a.faces(box)
@@ -161,7 +168,12 @@ func (a *app) faces(box identity.Box) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	public, err := serveLog(a.ledger, a.log)
+	if err != nil {
+		return nil, err
+	}
 	mux := http.NewServeMux()
+	mux.Handle(logPath, public)
 	mux.Handle("/api/v1/", rest.Handler())
 	if a.out.jwks != nil {
 		mux.Handle("GET "+jwksPath, a.out.jwks)

@@ -108,7 +108,10 @@ type sealConfig struct {
 	Cert         string   `help:"PEM file of its certificate and intermediates." type:"path" env:"BODE_SEAL_CERT"`
 	AllowFileKey bool     `help:"Allow a sealing key in a file. Never where evidence has to hold." env:"BODE_SEAL_ALLOW_FILE_KEY"`
 	TSA          []string `help:"Addresses of time-stamp authorities, in order of preference." env:"BODE_SEAL_TSA"`
-	Trust        string   `help:"Directory with ca.pem and tsa.pem, the anchors of seal and time-stamps." type:"path" env:"BODE_SEAL_TRUST"`
+	Trust        string   `help:"Directory with ca.pem and tsa.pem, the anchors of seal and time-stamps, and log.pub, the keys of the log and its witnesses." type:"path" env:"BODE_SEAL_TRUST"`
+	Each         []string `help:"Events whose evidence gets a time-stamp of its own; default: what sends, receives, refuses, expires or changes. The others share one of a batch." env:"BODE_SEAL_EACH"`
+	LogKey       string   `help:"File of the key that signs the public log; made by bode log key." type:"path" env:"BODE_SEAL_LOG_KEY"`
+	Witnesses    []string `help:"Witnesses of the public log, each as KEY=URL." env:"BODE_SEAL_WITNESSES"`
 }
 
 type issuerConfig struct {
@@ -131,7 +134,8 @@ type postConfig struct {
 }
 
 // production is how often a real service looks for what is due.
-var production = pace{sweep: 10 * time.Second, post: time.Minute, retain: 10 * time.Minute, mend: time.Hour}
+var production = pace{sweep: 10 * time.Second, post: time.Minute, retain: 10 * time.Minute, mend: time.Hour,
+	batch: 5 * time.Second, complete: time.Hour, grace: 6 * time.Hour, renew: 24 * time.Hour}
 
 func (c config) issuer() evidence.Issuer {
 	i := c.Issuer
@@ -203,6 +207,10 @@ func (c config) validate() error {
 	need(c.Seal.Key != "" && c.Seal.Cert != "", "seal-key", "evidence is sealed with it")
 	need(len(c.Seal.TSA) > 0, "seal-tsa", "evidence is time-stamped; two independent authorities are wise")
 	need(c.Seal.Trust != "", "seal-trust", "anchors to check our own evidence against")
+	need(c.Seal.LogKey != "", "seal-log-key", "the public log is signed with it")
+	for _, n := range c.Seal.Each {
+		need(evidence.Name(n).Valid(), "seal-each", n+" is no event")
+	}
 	if err := c.issuer().Validate(); err != nil {
 		errs = append(errs, fmt.Errorf("--issuer-…: %w", err))
 	}

@@ -9,8 +9,10 @@ import (
 
 	"github.com/bode-erds/bode/evidence"
 	"github.com/bode-erds/bode/evidence/asic"
+	"github.com/bode-erds/bode/evidence/ers"
 	"github.com/bode-erds/bode/evidence/ledger"
 	"github.com/bode-erds/bode/evidence/pades"
+	"github.com/bode-erds/bode/evidence/tlog"
 	"github.com/bode-erds/bode/evidence/xades"
 )
 
@@ -20,7 +22,7 @@ import (
 func (a *app) WriteDossier(ctx context.Context, w io.Writer, delivery string) error {
 	var d asic.Dossier
 	err := a.ledger.Each(ctx, delivery, func(doc ledger.Document) error {
-		d.Pieces = append(d.Pieces, asic.Piece{Seq: doc.Seq, Event: doc.Event, XML: doc.XML, PDF: doc.PDF})
+		d.Pieces = append(d.Pieces, asic.Piece{Seq: doc.Seq, Event: doc.Event, XML: doc.XML, PDF: doc.PDF, Beside: doc.Beside})
 		return nil
 	})
 	if err != nil {
@@ -46,10 +48,17 @@ func (v verifier) Verify(_ context.Context, _ string, r io.Reader) (evidence.Rep
 	if len(doc) > maxUpload {
 		return evidence.Report{}, fmt.Errorf("%w: at most %d MiB", errTooLarge, maxUpload>>20)
 	}
-	return v.check(doc), nil
+	return v.check(doc, evidence.Beside{}), nil
 }
 
-func (v verifier) check(doc []byte) evidence.Report {
-	return evidence.Verifier{XML: xades.Checker{}, PDF: pades.Checker{},
-		Dossier: asic.Checker{XML: xades.Checker{}, PDF: pades.Checker{}}}.Check(doc, v.trust)
+func (v verifier) check(doc []byte, b evidence.Beside) evidence.Report {
+	xml, pdf, dossier := checkers()
+	return evidence.Verifier{XML: xml, PDF: pdf, Dossier: dossier}.CheckWith(doc, b, v.trust)
+}
+
+// checkers verify every form of evidence.
+func checkers() (evidence.XMLChecker, evidence.Checker, evidence.Checker) {
+	xml := xades.Checker{Record: ers.Checker{}, Proof: tlog.Checker{}}
+	pdf := pades.Checker{XML: xml}
+	return xml, pdf, asic.Checker{XML: xml, PDF: pdf, Record: ers.Checker{}}
 }

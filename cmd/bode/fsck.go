@@ -10,6 +10,7 @@ import (
 
 	"github.com/bode-erds/bode/delivery"
 	"github.com/bode-erds/bode/evidence"
+	"github.com/bode-erds/bode/evidence/ledger"
 )
 
 type fsckCmd struct {
@@ -63,17 +64,26 @@ func (a *app) fsck(ctx context.Context, w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	sealed, pending, bad, err := a.ledger.Fsck(ctx, func(id string, f evidence.Format, doc []byte) error {
-		if r := a.verifier.check(doc); !r.OK() {
-			return errors.New(r.Failures())
+	tell := func(id, what string) { fmt.Fprintf(w, "evidence %s: %s\n", id, what) }
+	sealed, pending, bad, err := a.ledger.Fsck(ctx, func(d ledger.Document) error {
+		if r := a.verifier.check(d.XML, d.Beside); !r.OK() {
+			return errors.New("XML: " + r.Failures())
+		}
+		if r := a.verifier.check(d.PDF, evidence.Beside{}); !r.OK() {
+			return errors.New("PDF: " + r.Failures())
 		}
 		return nil
-	}, func(id, what string) { fmt.Fprintf(w, "evidence %s: %s\n", id, what) })
+	}, tell)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "fsck: %d deliveries, %d events, %d parts of content, %d sealed and %d unsealed pieces of evidence; %d faults\n",
-		c.Deliveries, c.Events, c.Objects, sealed, pending, c.Faults+bad)
+	logged, wrong, err := a.ledger.CheckLog(ctx, tell)
+	if err != nil {
+		return err
+	}
+	bad += wrong
+	fmt.Fprintf(w, "fsck: %d deliveries, %d events, %d parts of content, %d sealed and %d unsealed pieces of evidence, a log of %d; %d faults\n",
+		c.Deliveries, c.Events, c.Objects, sealed, pending, logged, c.Faults+bad)
 	if c.Faults+bad > 0 {
 		return errFaults
 	}

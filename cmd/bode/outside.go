@@ -2,9 +2,14 @@ package main
 
 import (
 	"context"
+	"crypto/x509"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/mail"
+	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/bode-erds/bode/delivery"
@@ -12,8 +17,12 @@ import (
 	"github.com/bode-erds/bode/delivery/vault"
 	"github.com/bode-erds/bode/evidence"
 	"github.com/bode-erds/bode/evidence/asic"
+	"github.com/bode-erds/bode/evidence/ledger"
+	"github.com/bode-erds/bode/evidence/logweb"
+	"github.com/bode-erds/bode/evidence/ltv"
 	"github.com/bode-erds/bode/evidence/pades"
 	"github.com/bode-erds/bode/evidence/seal"
+	"github.com/bode-erds/bode/evidence/tlog"
 	"github.com/bode-erds/bode/evidence/tsp"
 	"github.com/bode-erds/bode/evidence/xades"
 	"github.com/bode-erds/bode/identity/oidc"
@@ -78,8 +87,58 @@ func (c config) openSeal(o *outside, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
+	if o.log.key, err = tlog.LoadKey(c.Seal.LogKey); err != nil {
+		return err
+	}
+	if o.witnesses, err = c.openWitnesses(); err != nil {
+		return err
+	}
+	if len(c.Seal.Each) > 0 {
+		o.own = func(n evidence.Name) bool { return slices.Contains(c.Seal.Each, string(n)) }
+	}
+	if err = o.validate(c.Seal.Trust); err != nil {
+		return err
+	}
 	return o.seal(key, stamper, trust)
 }
+
+// validate lets evidence be completed with what the issuers under the anchors in
+// dir publish.
+func (o *outside) validate(dir string) error {
+	var roots []*x509.Certificate
+	for _, name := range []string{evidence.SealAnchors, evidence.TSAAnchors} {
+		certs, err := readCertificates(filepath.Join(dir, name))
+		if err != nil {
+			return err
+		}
+		roots = append(roots, certs...)
+	}
+	collector, err := ltv.New(ltv.Config{Roots: roots})
+	o.validator = validator{collector}
+	return err
+}
+
+// openWitnesses reads who watches the log, each as KEY=URL.
+func (c config) openWitnesses() (list []ledger.Witness, err error) {
+	for _, w := range c.Seal.Witnesses {
+		i := strings.Index(w, "=http")
+		if i < 0 {
+			return nil, fmt.Errorf("--seal-witnesses: %q is not KEY=URL", w)
+		}
+		key, err := tlog.Cosigner(w[:i])
+		if err != nil {
+			return nil, fmt.Errorf("--seal-witnesses: %w", err)
+		}
+		asked, err := logweb.NewWitness(logweb.WitnessConfig{URL: w[i+1:], Key: key})
+		if err != nil {
+			return nil, fmt.Errorf("--seal-witnesses: %w", err)
+		}
+		list = append(list, witness{asked})
+	}
+	return list, nil
+}
+
+var errLogKey = errors.New("log.pub among the anchors is not the key of the log")
 
 // seal puts together what makes evidence and dossiers.
 func (o *outside) seal(key evidence.SealKey, stamper evidence.Stamper, trust evidence.Trust) error {
@@ -91,7 +150,16 @@ func (o *outside) seal(key evidence.SealKey, stamper evidence.Stamper, trust evi
 	if err != nil {
 		return err
 	}
-	o.engine = evidence.Engine{XML: x, XMLChecker: xades.Checker{}, PDF: p, PDFChecker: pades.Checker{}, Trust: trust}
+	// What we issue ourselves is not held against witnesses, who may be late.
+	switch own := o.log.key.Public(); trust.Log {
+	case own, "":
+		trust.Log, trust.Quorum = own, 0
+	default:
+		return errLogKey
+	}
+	xml, pdf, _ := checkers()
+	o.stamper = stamper
+	o.engine = evidence.Engine{XML: x, XMLChecker: xml, PDF: p, PDFChecker: pdf, Trust: trust}
 	o.letters = func(ctx context.Context, pdf []byte, number string, at time.Time) ([]byte, error) {
 		return p.SealFile(ctx, pdf, o.issuer.Name, number, at)
 	}

@@ -4,13 +4,14 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/bode-erds/bode/delivery"
 	"github.com/bode-erds/bode/evidence"
@@ -36,7 +37,7 @@ func (p *player) gather(ctx context.Context) error {
 	}
 	p.summary.Deliveries = append(p.summary.Deliveries,
 		summaryDelivery{ID: p.extra, Role: "withdrawn by the sender", State: string(delivery.Cancelled), Files: files})
-	for _, name := range []string{evidence.SealAnchors, evidence.TSAAnchors} {
+	for _, name := range []string{evidence.SealAnchors, evidence.TSAAnchors, evidence.LogAnchors} {
 		if err := copyFile(filepath.Join(p.demo.dir, "trust", name), filepath.Join(p.out, "trust", name)); err != nil {
 			return err
 		}
@@ -57,19 +58,38 @@ func (p *player) gatherDelivery(ctx context.Context, id string, end delivery.Sta
 		Data []struct {
 			ID, Event string
 			Seq       int
+			TimeStamp string `json:"time_stamp"`
+			Validated bool
 		}
 	}
-	if err := p.call(ctx, http.MethodGet, "/deliveries/"+id+"/evidence", nil, &list); err != nil {
+	err = eventually(ctx, func() (bool, error) {
+		if err := p.call(ctx, http.MethodGet, "/deliveries/"+id+"/evidence", nil, &list); err != nil {
+			return false, err
+		}
+		if len(list.Data) == 0 {
+			return false, fmt.Errorf("delivery %s has no evidence", id)
+		}
+		for _, e := range list.Data {
+			if !e.Validated {
+				return false, nil
+			}
+		}
+		return true, nil
+	})
+	if err != nil {
 		return nil, err
-	}
-	if len(list.Data) == 0 {
-		return nil, fmt.Errorf("delivery %s has no evidence", id)
 	}
 	type one struct{ path, file string }
 	var want []one
 	for _, e := range list.Data {
 		base := fmt.Sprintf("%03d-%s", e.Seq, e.Event)
-		want = append(want, one{"/evidence/" + e.ID + ".xml", base + ".xml"}, one{"/evidence/" + e.ID + ".pdf", base + ".pdf"})
+		forms := []evidence.Format{evidence.XML, evidence.PDF, evidence.TLogProof}
+		if e.TimeStamp == "batch" {
+			forms = append(forms, evidence.ERS)
+		}
+		for _, f := range forms {
+			want = append(want, one{"/evidence/" + e.ID + "." + string(f), base + "." + string(f)})
+		}
 	}
 	want = append(want, one{"/deliveries/" + id + "/dossier", "dossier.asice"})
 	if slices.Contains([]delivery.State{delivery.Posting, delivery.Posted, delivery.DeliveredByPost}, end) {
@@ -112,12 +132,16 @@ func (p *player) verify(context.Context) error {
 		if err != nil {
 			return err
 		}
-		if r := v.check(doc); !r.OK() {
+		b, err := readBeside(path)
+		if err != nil {
+			return err
+		}
+		if r := v.check(doc, b); !r.OK() {
 			return fmt.Errorf("%s: %s", path, r.Failures())
 		}
 		changed := bytes.Clone(doc)
 		changed[len(changed)/2] ^= 1
-		if v.check(changed).OK() {
+		if v.check(changed, b).OK() {
 			return fmt.Errorf("%s: a changed octet went unnoticed", path)
 		}
 		checked++
@@ -129,5 +153,26 @@ func (p *player) verify(context.Context) error {
 	return err
 }
 
+// readBeside reads what stands beside evidence XML in its folder.
+func readBeside(path string) (b evidence.Beside, err error) {
+	base, ok := strings.CutSuffix(path, ".xml")
+	if !ok {
+		return b, nil
+	}
+	if b.Record, err = os.ReadFile(base + evidence.RecordSuffix); errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	if err == nil {
+		b.Proof, err = os.ReadFile(base + evidence.ProofSuffix)
+	}
+	return b, err
+}
+
 // fsck holds the stored data against itself.
-func (p *player) fsck(ctx context.Context) error { return p.demo.app.fsck(ctx, io.Discard) }
+func (p *player) fsck(ctx context.Context) error {
+	var said bytes.Buffer
+	if err := p.demo.app.fsck(ctx, &said); err != nil {
+		return fmt.Errorf("%w\n%s", err, said.Bytes())
+	}
+	return nil
+}

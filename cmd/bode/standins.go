@@ -30,6 +30,7 @@ const (
 	demoClient  = "bode-demo"
 	demoService = "BODE_DEMO"
 	demoPartner = "Demo Print"
+	demoLog     = "demo.bode.example/log"
 )
 
 // standIns is the outside of a demonstration: a mail and SMS catcher, an
@@ -85,31 +86,36 @@ func startStandIns(dir, base string, log *slog.Logger) (s *standIns, err error) 
 // answer over HTTP. A demonstration that goes on in the same directory still
 // trusts what the earlier worlds sealed.
 func (s *standIns) startTrust(dir string, log *slog.Logger) (err error) {
-	if s.authority, err = evidencetest.New(evidencetest.Config{Organisation: "Bode demo"}); err != nil {
-		return err
-	}
-	anchors := filepath.Join(dir, "trust")
-	if err := appendAnchors(s.authority, anchors); err != nil {
-		return err
-	}
-	if s.trust, err = evidence.ReadTrust(anchors); err != nil {
-		return err
-	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
 	s.tsaURL = "http://" + l.Addr().String()
+	if s.authority, err = evidencetest.New(evidencetest.Config{Organisation: "Bode demo", URL: s.tsaURL}); err != nil {
+		return errors.Join(err, l.Close())
+	}
 	s.tsa = &http.Server{Handler: s.authority, ReadTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}
 	go s.tsa.Serve(l)
-	return nil
+	anchors := filepath.Join(dir, "trust")
+	if err := appendAnchors(s.authority, anchors); err != nil {
+		return err
+	}
+	s.trust, err = evidence.ReadTrust(anchors)
+	return err
 }
 
 // outside puts the stand-ins where the real things would be.
 func (s *standIns) outside(dir, base string, log *slog.Logger) (o outside, err error) {
 	o = outside{baseURL: base, service: "Bode", login: login{s.login}, loginHost: origin(s.provider.Issuer()), jwks: s.login.JWKSHandler(),
-		issuer: demoIssuer(base), pace: pace{sweep: time.Second, post: time.Second, retain: time.Minute, mend: time.Minute}}
+		issuer: demoIssuer(base), pace: pace{sweep: time.Second, post: time.Second, retain: time.Minute, mend: time.Minute,
+			batch: 100 * time.Millisecond, complete: 200 * time.Millisecond, renew: time.Hour}}
 	if o.secrets, err = loadSecrets(filepath.Join(dir, "secrets"), true); err != nil {
+		return o, err
+	}
+	if o.log.key, err = logKey(filepath.Join(dir, "secrets"), demoLog, true); err != nil {
+		return o, err
+	}
+	if err := o.writeLogAnchor(filepath.Join(dir, "trust")); err != nil {
 		return o, err
 	}
 	if o.keyring, err = vault.OpenKeyring(filepath.Join(dir, "keys"), time.Now); err != nil {
@@ -120,6 +126,9 @@ func (s *standIns) outside(dir, base string, log *slog.Logger) (o outside, err e
 	}
 	stamper, err := tsp.New(tsp.Config{Authorities: []tsp.Authority{{Name: "demo", URL: s.tsaURL}}, Trust: s.trust, Log: log})
 	if err != nil {
+		return o, err
+	}
+	if err = o.validate(filepath.Join(dir, "trust")); err != nil {
 		return o, err
 	}
 	if err = o.seal(s.authority.SealKey(), stamper, s.trust); err != nil {

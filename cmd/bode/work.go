@@ -10,6 +10,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/rivertype"
+
+	"github.com/bode-erds/bode/evidence/ledger"
 )
 
 // work runs jobs and looks for what is due, until ctx ends; then running jobs
@@ -28,6 +30,9 @@ func (a *app) work(ctx context.Context) error {
 		{"post reports", a.out.pace.post, a.deliveries.ReadPost},
 		{"retention", a.out.pace.retain, a.retain},
 		{"lost work", a.out.pace.mend, a.mend},
+		{"batches", a.out.pace.batch, a.batch},
+		{"validation data", a.out.pace.complete, a.complete},
+		{"time-stamp renewal", a.out.pace.renew, a.renew},
 	} {
 		rounds.Go(func() { a.every(ctx, r.name, r.pace, r.do) })
 	}
@@ -100,6 +105,42 @@ func (a *app) mend(ctx context.Context) error {
 	if seals+follow+notices+orphans > 0 {
 		a.log.WarnContext(ctx, "lost work found", "seals", seals, "moves", follow, "notices", notices, "orphans", orphans)
 	}
+	return err
+}
+
+// stampPatience is how long signed evidence may wait for a time-stamp before an
+// operator has to know.
+const stampPatience = time.Minute
+
+// batch puts what is signed into the log and under a time-stamp, and says loudly
+// when that takes too long.
+func (a *app) batch(ctx context.Context) error {
+	for {
+		n, err := a.ledger.Batch(ctx)
+		if err == nil && n == ledger.MaxBatch {
+			continue
+		}
+		waiting, since, e := a.ledger.Waiting(ctx)
+		if e == nil && waiting > 0 && time.Since(since) > stampPatience {
+			a.log.ErrorContext(ctx, "evidence waits for a time-stamp", "pieces", waiting, "since", since)
+		}
+		return errors.Join(err, e)
+	}
+}
+
+// complete adds validation data to what has been sealed for a while.
+func (a *app) complete(ctx context.Context) error {
+	n, err := a.ledger.Complete(ctx, time.Now().Add(-a.out.pace.grace))
+	if n > 0 {
+		a.log.InfoContext(ctx, "validation data added", "pieces", n)
+	}
+	return err
+}
+
+// renew renews time-stamps before they weaken, and names certificates that end
+// soon.
+func (a *app) renew(ctx context.Context) error {
+	_, err := a.ledger.Renew(ctx)
 	return err
 }
 

@@ -262,6 +262,7 @@ type piece struct {
 	Status    string `json:"status"`               // pending, pending_timestamp, sealed
 	TimeStamp string `json:"time_stamp,omitempty"` // own, batch
 	Level     string `json:"level,omitempty"`      // B-B, B-T, B-LT
+	Validated bool   `json:"validated"`
 	LogIndex  *int64 `json:"log_index,omitempty"`
 	XMLSHA256 string `json:"xml_sha256,omitempty"`
 	PDFSHA256 string `json:"pdf_sha256,omitempty"`
@@ -276,7 +277,7 @@ func pieceOf(p evidence.Piece) piece {
 	case evidence.PendingStamp:
 		out.Status = "pending_timestamp"
 	case evidence.SealedState:
-		out.Status, out.TimeStamp, out.Level = "sealed", "own", "B-T"
+		out.Status, out.TimeStamp, out.Level, out.Validated = "sealed", "own", "B-T", p.Complete
 		switch {
 		case !p.OwnStamp:
 			out.TimeStamp, out.Level = "batch", "B-B"

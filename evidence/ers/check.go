@@ -16,32 +16,39 @@ type Checker struct{}
 // CheckRecord verifies record offline: that its first token is over a tree with
 // digest as a leaf, that each following one is over a tree with the token before
 // it as a leaf and was made later, while that one still proved something by
-// itself ([RenewBefore]), and that t.TSA vouches for all of them. It returns what the tokens say, oldest
-// first. Errors: [evidence.ErrToken]. RFC 4998 §4.3, §5.3
-func (Checker) CheckRecord(record []byte, digest [32]byte, t evidence.Trust) ([]evidence.TokenInfo, error) {
+// itself ([RenewBefore]), and that t.TSA vouches for all of them. Only the first
+// one may have validation data, see [Extend]. Errors: [evidence.ErrToken].
+// RFC 4998 §4.3, §5.3
+func (Checker) CheckRecord(record []byte, digest [32]byte, t evidence.Trust) (said evidence.Recorded, err error) {
 	r, err := parse(record)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", evidence.ErrToken, err)
+		return said, fmt.Errorf("%w: %w", evidence.ErrToken, err)
 	}
 	var infos []evidence.TokenInfo
 	for i, a := range r.Chains[0] {
 		root, err := a.root(digest)
 		if err != nil {
-			return nil, fmt.Errorf("%w: time-stamp %d of the record: %w", evidence.ErrToken, i+1, err)
+			return said, fmt.Errorf("%w: time-stamp %d of the record: %w", evidence.ErrToken, i+1, err)
 		}
-		info, err := evidence.VerifyToken(a.Token.FullBytes, root[:], t)
+		var info evidence.TokenInfo
+		if i == 0 {
+			info, said.Validation, said.Unit, err = evidence.VerifyExtendedToken(a.Token.FullBytes, root[:], t)
+		} else {
+			info, err = evidence.VerifyToken(a.Token.FullBytes, root[:], t)
+		}
 		if err != nil {
-			return nil, fmt.Errorf("time-stamp %d of the record: %w", i+1, err)
+			return evidence.Recorded{}, fmt.Errorf("time-stamp %d of the record: %w", i+1, err)
 		}
 		if i > 0 {
 			if err := renews(r.Chains[0][i-1], infos[i-1], info); err != nil {
-				return nil, fmt.Errorf("%w: time-stamp %d of the record: %w", evidence.ErrToken, i+1, err)
+				return evidence.Recorded{}, fmt.Errorf("%w: time-stamp %d of the record: %w", evidence.ErrToken, i+1, err)
 			}
 		}
 		infos = append(infos, info)
 		digest = sha256.Sum256(a.Token.FullBytes)
 	}
-	return infos, nil
+	said.Stamps = infos
+	return said, nil
 }
 
 // renews says whether next came in time to keep the time-stamp before it worth

@@ -162,9 +162,9 @@ func TestRecord(t *testing.T) {
 		step := max(1, n/25)
 		for i := 0; i < n; i += step {
 			der := record(t, tr, i, token)
-			infos, err := ers.Checker{}.CheckRecord(der, l[i], trust)
-			if err != nil || len(infos) != 1 || !infos[0].Time.Equal(now) {
-				t.Fatalf("leaf %d of %d: got %v, %v", i, n, infos, err)
+			said, err := ers.Checker{}.CheckRecord(der, l[i], trust)
+			if err != nil || len(said.Stamps) != 1 || !said.Stamps[0].Time.Equal(now) || !said.Validation.IsZero() {
+				t.Fatalf("leaf %d of %d: got %v, %v", i, n, said, err)
 			}
 			if got, tok := walk(t, der, l[i]); !bytes.Equal(got, root[:]) || !bytes.Equal(tok, token) {
 				t.Fatalf("leaf %d of %d: the record does not lead to the root", i, n)
@@ -254,11 +254,11 @@ func TestRenew(t *testing.T) {
 		all, times = append(all, a), append(times, now)
 		r = renew(t, a, r)
 	}
-	infos, err := ers.Checker{}.CheckRecord(r, l[2], trusting(t, all...))
-	if err != nil || len(infos) != 4 {
-		t.Fatalf("got %v, %v", infos, err)
+	said, err := ers.Checker{}.CheckRecord(r, l[2], trusting(t, all...))
+	if err != nil || len(said.Stamps) != 4 {
+		t.Fatalf("got %v, %v", said, err)
 	}
-	for i, info := range infos {
+	for i, info := range said.Stamps {
 		if !info.Time.Equal(times[i]) {
 			t.Errorf("time-stamp %d: got %v, want %v", i+1, info.Time, times[i])
 		}
@@ -311,8 +311,8 @@ func TestRenewIsBounded(t *testing.T) {
 		}
 		r = longer
 	}
-	if infos, err := (ers.Checker{}).CheckRecord(r, leaves(1)[0], a.Trust()); err != nil || len(infos) != 64 {
-		t.Errorf("got %d, %v", len(infos), err)
+	if said, err := (ers.Checker{}).CheckRecord(r, leaves(1)[0], a.Trust()); err != nil || len(said.Stamps) != 64 {
+		t.Errorf("got %d, %v", len(said.Stamps), err)
 	}
 }
 

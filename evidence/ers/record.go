@@ -15,7 +15,7 @@ import (
 // Bounds of a record. A batch of [MaxLeaves] gives records of 3 to 13 kB, and
 // every renewal adds as much.
 const (
-	maxRecord = 256 << 10 // octets
+	maxRecord = 1 << 20 // octets
 	maxStamps = 64
 	maxLevels = 64
 	maxNode   = 64 // hashes in one list of a reduced hash tree
@@ -94,6 +94,26 @@ func Renewed(record []byte, t Tree, i int, token []byte) ([]byte, error) {
 		return nil, fmt.Errorf("%w: renewed %d times, no more is possible", ErrRecord, maxStamps-1)
 	}
 	r.Chains[0] = append(r.Chains[0], stamp)
+	return r.encode()
+}
+
+// Extend puts validation data into the first time-stamp of record: about its own
+// certificates and those of what it is over. It must be done before the first
+// renewal, which is over the time-stamp as it then is. The same input gives the
+// same octets. Errors: [ErrRecord]. EN 319 122-1 §5.5
+func Extend(record []byte, v evidence.Validation) ([]byte, error) {
+	r, err := parse(record)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrRecord, err)
+	}
+	if len(r.Chains[0]) != 1 {
+		return nil, fmt.Errorf("%w: it was renewed", ErrRecord)
+	}
+	token, err := evidence.ExtendCMS(r.newest().Token.FullBytes, v)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrRecord, err)
+	}
+	r.Chains[0][0].Token = asn1.RawValue{FullBytes: token}
 	return r.encode()
 }
 

@@ -288,9 +288,9 @@ func TestForeignRecords(t *testing.T) {
 	}
 	for _, v := range all.Vectors {
 		digest := leaves(v.Document + 1)[v.Document]
-		infos, err := ers.Checker{}.CheckRecord(v.Record, digest, trust)
-		if err != nil || len(infos) != v.Stamps {
-			t.Errorf("%s: got %v, %v", v.Name, infos, err)
+		said, err := ers.Checker{}.CheckRecord(v.Record, digest, trust)
+		if err != nil || len(said.Stamps) != v.Stamps {
+			t.Errorf("%s: got %v, %v", v.Name, said, err)
 		}
 		var n, i int
 		if _, err := fmt.Sscanf(v.Name, "leaf %d of %d", &i, &n); err == nil && v.Stamps == 1 {

@@ -226,11 +226,11 @@ func TestExtendedRefuses(t *testing.T) {
 // records accepts a record that is the digest itself.
 type records struct{ at time.Time }
 
-func (c records) CheckRecord(record []byte, digest [32]byte, _ evidence.Trust) ([]evidence.TokenInfo, error) {
+func (c records) CheckRecord(record []byte, digest [32]byte, _ evidence.Trust) (evidence.Recorded, error) {
 	if !bytes.Equal(record, digest[:]) {
-		return nil, evidence.ErrToken
+		return evidence.Recorded{}, evidence.ErrToken
 	}
-	return []evidence.TokenInfo{{Time: c.at}}, nil
+	return evidence.Recorded{Stamps: []evidence.TokenInfo{{Time: c.at}}}, nil
 }
 
 // An evidence record is over what was issued, whatever was added since.

@@ -102,16 +102,30 @@ func (c Checker) checkStamps(r *evidence.Report, s *opened, issued []byte, b evi
 	if c.Record == nil {
 		return nil, r.Add(evidence.CheckRecord, errors.New("evidence records cannot be checked here"))
 	}
-	recorded, err := c.Record.CheckRecord(b.Record, sha256.Sum256(issued), t)
+	said, err := c.Record.CheckRecord(b.Record, sha256.Sum256(issued), t)
 	if err == nil {
-		err = s.checkTime(recorded[0].Time)
+		err = s.checkTime(said.Stamps[0].Time)
 	}
-	return append(stamps, recorded...), r.Add(evidence.CheckRecord, err)
+	if !r.Add(evidence.CheckRecord, err) {
+		return nil, false
+	}
+	if v := said.Validation; !v.IsZero() || s.token == nil {
+		r.AddValidation(v, s.use(said.Stamps[0].Time, t), said.Unit)
+	}
+	return append(stamps, said.Stamps...), true
+}
+
+// use is the use of the certificate that sealed.
+func (s *opened) use(at time.Time, t evidence.Trust) evidence.Use {
+	return evidence.Use{Certificates: s.certs, Roots: t.Seal, At: at}
 }
 
 // checkRevocation judges the certificates of the seal and of its time-stamp by
 // the validation data in the document.
 func (s *opened) checkRevocation(r *evidence.Report, v evidence.Validation, stamp evidence.TokenInfo, t evidence.Trust) {
+	if s.token == nil {
+		return // what there is came with the record
+	}
 	if v.IsZero() {
 		r.AddValidation(v)
 		return
@@ -124,7 +138,7 @@ func (s *opened) checkRevocation(r *evidence.Report, v evidence.Validation, stam
 		r.Add(evidence.CheckRevocation, err)
 		return
 	}
-	r.AddValidation(v, evidence.Use{Certificates: s.certs, Roots: t.Seal, At: stamp.Time}, unit)
+	r.AddValidation(v, s.use(stamp.Time, t), unit)
 }
 
 // checkProof says where the public log holds the evidence.
