@@ -2,10 +2,8 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 
 	"github.com/alecthomas/kong"
@@ -24,9 +22,6 @@ const (
 	exitFail  = 1 // a file is not, or cannot be read
 	exitUsage = 2 // nothing was checked
 )
-
-// maxFile bounds what is read into memory, in octets.
-const maxFile = 1 << 30
 
 type options struct {
 	Trust string   `help:"Folder with ca.pem (who issues seals) and tsa.pem (who issues time-stamps)." required:"" type:"path" placeholder:"DIR"`
@@ -101,19 +96,6 @@ func verifier() evidence.Verifier {
 	xml := xades.Checker{Record: ers.Checker{}, Proof: tlog.Checker{}}
 	pdf := pades.Checker{XML: xml}
 	return evidence.Verifier{XML: xml, PDF: pdf, Dossier: asic.Checker{XML: xml, PDF: pdf, Record: ers.Checker{}}}
-}
-
-func read(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err == nil && len(b) > maxFile {
-		err = errors.New("file is too large")
-	}
-	return b, err
 }
 
 func show(w io.Writer, o options, results []result) error {

@@ -1,0 +1,10 @@
+//go:build !unix
+
+package main
+
+import "os"
+
+// maxDossier bounds what is read into memory where files cannot be mapped.
+const maxDossier = 1 << 30
+
+func mapped(f *os.File, size int64) ([]byte, error) { return whole(f, size, maxDossier) }
