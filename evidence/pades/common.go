@@ -1,7 +1,6 @@
 package pades
 
 import (
-	"compress/zlib"
 	"encoding/binary"
 	"fmt"
 	"slices"
@@ -50,7 +49,7 @@ func (p *press) newCommonFont(f *face, common string) *commonFont {
 		width[code] = (f.advance(f.glyph(r))*1000 + f.unitsPerEm/2) / f.unitsPerEm
 	}
 	program := s.program(cmapOf(runes))
-	c.name, c.length, c.program = s.name(), len(program), p.deflate(program, zlib.BestCompression)
+	c.name, c.length, c.program = s.name(), len(program), p.deflate(program, slow)
 	c.widths = strings.ReplaceAll(fmt.Sprint(width[c.first:c.last+1]), "  ", " ")
 	return c
 }
@@ -78,7 +77,7 @@ func (p *press) toUnicode() []byte {
 		}
 	}
 	b = append(b, "endbfchar\nendcmap\nCMapName currentdict /CMap defineresource pop\nend\nend\n"...)
-	return p.deflate(b, zlib.BestCompression)
+	return p.deflate(b, slow)
 }
 
 // cmapOf is a TrueType cmap of format 4 for (3, 1): character to glyph, which

@@ -2,7 +2,6 @@ package pades
 
 import (
 	"bytes"
-	"compress/zlib"
 	"encoding/hex"
 	"fmt"
 	"math"
@@ -22,7 +21,7 @@ type objects struct {
 }
 
 func newObjects(p *press) *objects {
-	return &objects{press: p, buf: append(make([]byte, 0, 96<<10), "%PDF-1.7\n%\xe2\xe3\xcf\xd3\n"...)}
+	return &objects{press: p, buf: append(make([]byte, 0, 64<<10), "%PDF-1.7\n%\xe2\xe3\xcf\xd3\n"...)}
 }
 
 // reserve hands out an object number to be written later.
@@ -56,7 +55,7 @@ func (o *objects) add(body string) int {
 // stream writes a new compressed stream; dict holds its entries beside
 // /Length and /Filter.
 func (o *objects) stream(dict string, data []byte) int {
-	return o.deflated(dict, o.press.deflate(data, zlib.DefaultCompression))
+	return o.deflated(dict, o.press.deflate(data, quick))
 }
 
 // deflated is stream for what is compressed already.

@@ -33,7 +33,7 @@ func newPress() (*press, error) {
 		return nil, fmt.Errorf("%w: time zone data: %w", ErrRender, err)
 	}
 	p := &press{faces: faces, zone: zone}
-	p.profile = p.deflate(sRGB(), zlib.BestCompression)
+	p.profile = p.deflate(sRGB(), slow)
 	p.cmap = p.toUnicode()
 	for i, f := range faces {
 		common := textCommon
@@ -45,19 +45,26 @@ func newPress() (*press, error) {
 	return p, nil
 }
 
-// deflate compresses data. Writers of the default level are used again: a new
-// one costs more than what it does here.
+// The levels of compression: once for all documents, and for each, where twice
+// the effort would save 400 octets.
+const (
+	slow  = zlib.BestCompression
+	quick = 3
+)
+
+// deflate compresses data. Quick writers are used again: a new one costs more
+// than what it does here.
 func (p *press) deflate(data []byte, level int) []byte {
-	var out bytes.Buffer
+	out := bytes.NewBuffer(make([]byte, 0, len(data)/2+128))
 	w, _ := p.writers.Get().(*zlib.Writer)
-	if level != zlib.DefaultCompression || w == nil {
-		w, _ = zlib.NewWriterLevel(&out, level) // the levels are constants of the package
+	if level != quick || w == nil {
+		w, _ = zlib.NewWriterLevel(out, level) // both are levels that the package has
 	} else {
-		w.Reset(&out)
+		w.Reset(out)
 	}
 	_, _ = w.Write(data) // a bytes.Buffer takes everything
 	_ = w.Close()
-	if level == zlib.DefaultCompression {
+	if level == quick {
 		p.writers.Put(w)
 	}
 	return out.Bytes()

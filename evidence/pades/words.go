@@ -68,10 +68,21 @@ func (w *words) title(n evidence.Name) string { return n.Title(w.lang) }
 
 // fill replaces {key} by value for each pair.
 func (w *words) fill(s string, kv ...string) string {
-	for i := 0; i < len(kv); i += 2 {
-		kv[i] = "{" + kv[i] + "}"
+	var b strings.Builder
+	for {
+		before, rest, ok := strings.Cut(s, "{")
+		b.WriteString(before)
+		if !ok {
+			return b.String()
+		}
+		key, behind, _ := strings.Cut(rest, "}")
+		for i := 0; i < len(kv); i += 2 {
+			if kv[i] == key {
+				b.WriteString(kv[i+1])
+			}
+		}
+		s = behind
 	}
-	return strings.NewReplacer(kv...).Replace(s)
 }
 
 // long is t as a person would write it, in the zone that t is in.
@@ -86,8 +97,9 @@ func (w *words) date(pattern string, t time.Time) string {
 		day = w.FirstDay
 	}
 	_, off := t.Zone()
+	digits := t.Format("2006-01-02 15:04:05")
 	return w.fill(pattern, "weekday", w.Days[t.Weekday()], "day", day, "month", w.Months[t.Month()-1],
-		"yyyy", t.Format("2006"), "dd", t.Format("02"), "mm", t.Format("01"), "time", t.Format("15:04:05"),
+		"yyyy", digits[:4], "dd", digits[8:10], "mm", digits[5:7], "time", digits[11:],
 		"offset", fmt.Sprintf("%+d", off/3600))
 }
 
