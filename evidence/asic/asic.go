@@ -164,7 +164,7 @@ func (p Piece) entries() []entry {
 }
 
 // recordEntries are its evidence record and what that is about.
-// EN 319 162-1 §4.4.3
+// EN 319 162-1 §4.4.3.2, §4.4.4.2
 func (p Piece) recordEntries() []entry {
 	sum := sha256.Sum256(p.XML)
 	return []entry{

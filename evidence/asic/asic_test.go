@@ -56,17 +56,18 @@ func proofOf(xml []byte) []byte    { return fmt.Appendf(nil, "proof of %x", sha2
 
 type records struct{}
 
-func (records) CheckRecord(record []byte, digest [32]byte, _ evidence.Trust) ([]evidence.TokenInfo, error) {
+func (records) CheckRecord(record []byte, digest [32]byte, _ evidence.Trust) (evidence.Recorded, error) {
 	if !bytes.Equal(record, recordOf(digest)) {
-		return nil, evidence.ErrToken
+		return evidence.Recorded{}, evidence.ErrToken
 	}
-	return []evidence.TokenInfo{{}}, nil
+	return evidence.Recorded{}, nil
 }
 
-type pdf struct{}
+// pdf stands in for a PDF checker that may look inside.
+type pdf struct{ inside bool }
 
 // A PDF of these tests is "%PDF", the XML, and what stands beside it.
-func (pdf) Check(doc []byte, _ evidence.Trust) evidence.Report {
+func (p pdf) Check(doc []byte, t evidence.Trust) evidence.Report {
 	var r evidence.Report
 	content, ok := bytes.CutPrefix(doc, []byte("%PDF"))
 	var err error
@@ -79,6 +80,10 @@ func (pdf) Check(doc []byte, _ evidence.Trust) evidence.Report {
 		r.Beside = evidence.Beside{Record: fields[1], Proof: fields[2]}
 	}
 	r.Add(evidence.CheckFormat, err)
+	if p.inside {
+		inside := unsigned{}.CheckWith(r.Content, r.Beside, t)
+		r.Checks, r.Document = append(r.Checks, inside.Checks...), inside.Document
+	}
 	return r
 }
 
@@ -275,7 +280,15 @@ func TestRefuses(t *testing.T) {
 		{"no evidence", change(func(d *asic.Dossier) { d.Pieces[0].XML = []byte("<a></a>") }), a.Trust(), evidence.CheckMember},
 		{"content that was not sent", change(func(d *asic.Dossier) { d.Content[0] = file("message.txt", "hello moon") }), a.Trust(), evidence.CheckChain},
 	}
+	inside := checker()
+	inside.PDF = pdf{inside: true}
+	if r := inside.Check(good, a.Trust()); !r.OK() {
+		t.Error(r.Failures())
+	}
 	for _, c := range cases {
+		if inside.Check(c.doc, c.trust).OK() {
+			t.Errorf("%s: accepted when PDFs are looked into", c.name)
+		}
 		r := checker().Check(c.doc, c.trust)
 		if r.OK() || !slices.ContainsFunc(r.Checks, func(x evidence.Check) bool { return x.Code == c.code && !x.OK }) {
 			t.Errorf("%s: want %s to fail, got ok=%v %s", c.name, c.code, r.OK(), r.Failures())
@@ -330,9 +343,31 @@ func TestWriteErrors(t *testing.T) {
 	}
 }
 
+// The seal would stop everything that is not ours: what it guards is tried alone.
+func FuzzOpen(f *testing.F) {
+	_, w := world(f)
+	d := dossier(f)
+	d.Pieces, d.Content, d.Attachments = d.Pieces[:2], nil, nil
+	for i := range d.Pieces {
+		d.Pieces[i].XML, d.Pieces[i].PDF = []byte("<x></x>"), []byte("%PDF")
+	}
+	f.Add(pack(f, w, d))
+	d.Pieces[1].Beside = evidence.Beside{}
+	f.Add(pack(f, w, d))
+	f.Fuzz(func(t *testing.T, doc []byte) {
+		names, err := asic.Open(doc)
+		if err == nil && (len(names) < 2 || !strings.HasPrefix(names[0], "readme")) {
+			t.Errorf("accepted %q", names)
+		}
+	})
+}
+
 func FuzzCheck(f *testing.F) {
 	a, w := world(f)
-	f.Add(pack(f, w, dossier(f)))
+	d := dossier(f)
+	d.Pieces, d.Content = d.Pieces[:1], nil
+	d.Validation = a.Validation()
+	f.Add(pack(f, w, d))
 	trust := a.Trust()
 	f.Fuzz(func(t *testing.T, doc []byte) { checker().Check(doc, trust) })
 }

@@ -40,3 +40,23 @@ func (w *Writer) WriteRaw(ctx context.Context, out io.Writer, raws []Raw, v evid
 func RecordManifest(seq int, name string, sum [32]byte) []byte {
 	return writeRecordManifest(seq, reference{name, xmlType, sum[:]})
 }
+
+// Open is what a [Checker] does without believing anybody: the names of the files.
+func Open(doc []byte) ([]string, error) {
+	files, err := unpack(doc)
+	if err != nil {
+		return nil, err
+	}
+	members, manifest := files[1:len(files)-2], files[len(files)-2]
+	if _, err := sortOut(members); err != nil {
+		return nil, err
+	}
+	if err := checkManifest(manifest.data, members); err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, f := range members {
+		names = append(names, f.name)
+	}
+	return names, nil
+}

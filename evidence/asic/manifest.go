@@ -23,7 +23,7 @@ func writeManifest(refs []reference) []byte {
 }
 
 // writeRecordManifest says that the evidence record of that number is about one
-// file. There is no media type for records. EN 319 162-1 §4.4.3, §A.4
+// file. There is no media type for records. EN 319 162-1 §4.4.3.2, §A.4
 func writeRecordManifest(seq int, ref reference) []byte {
 	return write([]reference{ref}, evidence.Attr{Name: "URI", Value: fmt.Sprintf("%s%03d%s", recordName, seq, evidence.RecordSuffix)})
 }

@@ -82,7 +82,7 @@ func beside(pieces []*piece, name string, i int) error {
 }
 
 // describe checks that a record manifest is the one that the record of p has.
-// EN 319 162-1 §4.4.3
+// EN 319 162-1 §4.4.3.2, §4.4.4.2
 func describe(p *piece, files []file, manifest file) error {
 	if p == nil || p.record == 0 {
 		return errors.New("is about a record or a file that is not there")
@@ -177,7 +177,7 @@ func (c Checker) checkPiece(files []file, p *piece, t evidence.Trust) (f found) 
 		f.pdfErr = errors.New("cannot be checked")
 	default:
 		f.pdf = c.PDF.Check(files[p.pdf].data, t)
-		f.pdfErr = c.checkInside(f, xml, b, t)
+		f.pdfErr = c.checkInside(f, xml, t)
 	}
 	return f
 }
@@ -192,23 +192,22 @@ func (c Checker) checkRecord(record []byte, xml file, t evidence.Trust) error {
 	return err
 }
 
-// checkInside compares what a PDF carries with the evidence beside it. The XML in
-// it is as it was issued, without the validation data that it may have here; and
-// the record and the proof here may be newer. What differs is checked by itself.
-func (c Checker) checkInside(f found, xml []byte, b evidence.Beside, t evidence.Trust) error {
+// checkInside makes sure that a PDF carries the evidence beside it. The XML in it
+// is as it was issued, without the validation data that may be in the file here.
+func (c Checker) checkInside(f found, xml []byte, t evidence.Trust) error {
 	if !f.pdf.OK() {
 		return errors.New(f.pdf.Failures())
 	}
-	in := f.pdf.Beside
-	if bytes.Equal(f.pdf.Content, xml) && (in.Record == nil || bytes.Equal(in.Record, b.Record)) &&
-		(in.Proof == nil || bytes.Equal(in.Proof, b.Proof)) {
+	if f.pdf.Document == nil { // its checker did not look at what is inside
+		if inside := c.XML.CheckWith(f.pdf.Content, f.pdf.Beside, t); !inside.OK() {
+			return errors.New("XML inside: " + inside.Failures())
+		}
+	}
+	if bytes.Equal(f.pdf.Content, xml) {
 		return nil
 	}
-	inside := c.XML.CheckWith(f.pdf.Content, in, t)
-	if !inside.OK() {
-		return errors.New("XML inside: " + inside.Failures())
-	}
-	if !bytes.Equal(inside.Content, f.xml.Content) {
+	issued, err := c.XML.CheckSigned(f.pdf.Content)
+	if err != nil || f.xml.Content == nil || !bytes.Equal(issued, f.xml.Content) {
 		return errors.New("does not carry the evidence beside it")
 	}
 	return nil

@@ -1,11 +1,13 @@
 package asic
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/asn1"
 	"fmt"
 	"math/big"
+	"slices"
 	"time"
 
 	"github.com/digitorus/pkcs7"
@@ -40,7 +42,30 @@ func (w *Writer) sign(ctx context.Context, manifest []byte, v evidence.Validatio
 	if !fits(v, signature) {
 		return der, nil
 	}
-	return complete(der, v)
+	if der, err = evidence.ExtendCMS(der, v); err != nil {
+		return nil, fmt.Errorf("asic: sign: %w", err)
+	}
+	return der, nil
+}
+
+// fits reports whether v is about the seal and the time-stamp of a signature, and
+// small enough to be in it.
+func fits(v evidence.Validation, signature *evidence.CMS) bool {
+	token, err := evidence.ParseCMS(signature.Token)
+	if err != nil || len(v.CRLs)+len(v.OCSPs) == 0 {
+		return false
+	}
+	size := 0
+	for _, der := range slices.Concat(v.Certificates, v.CRLs, v.OCSPs) {
+		size += len(der)
+	}
+	if size > maxSignature-1<<20 { // room for the rest
+		return false
+	}
+	has := func(der []byte) bool {
+		return slices.ContainsFunc(v.Certificates, func(c []byte) bool { return bytes.Equal(c, der) })
+	}
+	return has(signature.Signer.Raw) && has(token.Signer.Raw)
 }
 
 func (w *Writer) signBT(ctx context.Context, manifest []byte, at time.Time) ([]byte, error) {

@@ -18,7 +18,7 @@ import (
 // there are processors. It takes no memory for files beyond the container.
 type Checker struct {
 	XML    evidence.XMLChecker    // needed; it also judges what stands beside an XML
-	PDF    evidence.Checker       // nil: a dossier with a PDF inside is refused
+	PDF    evidence.Checker       // nil: a dossier with a PDF inside is refused; it may leave the XML inside to XML
 	Record evidence.RecordChecker // nil: a dossier with an evidence record is refused
 }
 
