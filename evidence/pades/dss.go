@@ -144,7 +144,7 @@ func (f *sealedFile) validation() (evidence.Validation, error) {
 	if !ok {
 		return v, added
 	}
-	list, err := readDict(rest[:max(0, valueEnd(rest, 0, 0))])
+	list, err := readDict(value(rest, 0, maxObject))
 	if err != nil {
 		return v, added
 	}

@@ -62,7 +62,7 @@ func readRange(doc []byte) (from, to, tail int, ok bool) {
 		return 0, 0, 0, false
 	}
 	at = space(doc, at+len(byteRangeKey))
-	list, err := readArray(doc[at:max(at, valueEnd(doc, at, 0))])
+	list, err := readArray(value(doc, at, 128))
 	if err != nil || len(list) != 4 || string(list[0]) != "0" {
 		return 0, 0, 0, false
 	}

@@ -6,9 +6,15 @@ import (
 	"strconv"
 )
 
-// maxDepth bounds how deep arrays and dictionaries may stand in each other. Ours
-// reach five.
-const maxDepth = 16
+// Bounds on what is read: how deep arrays and dictionaries stand in each other,
+// how many values one has, and how long an object is. Ours have five levels and,
+// in what is read, no more values than [Extend] adds pieces; the longest object
+// is the seal.
+const (
+	maxDepth  = 16
+	maxValues = maxPieces
+	maxObject = 4 << 20
+)
 
 // dict is a dictionary: each value as it is written, by key without its slash.
 // ISO 32000-1 §7.3.7
@@ -32,22 +38,36 @@ func readDict(b []byte) (dict, error) {
 		}
 		d[key] = b[at:end]
 		at = end
+		if len(d) > maxValues {
+			return nil, bad
+		}
 	}
 	return d, nil
 }
 
 // readArray reads b, which must be one array and nothing else.
 func readArray(b []byte) ([][]byte, error) {
+	bad := fmt.Errorf("%w: array", errStructure)
 	if !bytes.HasPrefix(b, []byte("[")) || valueEnd(b, 0, 0) != len(b) {
-		return nil, fmt.Errorf("%w: array", errStructure)
+		return nil, bad
 	}
 	var list [][]byte
 	for at := space(b, 1); b[at] != ']'; at = space(b, at) {
 		end := valueEnd(b, at, 1)
 		list = append(list, b[at:end])
 		at = end
+		if len(list) > maxValues {
+			return nil, bad
+		}
 	}
 	return list, nil
+}
+
+// value is the object that begins at b[at], in no more than most octets; empty
+// when there is none.
+func value(b []byte, at, most int) []byte {
+	b = b[at:min(len(b), at+most)]
+	return b[:max(0, valueEnd(b, 0, 0))]
 }
 
 // only reports whether d has no other keys than these.

@@ -58,17 +58,14 @@ func (f *sealedFile) readSection(start int) (trailer dict, end int, err error) {
 		return nil, 0, bad
 	}
 	from := space(f.doc, at+len("trailer"))
-	to := valueEnd(f.doc, from, 0)
-	if to < 0 {
-		return nil, 0, bad
-	}
-	if trailer, err = readDict(f.doc[from:to]); err != nil {
+	body := value(f.doc, from, 4096)
+	if trailer, err = readDict(body); err != nil {
 		return nil, 0, err
 	}
 	if !trailer.only("Size", "Root", "Info", "ID", "Prev") {
 		return nil, 0, bad
 	}
-	tail := f.doc[to:]
+	tail := f.doc[from+len(body):]
 	for _, want := range []string{"startxref", fmt.Sprint(start), "%%EOF\n"} {
 		tail = tail[space(tail, 0):]
 		if !bytes.HasPrefix(tail, []byte(want)) {
@@ -120,7 +117,7 @@ func pair2(b []byte) (first, second int, ok bool) {
 }
 
 // object is the value of object id, and the offset behind it.
-func (f *sealedFile) object(id int) (value []byte, end int, err error) {
+func (f *sealedFile) object(id int) (body []byte, end int, err error) {
 	bad := fmt.Errorf("%w: object %d", errStructure, id)
 	at, ok := f.offsets[id]
 	head := fmt.Appendf(nil, "%d 0 obj\n", id)
@@ -128,10 +125,10 @@ func (f *sealedFile) object(id int) (value []byte, end int, err error) {
 		return nil, 0, bad
 	}
 	at += len(head)
-	if end = valueEnd(f.doc, at, 0); end < 0 {
+	if body = value(f.doc, at, maxObject); len(body) == 0 {
 		return nil, 0, bad
 	}
-	return f.doc[at:end], end, nil
+	return body, at + len(body), nil
 }
 
 // dict is object id, a dictionary.
