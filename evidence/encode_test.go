@@ -188,7 +188,15 @@ func TestText(t *testing.T) {
 }
 
 func FuzzParseEvent(f *testing.F) {
-	f.Add(encode(f, evidencetest.Event(evidence.ContentHandover)))
+	for _, n := range evidence.Names() {
+		f.Add(encode(f, evidencetest.Event(n)))
+	}
+	for _, e := range evidencetest.History()[1:] {
+		f.Add(encode(f, e))
+	}
+	for _, s := range []string{"", "{}", `{"id":"x","id":"y"}`, `{"seq":1e3}`, `{"at":"2026-11-20T09:30:15+01:00"}`, strings.Repeat("[", 20000)} {
+		f.Add([]byte(s))
+	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		e, err := evidence.ParseEvent(body)
 		if err != nil {

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -201,7 +203,20 @@ func TestReadXMLRefuses(t *testing.T) {
 }
 
 func FuzzReadXML(f *testing.F) {
-	f.Add(prepared(f).XML())
+	files, err := filepath.Glob("testdata/golden/*.xml")
+	if err != nil || len(files) == 0 {
+		f.Fatal("no golden files")
+	}
+	for _, path := range files {
+		doc, err := os.ReadFile(path)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(doc)
+	}
+	for _, s := range []string{"<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>", "<e:Evidence xmlns:e='http://uri.etsi.org/19522/v1#'>", "<a><b:Facts/></a>", "<a>]]></a>"} {
+		f.Add([]byte(s))
+	}
 	f.Fuzz(func(t *testing.T, doc []byte) {
 		d, err := evidence.ReadXML(doc)
 		if err != nil {
