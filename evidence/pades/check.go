@@ -68,7 +68,11 @@ func (c Checker) Check(doc []byte, t evidence.Trust) evidence.Report {
 	if !r.OK() {
 		return r
 	}
-	checkRevocation(&r, seal, v, verified, beside, stamps[0].Time, t)
+	at := stamps[0].Time
+	if seal.Token == nil && f.claimed.After(at) { // nothing but the claim says when
+		at = f.claimed
+	}
+	checkRevocation(&r, seal, v, verified, beside, at, t)
 	if r.OK() {
 		r.Stamps, r.Document, r.Content, r.Beside = stamps, inside.Document, xml, beside
 	}
