@@ -3,6 +3,7 @@ package pades
 import (
 	"fmt"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"rsc.io/qr"
@@ -65,7 +66,7 @@ func (p *paper) verify() {
 	list.attr = "/O /List /ListNumbering /Decimal"
 	for i, lines := range items {
 		li := list.add("LI")
-		p.mark(li.add("Lbl"), func() { p.draw(marginLeft, p.y, []line{{fontBold, fmt.Sprint(i+1) + "."}}) })
+		p.mark(li.add("Lbl"), func() { p.draw(marginLeft, p.y, []line{{f: fontBold, s: strconv.Itoa(i+1) + "."}}) })
 		p.put(li.add("LBody"), marginLeft+22, lines)
 		p.y -= 5
 	}

@@ -27,11 +27,8 @@ func (p *paper) band() {
 	})
 	name := p.set(fontBrand, p.d.Issuer.ServiceName, 250)
 	p.mark(p.root.add("P"), func() { p.text(marginLeft+38, top+bandHeight/2-5.5, fontBrand, strings.TrimSpace(name[0].s)) })
-	kind := p.root.add("P")
-	p.mark(kind, func() {
-		p.right(top+bandHeight/2+3, fontOnBand, p.w.Label["kind"])
-		p.right(top+bandHeight/2-11, fontOnBand, p.d.Event.Number)
-	})
+	p.mark(p.root.add("P"), func() { p.right(top+bandHeight/2+3, fontOnBand, p.w.Label["kind"]) })
+	p.mark(p.root.add("P"), func() { p.right(top+bandHeight/2-11, fontOnBand, p.d.Event.Number) })
 	p.y = top - 2.5
 	p.banner(p.root.add("P"))
 	p.y -= 26

@@ -12,8 +12,9 @@ type layout struct {
 
 // line is one line of text in one font.
 type line struct {
-	f font
-	s string
+	f   font
+	s   string
+	end bool // of a paragraph: who reads the text without the layout sees a gap
 }
 
 // cell is what stands in one column of a row. A nil elem makes it decoration.
@@ -29,8 +30,9 @@ func (l *layout) set(f font, s string, width float64) []line {
 	l.escaped = l.escaped || esc
 	var out []line
 	for _, t := range l.wrap(f, s, width) {
-		out = append(out, line{f, t})
+		out = append(out, line{f: f, s: t})
 	}
+	out[len(out)-1].end = true
 	return out
 }
 
@@ -69,7 +71,10 @@ func (l *layout) put(e *element, x float64, lines []line) {
 
 // draw sets lines below y.
 func (l *layout) draw(x, y float64, lines []line) {
-	for _, t := range lines {
+	for i, t := range lines {
+		if t.end && i < len(lines)-1 {
+			t.s += " "
+		}
 		l.text(x, y-t.f.baseline(), t.f, t.s)
 		y -= t.f.lead()
 	}

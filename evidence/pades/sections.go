@@ -68,6 +68,7 @@ func (p *paper) documents() {
 		var digest []line
 		for _, s := range chunks(part.SHA256, 32) {
 			digest = append(digest, p.set(fontMono, s, cols[3].w)...)
+			digest[len(digest)-1].end = false // no gap inside a digest
 		}
 		rows = append(rows, [][]line{p.set(fontLabel, fmt.Sprint(i+1), 20), name,
 			p.set(fontText, p.w.bytes(part.Size), cols[2].w-8), digest})

@@ -131,7 +131,7 @@ func octets(doc []byte, name string) []byte {
 		}
 		rest = behind
 		tag := before[bytes.LastIndexByte(before, '<')+1:]
-		if len(tag) > 0 && (tag[len(tag)-1] != ':' || bytes.ContainsAny(tag, " />")) {
+		if len(tag) > 0 && (tag[len(tag)-1] != ':' || bytes.ContainsAny(tag, " />")) || bytes.IndexAny(behind, " >") != 0 {
 			continue
 		}
 		_, text, _ := bytes.Cut(behind, []byte(">"))
