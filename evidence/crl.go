@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"bytes"
+	"crypto"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
@@ -18,18 +19,41 @@ const (
 	oidInvalidity   = "2.5.29.24"
 )
 
-// readCRL takes the word of one list, the piece of that number. It must be complete: no delta, not for
-// some reasons only, and by the issuer of the certificates itself.
+// signed is what issuers sign: certificates, lists and responses look alike.
+type signed struct {
+	Data      asn1.RawValue
+	Algorithm cmsAlgorithm
+	Signature asn1.BitString
+}
+
+// verifySigned checks a signature made at that time.
+func verifySigned(signer *x509.Certificate, data asn1.RawValue, a cmsAlgorithm, signature asn1.BitString, at time.Time) error {
+	for _, h := range []crypto.Hash{crypto.SHA256, crypto.SHA384, crypto.SHA512} {
+		algorithm, err := signatureAlgorithm(signer, h, a)
+		if err != nil || signedWith(algorithm) != h || signature.BitLength%8 != 0 {
+			continue
+		}
+		if err := Allowed(signer.PublicKey, h, at); err != nil {
+			return err
+		}
+		return signer.CheckSignature(algorithm, data.FullBytes, signature.Bytes)
+	}
+	return errors.New("signature algorithm not accepted")
+}
+
+// readCRL takes the word of one list, the piece of that number. It must be
+// complete: no delta, not for some reasons only, and by the issuer of the
+// certificates itself.
 func (q *inquiry) readCRL(piece int, der []byte) error {
+	issuer, err := q.issuerOf(der)
+	if err != nil {
+		return err
+	}
 	list, err := x509.ParseRevocationList(der)
 	if err != nil {
 		return err
 	}
-	issuer, err := q.issuerOf(list)
-	if err != nil {
-		return err
-	}
-	if err := Allowed(issuer.PublicKey, signedWith(list.SignatureAlgorithm), list.ThisUpdate); err != nil {
+	if err := list.CheckSignatureFrom(issuer); err != nil {
 		return err
 	}
 	scope, err := readScope(list)
@@ -51,17 +75,28 @@ func (q *inquiry) readCRL(piece int, der []byte) error {
 	return nil
 }
 
-// issuerOf is the issuer of a link that signed list.
-func (q *inquiry) issuerOf(list *x509.RevocationList) (*x509.Certificate, error) {
-	var tried []*x509.Certificate
+// issuerOf is the issuer of a link that signed the list. It looks at nothing
+// else in there: the entries take many times their length in memory, which only
+// an issuer may ask for.
+func (q *inquiry) issuerOf(der []byte) (*x509.Certificate, error) {
+	var list signed
+	var head struct {
+		Version   int `asn1:"optional"`
+		Algorithm asn1.RawValue
+		Issuer    asn1.RawValue
+		Date      time.Time
+	}
+	if rest, err := asn1.Unmarshal(der, &list); err != nil || len(rest) > 0 {
+		return nil, errors.New("not a list")
+	}
+	if rest, err := asn1.Unmarshal(list.Data.FullBytes, &head); err != nil || len(rest) > 0 {
+		return nil, errors.New("not a list")
+	}
 	for _, l := range q.links {
-		if !bytes.Equal(l.issuer.RawSubject, list.RawIssuer) || contains(tried, l.issuer) {
-			continue
-		}
-		if list.CheckSignatureFrom(l.issuer) == nil {
+		if bytes.Equal(l.issuer.RawSubject, head.Issuer.FullBytes) &&
+			verifySigned(l.issuer, list.Data, list.Algorithm, list.Signature, head.Date) == nil {
 			return l.issuer, nil
 		}
-		tried = append(tried, l.issuer)
 	}
 	return nil, errors.New("by nobody who issued a certificate here")
 }

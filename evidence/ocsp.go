@@ -212,7 +212,7 @@ func (q *inquiry) readResponder(a *answer, issuer *x509.Certificate) error {
 		}
 		return fmt.Errorf("certificate of %s: not needed", c.Subject)
 	}
-	if err := a.verify(signer); err != nil {
+	if err := verifySigned(signer, a.Data, a.Algorithm, a.Signature, a.data.Produced); err != nil {
 		return err
 	}
 	if signer.Equal(issuer) {
@@ -244,21 +244,6 @@ func (a *answer) identifies(c *x509.Certificate) bool {
 		return err == nil && keyErr == nil && len(rest) == 0 && bytes.Equal(hash, sum(crypto.SHA1, key))
 	}
 	return false
-}
-
-// verify checks the signature.
-func (a *answer) verify(signer *x509.Certificate) error {
-	for _, h := range []crypto.Hash{crypto.SHA256, crypto.SHA384, crypto.SHA512} {
-		algorithm, err := signatureAlgorithm(signer, h, a.Algorithm)
-		if err != nil || signedWith(algorithm) != h || a.Signature.BitLength%8 != 0 {
-			continue
-		}
-		if err := Allowed(signer.PublicKey, h, a.data.Produced); err != nil {
-			return err
-		}
-		return signer.CheckSignature(algorithm, a.Data.FullBytes, a.Signature.Bytes)
-	}
-	return errors.New("signature algorithm not accepted")
 }
 
 // delegated checks that issuer made c a responder, as of the response, and does

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 
 	"github.com/bode-erds/bode/evidence"
@@ -34,12 +35,14 @@ func Extend(doc []byte, v evidence.Validation) ([]byte, error) {
 		return nil, fmt.Errorf("%w: %w", evidence.ErrDocument, err)
 	}
 	v.Certificates = slices.DeleteFunc(slices.Clone(v.Certificates), s.holds)
-	block := writeBlock(v)
-	if len(block) > maxBlock {
+	var b bytes.Buffer
+	b.Write(bytes.TrimSuffix(doc, []byte(tail)))
+	writeBlock(&b, v)
+	if b.Len()-len(doc)+len(tail) > maxBlock {
 		return nil, fmt.Errorf("%w: too much validation data", evidence.ErrDocument)
 	}
-	head := bytes.TrimSuffix(doc, []byte(tail))
-	return slices.Concat(head, block, []byte(tail)), nil
+	b.WriteString(tail)
+	return b.Bytes(), nil
 }
 
 // Issued gives back what [Extend] was given: the octets of which digests were
@@ -79,7 +82,9 @@ func split(doc []byte) (issued []byte, v evidence.Validation, err error) {
 			return nil, v, err
 		}
 	}
-	if len(v.CRLs)+len(v.OCSPs) == 0 || !bytes.Equal(writeBlock(v), block) {
+	again := rest(block)
+	writeBlock(&again, v)
+	if len(v.CRLs)+len(v.OCSPs) == 0 || again == nil || len(again) > 0 {
 		return nil, v, errors.New("validation data is not written as ours is")
 	}
 	return slices.Concat(head[:i], []byte(tail)), v, nil
@@ -100,42 +105,57 @@ func kinds(v *evidence.Validation) []kind {
 }
 
 // writeBlock writes v, sorted, as it stands in its place. The prefixes are
-// declared around it.
-func writeBlock(v evidence.Validation) []byte {
+// declared around it. Writing to w must not fail.
+func writeBlock(w io.Writer, v evidence.Validation) {
 	v = v.Sorted()
-	var b bytes.Buffer
 	for i, k := range kinds(&v) {
 		if i == 1 {
-			b.WriteString("<xades:RevocationValues>")
+			io.WriteString(w, "<xades:RevocationValues>")
 		}
 		if len(*k.pieces) == 0 {
 			continue
 		}
-		b.WriteString("<" + k.outside + ">")
+		io.WriteString(w, "<"+k.outside+">")
 		for _, der := range *k.pieces {
-			b.WriteString("<" + k.leaf + ">" + base64.StdEncoding.EncodeToString(der) + "</" + k.leaf + ">")
+			io.WriteString(w, "<"+k.leaf+">")
+			text := base64.NewEncoder(base64.StdEncoding, w)
+			text.Write(der)
+			text.Close()
+			io.WriteString(w, "</"+k.leaf+">")
 		}
-		b.WriteString("</" + k.outside + ">")
+		io.WriteString(w, "</"+k.outside+">")
 	}
-	b.WriteString("</xades:RevocationValues>")
-	return b.Bytes()
+	io.WriteString(w, "</xades:RevocationValues>")
+}
+
+// rest is what must still be written; nil when something else was. It compares a
+// large block without a copy of it.
+type rest []byte
+
+func (r *rest) Write(p []byte) (int, error) {
+	if *r != nil && bytes.HasPrefix(*r, p) {
+		*r = (*r)[len(p):]
+	} else {
+		*r = nil
+	}
+	return len(p), nil
 }
 
 // readPieces decodes what stands in the leaves of that name.
 func readPieces(block []byte, leaf string) (pieces [][]byte, err error) {
 	for {
-		_, rest, ok := bytes.Cut(block, []byte("<"+leaf+">"))
+		_, after, ok := bytes.Cut(block, []byte("<"+leaf+">"))
 		if !ok {
 			return pieces, nil
 		}
-		text, rest, ok := bytes.Cut(rest, []byte("</"+leaf+">"))
+		text, after, ok := bytes.Cut(after, []byte("</"+leaf+">"))
 		if !ok {
 			return nil, errors.New("validation data ends early")
 		}
-		der, err := base64.StdEncoding.Strict().DecodeString(string(text))
+		der, err := base64.StdEncoding.Strict().AppendDecode(nil, text)
 		if err != nil {
 			return nil, errors.New("validation data is not base64")
 		}
-		pieces, block = append(pieces, der), rest
+		pieces, block = append(pieces, der), after
 	}
 }
