@@ -128,7 +128,8 @@ func TestAwkwardText(t *testing.T) {
 	w := newWorld(t, "P-256")
 	for _, text := range []string{
 		"a\r\nb", "\rx\r", "tab\there", "\n", "  leading and trailing  ", `"quotes" & 'apostrophes'`, "]]>", "<e:Evidence>",
-		"&amp; &#xD;", "𝔅𝔬𝔡𝔢 🐎", "e\u0301\u200f\u2028\u0085", "<!-- no comment -->",
+		"&amp; &#xD;", "𝔅𝔬𝔡𝔢 🐎", "e\u0301\u200f\u2028\u0085", "<!-- no comment -->", "<![CDATA[x]]>",
+		"\u202eRLO\u202c \u2066LRI\u2069", "\ufeffBOM\ufeff", "\u200b\u200c\u200d", "\u007f\u009f", everyPlane(),
 	} {
 		d := evidencetest.Document(evidence.ContentHandover)
 		d.Event.Subject, d.Event.Reference = text, text
@@ -145,6 +146,17 @@ func TestAwkwardText(t *testing.T) {
 			t.Errorf("%q: xmlsec1: %v", text, err)
 		}
 	}
+}
+
+// everyPlane has characters from both ends of every Unicode plane.
+func everyPlane() string {
+	var b strings.Builder
+	for plane := rune(0); plane <= 16; plane++ {
+		for _, r := range []rune{0x21, 0x5A5A, 0xD7FF, 0xE000, 0xFFFD} {
+			b.WriteRune(plane<<16 | r)
+		}
+	}
+	return b.String()
 }
 
 func TestEveryOctetCounts(t *testing.T) {
