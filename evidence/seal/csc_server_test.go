@@ -223,13 +223,6 @@ func (s *cscServer) authorize(in map[string]any) (any, string) {
 	return map[string]any{"SAD": sad, "expiresIn": 60}, ""
 }
 
-// expire makes all authorizations too old.
-func (s *cscServer) expire() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	clear(s.sads)
-}
-
 func (s *cscServer) signHash(in map[string]any) (any, string) {
 	all, size := digests(in)
 	sad, _ := in["SAD"].(string)

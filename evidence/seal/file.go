@@ -3,9 +3,7 @@ package seal
 import (
 	"context"
 	"crypto"
-	"crypto/ecdsa"
 	"crypto/rand"
-	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
@@ -35,6 +33,9 @@ func openFile(cfg Config) (Key, error) {
 		return nil, err
 	}
 	if err := checkFit(key.Public(), certs); err != nil {
+		return nil, err
+	}
+	if err := checkKey(key.Public(), cfg.Now()); err != nil {
 		return nil, err
 	}
 	k := &fileKey{key, certs}
@@ -83,11 +84,8 @@ func readKey(path string) (crypto.Signer, error) {
 		// The parser's words may quote the key; they stay here.
 		return nil, fmt.Errorf("%w: %s does not hold a PKCS #8 key", ErrKey, path)
 	}
-	switch k := parsed.(type) {
-	case *ecdsa.PrivateKey:
-		return k, checkKey(k.Public())
-	case *rsa.PrivateKey:
-		return k, checkKey(k.Public())
+	if key, ok := parsed.(crypto.Signer); ok {
+		return key, nil
 	}
-	return nil, checkKey(nil)
+	return nil, fmt.Errorf("%w: %s does not hold a key that signs", ErrKey, path)
 }

@@ -72,7 +72,7 @@ func (k *tokenKey) check(ctx context.Context) error {
 	if k.certs == nil {
 		k.certs = c.certs
 	}
-	if err := checkFit(c.key.Public(), k.certs); err != nil {
+	if err := checkKey(k.Public(), k.cfg.Now()); err != nil {
 		return err
 	}
 	return probe(ctx, k.Public(), k.sign)

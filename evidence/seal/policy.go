@@ -12,6 +12,9 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
+
+	"github.com/bode-erds/bode/evidence"
 )
 
 const (
@@ -21,20 +24,12 @@ const (
 	maxChain = 8
 )
 
-// checkKey is the policy on keys that seal: P-256, P-384, RSA of at least 3072
-// bits. TS 119 312 §6
-func checkKey(pub crypto.PublicKey) error {
-	switch k := pub.(type) {
-	case *ecdsa.PublicKey:
-		if bits := k.Curve.Params().BitSize; bits == 256 || bits == 384 {
-			return nil
-		}
-	case *rsa.PublicKey:
-		if k.N.BitLen() >= 3072 {
-			return nil
-		}
+// checkKey holds a key against the policy on algorithms.
+func checkKey(pub crypto.PublicKey, at time.Time) error {
+	if err := evidence.Allowed(pub, hashOf(pub), at); err != nil {
+		return fmt.Errorf("%w: %w", ErrKey, err)
 	}
-	return fmt.Errorf("%w: P-256, P-384, or RSA of at least 3072 bits is needed", ErrKey)
+	return nil
 }
 
 // hashOf is the digest that the formats use with a key. TS 119 312 §6
@@ -72,7 +67,7 @@ func checkFit(pub crypto.PublicKey, certs []*x509.Certificate) error {
 			return fmt.Errorf("%w: certificate %d did not issue the one before it", ErrKey, i+1)
 		}
 	}
-	return checkKey(pub)
+	return nil
 }
 
 // verify says whether sig is a signature of pub over digest.

@@ -121,6 +121,9 @@ func openRemote(cfg Config) (Key, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := checkKey(certs[0].PublicKey, cfg.Now()); err != nil {
+		return nil, err
+	}
 	k := &remoteKey{api: api, certs: certs, algos: info.Key.Algo}
 	k.batch = newBatcher(batcherConfig{
 		Wait: time.Duration(remote.Wait), Max: min(remote.MaxBatch, max(info.Multisign, 1)), Calls: remote.MaxCalls,

@@ -219,7 +219,10 @@ func TestRemoteRefusedAtStart(t *testing.T) {
 		"numbers for words": {info("key", "", 5), seal.ErrUnavailable},
 		"wrong signatures":  {func(s *cscServer) { s.spoil = func([][]byte) [][]byte { return [][]byte{{1}} } }, seal.ErrSignature},
 		"no answer": {func(s *cscServer) {
-			s.fault = func(w http.ResponseWriter, _ string, _ int) bool { http.Error(w, "", 502); return true }
+			s.fault = func(w http.ResponseWriter, _ string, _ int) bool {
+				http.Error(w, "", http.StatusBadGateway)
+				return true
+			}
 		}, seal.ErrUnavailable},
 		"not bearer": {func(s *cscServer) {
 			s.fault = func(w http.ResponseWriter, m string, _ int) bool {

@@ -135,11 +135,12 @@ func (r *Ring) Key(at time.Time) (evidence.SealKey, error) {
 	return nil, fmt.Errorf("%w: %s", ErrNoKey, at.UTC().Format(time.RFC3339))
 }
 
-// at gives the newest key whose certificate is valid from at until margin later.
+// at gives the newest key whose certificate is valid from at until margin later,
+// and whose algorithm still is good.
 func (r *Ring) at(at time.Time, margin time.Duration) *member {
 	var best *member
 	for _, m := range *r.keys.Load() {
-		if at.Before(m.leaf.NotBefore) || !at.Add(margin).Before(m.leaf.NotAfter) {
+		if at.Before(m.leaf.NotBefore) || !at.Add(margin).Before(m.leaf.NotAfter) || checkKey(m.leaf.PublicKey, at) != nil {
 			continue
 		}
 		if best == nil || m.newer(best) {

@@ -133,6 +133,7 @@ func TestRingChooses(t *testing.T) {
 	old := f.put(t, "a", date(2025, 1, 1), date(2027, 1, 1))
 	next := f.put(t, "b", date(2026, 12, 1), date(2028, 12, 1))
 	twin := f.put(t, "c", date(2026, 12, 1), date(2028, 12, 1))
+	long := f.put(t, "d", date(2034, 1, 1), date(2040, 1, 1))
 	r := f.open(t)
 	for _, c := range []struct {
 		at   time.Time
@@ -146,7 +147,8 @@ func TestRingChooses(t *testing.T) {
 		{date(2028, 11, 30).Add(-time.Nanosecond), twin},
 		{date(2028, 11, 30), nil}, // within the margin of 24 hours
 		{date(2028, 12, 1), nil},
-		{date(2040, 1, 1), nil},
+		{date(2035, 12, 31), long},
+		{date(2036, 1, 1), nil}, // the certificate is good, the algorithm is not
 	} {
 		k, err := r.Key(c.at)
 		if c.want == nil {
@@ -159,7 +161,7 @@ func TestRingChooses(t *testing.T) {
 			t.Errorf("%v: %v, wrong key", c.at, err)
 		}
 	}
-	if got := r.Certificates(); len(got) != 6 || !got[2].Equal(next) {
+	if got := r.Certificates(); len(got) != 8 || !got[2].Equal(next) {
 		t.Errorf("%d certificates", len(got))
 	}
 }
