@@ -21,7 +21,7 @@ type objects struct {
 }
 
 func newObjects(p *press) *objects {
-	return &objects{press: p, buf: append(make([]byte, 0, 64<<10), "%PDF-1.7\n%\xe2\xe3\xcf\xd3\n"...)}
+	return &objects{press: p, buf: append(make([]byte, 0, 80<<10), "%PDF-1.7\n%\xe2\xe3\xcf\xd3\n"...)}
 }
 
 // reserve hands out an object number to be written later.

@@ -3,7 +3,9 @@ package pades
 import (
 	"bytes"
 	"compress/zlib"
+	"encoding/binary"
 	"fmt"
+	"hash/adler32"
 	"sync"
 	"time"
 )
@@ -68,4 +70,22 @@ func (p *press) deflate(data []byte, level int) []byte {
 		p.writers.Put(w)
 	}
 	return out.Bytes()
+}
+
+// stored is data as deflate writes what it cannot compress. ISO 32000-1 §7.4.4;
+// RFC 1950 §2.2, RFC 1951 §3.2.4
+func stored(data []byte) []byte {
+	be, le := binary.BigEndian, binary.LittleEndian
+	out := append(make([]byte, 0, len(data)+len(data)/0xFFFF*5+16), 0x78, 0x01)
+	for rest := data; ; {
+		n := min(len(rest), 0xFFFF)
+		last := byte(0)
+		if n == len(rest) {
+			last = 1
+		}
+		out = append(le.AppendUint16(le.AppendUint16(append(out, last), uint16(n)), ^uint16(n)), rest[:n]...)
+		if rest = rest[n:]; last == 1 {
+			return be.AppendUint32(out, adler32.Checksum(data))
+		}
+	}
 }

@@ -103,7 +103,11 @@ func pdfDate(t time.Time) string { return "(D:" + t.UTC().Format("20060102150405
 func (p *paper) attach(o *objects, files []attachment, date string) (names, af int) {
 	var tree, list strings.Builder
 	for _, a := range files {
-		content := o.stream(fmt.Sprintf("/Type /EmbeddedFile /Subtype /%s /Params << /Size %d /ModDate %s >>", a.media, len(a.data), date), a.data)
+		data := stored(a.data)
+		if a.relation == "Source" { // the others are digests and signatures: nothing to compress
+			data = p.deflate(a.data, quick)
+		}
+		content := o.deflated(fmt.Sprintf("/Type /EmbeddedFile /Subtype /%s /Params << /Size %d /ModDate %s >>", a.media, len(a.data), date), data)
 		spec := o.add(fmt.Sprintf("<< /Type /Filespec /F (%s) /UF %s /AFRelationship /%s /Desc %s /EF << /F %s /UF %s >> >>",
 			a.name, text(a.name), a.relation, text(p.w.Label[a.label]), ref(content), ref(content)))
 		fmt.Fprintf(&tree, "(%s) %s ", a.name, ref(spec))
