@@ -3,6 +3,8 @@ package pades
 import (
 	"bytes"
 	"errors"
+	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -43,5 +45,38 @@ func TestSealFile(t *testing.T) {
 		if _, err := s.SealFile(t.Context(), broken, "Bode", "x", evidencetest.At()); !errors.Is(err, ErrSeal) {
 			t.Errorf("%d octets: %v", len(broken), err)
 		}
+	}
+}
+
+// TestSealedFileIsNoEvidence has a stranger make a file of the shape of evidence
+// with genuine XML inside and a page of his own, and has it sealed as a letter.
+func TestSealedFileIsNoEvidence(t *testing.T) {
+	t.Parallel()
+	a := authority(t, "")
+	file, err := Render(sample("nl"), evidence.Attached{XML: []byte(sampleXML)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := func(old, with string) {
+		if !bytes.Contains(file, []byte(old)) {
+			t.Fatalf("no %s inside", old)
+		}
+		file = bytes.Replace(file, []byte(old), fmt.Appendf(nil, "%-*s", len(old), with), 1)
+	}
+	// A dictionary of permissions takes the place of one that says how to show it.
+	prefs := string(regexp.MustCompile(`/ViewerPreferences \d+ 0 R`).Find(file))
+	in(prefs, strings.Replace(prefs, "ViewerPreferences", "Perms", 1))
+	size, _ := number(regexp.MustCompile(`/Size (\d+)\s+/Root`).FindSubmatch(file)[1])
+	in("<< /DisplayDocTitle true >>", fmt.Sprintf("<< /DocMDP %d 0 R >>", size+1))
+	letter, err := newSealer(t, a).SealFile(t.Context(), file, "Bode", "letter", signingTime)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m := regexp.MustCompile(`(\d+) 0 obj\s+<<\s+/Type /Sig\s`).FindSubmatch(letter); m == nil || string(m[1]) != fmt.Sprint(size+1) {
+		t.Fatalf("the seal is object %q, want %d", m, size+1)
+	}
+	r := Checker{}.Check(letter, a.Trust())
+	if ok, _ := answer(r, evidence.CheckFormat); ok || r.OK() {
+		t.Error("a letter passes for evidence")
 	}
 }

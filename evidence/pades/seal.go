@@ -141,8 +141,9 @@ func (s *Sealer) stamp(ctx context.Context, u *sealing, own bool) (fits bool, er
 
 // SealFile seals a PDF that is no evidence, such as a letter that was printed,
 // so that anybody can see that it is ours and unchanged: PAdES B-T, as SealPDF.
-// It is no evidence and a [Checker] refuses it. A file that holds the text of a
-// signature's place in the open is not sealed. What it returns has passed its
+// It does not certify, so a [Checker] refuses it, though a genuine evidence.xml be
+// inside. A file that holds the text of a signature's place in the open is not
+// sealed. What it returns has passed its
 // own check, except for trust. Errors: [ErrSeal].
 func (s *Sealer) SealFile(ctx context.Context, file []byte, name, reason string, at time.Time) ([]byte, error) {
 	if bytes.Contains(file, []byte("/ByteRange")) {
@@ -183,9 +184,10 @@ func (s *Sealer) sign(ctx context.Context, unsigned []byte, name, reason string,
 	//lint:ignore SA1019 the builder takes no signing time and makes three stamps of a large one
 	err = sign.SignWithData(bytes.NewReader(unsigned), &out, r, int64(len(unsigned)), sign.SignData{
 		Signature: sign.SignDataSignature{
-			CertType:   sign.CertificationSignature,
-			DocMDPPerm: sign.DoNotAllowAnyChangesPerms,
-			Info:       sign.SignDataSignatureInfo{Name: name, Reason: reason, Date: at.UTC()},
+			// Not certified: whatever the file claims of itself, that is how the
+			// seal of evidence differs.
+			CertType: sign.ApprovalSignature,
+			Info:     sign.SignDataSignatureInfo{Name: name, Reason: reason, Date: at.UTC()},
 		},
 		Signer: s.cfg.Key, DigestAlgorithm: digestFor(certs[0]),
 		Certificate: certs[0], CertificateChains: [][]*x509.Certificate{certs},
