@@ -137,7 +137,7 @@ func world(t testing.TB) (*evidencetest.Authority, *asic.Writer) {
 func pack(t testing.TB, w *asic.Writer, d asic.Dossier) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	if err := w.Write(t.Context(), &b, d, evidencetest.At()); err != nil {
+	if err := w.Write(t.Context(), &b, d, time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	return b.Bytes()

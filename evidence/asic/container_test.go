@@ -58,7 +58,7 @@ func TestRefusesContainers(t *testing.T) {
 	sum := sha256.Sum256(data(secondXML))
 	seal := func(list []asic.Raw) []byte {
 		var b bytes.Buffer
-		if err := w.WriteRaw(t.Context(), &b, list, evidence.Validation{}, evidencetest.At()); err != nil {
+		if err := w.WriteRaw(t.Context(), &b, list, evidence.Validation{}, time.Now()); err != nil {
 			t.Fatal(err)
 		}
 		return b.Bytes()
@@ -202,6 +202,33 @@ func TestOpenSSLVerifiesCompleteSeal(t *testing.T) {
 	for _, want := range []string{"version: 5", "d.crl:", "1.3.6.1.5.5.7.16.2", "id-smime-aa-timeStampToken"} {
 		if !strings.Contains(printed, want) {
 			t.Errorf("openssl does not see %s in\n%s", want, printed)
+		}
+	}
+}
+
+// When the seal was made, it says itself, and others know better.
+func TestClaimedTime(t *testing.T) {
+	t.Parallel()
+	a, w := world(t)
+	for what, c := range map[string]struct {
+		at time.Time
+		ok bool
+	}{
+		"now":                         {time.Now(), true},
+		"a minute after the stamp":    {time.Now().Add(time.Minute), true},
+		"hours before the stamp":      {time.Now().Add(-20 * time.Hour), true},
+		"an hour after the stamp":     {time.Now().Add(time.Hour), false},
+		"before the certificate":      {time.Now().AddDate(0, 0, -2), false},
+		"after the certificate":       {time.Now().AddDate(11, 0, 0), false},
+		"when there was no such time": {time.Time{}, false},
+	} {
+		var b bytes.Buffer
+		if err := w.Write(t.Context(), &b, dossier(t), c.at); err != nil {
+			t.Fatal(err)
+		}
+		r := checker().Check(b.Bytes(), a.Trust())
+		if r.OK() != c.ok || !c.ok && r.Checks[len(r.Checks)-1].Code != evidence.CheckTimeStamp {
+			t.Errorf("%s: got ok=%v %s", what, r.OK(), r.Failures())
 		}
 	}
 }

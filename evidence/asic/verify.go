@@ -79,7 +79,10 @@ func checkSeal(r *evidence.Report, signature, manifest []byte, t evidence.Trust)
 	}
 	r.Signer = cms.Signer.Subject.String()
 	imprint := sha256.Sum256(cms.Signature)
-	if stamp, err = evidence.VerifyToken(cms.Token, imprint[:], t); !r.Add(evidence.CheckTimeStamp, err) {
+	if stamp, err = evidence.VerifyToken(cms.Token, imprint[:], t); err == nil {
+		err = checkClaimed(signature, cms, stamp.Time)
+	}
+	if !r.Add(evidence.CheckTimeStamp, err) {
 		return stamp, false
 	}
 	v := evidence.Validation{CRLs: cms.CRLs, OCSPs: cms.OCSPs}

@@ -167,7 +167,9 @@ func (f *factory) pack(t testing.TB) []byte {
 	w, err := asic.New(asic.Config{Key: f.a.SealKey(), Stamper: f.a.Stamper()})
 	check(err)
 	d.Content = []asic.File{file("message.txt", "hello world")}
-	return pack(t, w, d)
+	var b bytes.Buffer
+	check(w.Write(t.Context(), &b, d, f.now))
+	return b.Bytes()
 }
 
 // renew adds a time-stamp to the record of p, a second later.
