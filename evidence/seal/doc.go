@@ -62,8 +62,14 @@ type Key interface {
 }
 
 // Config of one key: exactly one of KeyFile, Token and Remote. A file of a
-// [Ring] has this form, as JSON. Secrets stand in files of their own, readable by
-// their owner only, and are named here by path.
+// [Ring] has this form, as JSON:
+//
+//	{"token": {"module": "/usr/lib/softhsm/libsofthsm2.so", "label": "bode",
+//	           "pin_file": "/etc/bode/pin", "key_label": "seal 2027"},
+//	 "cert_file": "/etc/bode/seal-2027.pem"}
+//
+// Secrets stand in files of their own, readable by their owner only, and are named
+// here by path.
 type Config struct {
 	// AllowFileKey must be set on purpose for KeyFile. Default false: refuse.
 	// No file can set it.
@@ -116,6 +122,9 @@ func New(cfg Config) (Key, error) {
 
 // Duration is a time span that reads as "20ms" or "10s" in JSON.
 type Duration time.Duration
+
+// MarshalText implements [encoding.TextMarshaler].
+func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
 
 // UnmarshalText implements [encoding.TextUnmarshaler].
 func (d *Duration) UnmarshalText(b []byte) error {

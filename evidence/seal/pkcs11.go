@@ -112,8 +112,8 @@ func (k *tokenKey) sign(ctx context.Context, digest []byte, h crypto.Hash) ([]by
 			return nil, errors.Join(err, failed)
 		}
 		sig, err := c.sign(ctx, digest, h)
-		if err == nil || errors.Is(err, errBusy) {
-			return sig, err
+		if err == nil || errors.Is(err, errBusy) || ctx.Err() != nil && !errors.Is(context.Cause(ctx), errHung) {
+			return sig, err // a caller who went away says nothing about the token
 		}
 		failed = err
 		k.cfg.Log.Warn("seal: token connection lost", "error", err)
@@ -124,7 +124,7 @@ func (k *tokenKey) sign(ctx context.Context, digest []byte, h crypto.Hash) ([]by
 
 // bound puts the timeout of the configuration on ctx.
 func (k *tokenKey) bound(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(ctx, time.Duration(k.cfg.Token.Timeout))
+	return context.WithTimeoutCause(ctx, time.Duration(k.cfg.Token.Timeout), errHung)
 }
 
 // get gives the connection, and makes it when there is none and it is time to.

@@ -3,6 +3,8 @@
 package seal_test
 
 import (
+	"bytes"
+	"context"
 	"crypto"
 	"crypto/ed25519"
 	"crypto/elliptic"
@@ -12,6 +14,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -30,7 +33,7 @@ const pin = "27182818"
 // tokens are made before the module is loaded: it reads their list only then,
 // and the environment names one place for the whole process.
 func tokens() []string {
-	return []string{"kinds", "own", "policy", "lost", "pin", "names", "crowd", "shared", "bench", "hangs", "double", "double"}
+	return []string{"kinds", "own", "policy", "lost", "pin", "names", "crowd", "shared", "bench", "patient", "hangs", "double", "double"}
 }
 
 func TestMain(m *testing.M) {
@@ -334,6 +337,28 @@ func TestTokenComesBack(t *testing.T) {
 	}
 	if err := k.Health(t.Context()); !errors.Is(err, seal.ErrKey) {
 		t.Errorf("health of an exchanged key: %v", err)
+	}
+}
+
+// TestTokenPatience has callers go away: that is no reason to give up a
+// connection that others use.
+func TestTokenPatience(t *testing.T) {
+	t.Parallel()
+	key := ec(t, p256)
+	store(t, "patient", "seal", "01", key)
+	cfg := onToken(t, "patient", "seal", newAuthority(t).certify(t, key.Public())...)
+	var log bytes.Buffer
+	cfg.Log = slog.New(slog.NewTextHandler(&log, nil))
+	k := open(t, cfg)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 50 {
+		if err := k.Health(ctx); err != nil && !errors.Is(err, seal.ErrUnavailable) {
+			t.Errorf("got %v", err)
+		}
+	}
+	if err := sign(k, "x"); err != nil || log.Len() > 0 {
+		t.Errorf("%v; log: %s", err, log.String())
 	}
 }
 

@@ -23,8 +23,12 @@ const (
 	pinLocked   = 0x00040000
 )
 
-// errBusy says that no session came free in time.
-var errBusy = fmt.Errorf("%w: all sessions of the token are busy", ErrUnavailable)
+var (
+	// errBusy says that no session came free in time.
+	errBusy = fmt.Errorf("%w: all sessions of the token are busy", ErrUnavailable)
+	// errHung says that the time is over that the configuration gives a token.
+	errHung = errors.New("its timeout is over")
+)
 
 // tokenConn is a logged-in connection to a token and the key found there.
 type tokenConn struct {
@@ -165,7 +169,7 @@ func (c *tokenConn) sign(ctx context.Context, digest []byte, h crypto.Hash) ([]b
 		}
 		return r.sig, nil
 	case <-ctx.Done():
-		return nil, fmt.Errorf("%w: the token does not answer: %w", ErrUnavailable, ctx.Err())
+		return nil, fmt.Errorf("%w: the token does not answer: %w", ErrUnavailable, context.Cause(ctx))
 	}
 }
 

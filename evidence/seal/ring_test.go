@@ -347,6 +347,44 @@ func TestRingSparesPIN(t *testing.T) {
 	}
 }
 
+// TestRingDescriptions reads every field that a file may have, and writes it back.
+func TestRingDescriptions(t *testing.T) {
+	t.Parallel()
+	f := newFolder(t)
+	secret := write(t, "secret", []byte("x"))
+	slot := 7
+	want := map[string]seal.Config{
+		"token": {CertFile: secret, Token: &seal.TokenConfig{Module: "/m.so", Label: "l", Serial: "s", Slot: &slot, PINFile: secret,
+			KeyLabel: "k", KeyID: "0a", MaxSessions: 4, Timeout: seal.Duration(time.Minute)}},
+		"remote": {Remote: &seal.RemoteConfig{URL: "https://rssp.example", TokenURL: "https://rssp.example/t", ClientID: "c",
+			SecretFile: secret, Scope: "s", CredentialID: "id", AuthFiles: map[string]string{"PIN": secret}, RootsFile: secret,
+			Wait: seal.Duration(time.Millisecond), MaxBatch: 9, MaxCalls: 2, Timeout: seal.Duration(time.Second)}},
+	}
+	for name, c := range want {
+		b, err := json.Marshal(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.write(t, name, string(b))
+	}
+	got := map[string]string{}
+	cfg := f.config()
+	cfg.Open = func(c seal.Config) (seal.Key, error) {
+		b, err := json.Marshal(c)
+		got[string(b)] = ""
+		return nil, errors.Join(seal.ErrUnavailable, err)
+	}
+	if _, err := seal.OpenRing(cfg); !errors.Is(err, seal.ErrUnavailable) {
+		t.Fatal(err)
+	}
+	for name, c := range want {
+		b, err := json.Marshal(c)
+		if _, ok := got[string(b)]; err != nil || !ok {
+			t.Errorf("%s: %s was read as something else", name, b)
+		}
+	}
+}
+
 func TestRingRefused(t *testing.T) {
 	t.Parallel()
 	good := newFolder(t)
