@@ -18,6 +18,7 @@ from asn1crypto.crl import CertificateList
 from asn1crypto.ocsp import OCSPResponse
 from pyhanko.keys import load_cert_from_pemder
 from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.sign.ades.report import AdESStatus
 from pyhanko.sign.diff_analysis import DiffResult
 from pyhanko.sign.validation.ades import ades_basic_validation, ades_with_time_validation
 from pyhanko.sign.validation.dss import DocumentSecurityStore
@@ -90,6 +91,7 @@ async def judge(signature, ca, tsa):
             spec,
             raw_digest=signature.compute_digest(),
         )
+    ok = result.ades_subindic.status == AdESStatus.PASSED
     errors = [result.failure_msg] if result.failure_msg else []
     if result.api_status is None or not result.api_status.bottom_line:
         errors.append("bottom line: not valid")
@@ -97,8 +99,8 @@ async def judge(signature, ca, tsa):
         errors.append(f"changed after signing: {changes(signature)}")
     return {
         "level": "time-stamped" if stamped else "basic",
-        "indication": result.ades_subindic.status.name,
-        "subindication": result.ades_subindic.standard_name or "",
+        "indication": "FAILED" if ok and errors else result.ades_subindic.status.name,
+        "subindication": "" if ok else result.ades_subindic.standard_name,
         "errors": errors,
         "infos": [f"coverage {signature.coverage.name}, changes {changes(signature)}"],
     }
