@@ -1,5 +1,7 @@
 package evidence
 
+import "sync"
+
 // component is a row of the matrix: how to count it in an event, and where it
 // stands in XML.
 type component struct {
@@ -9,7 +11,7 @@ type component struct {
 }
 
 // components are the rows of the matrix, in its order.
-func components() []component {
+var components = sync.OnceValue(func() []component {
 	always := func(Event, Issuer) int { return 1 }
 	return []component{
 		{"G01", "EN 319 522-2 §8.2 G01", "evidence identifier, a UUID",
@@ -52,7 +54,7 @@ func components() []component {
 		{"M04", "EN 319 522-2 §8.2 M04", "external system",
 			func(e Event, _ Issuer) int { return once(e.External != "") }, []string{"ForwardedToExternalSystem"}},
 	}
-}
+})
 
 func once(is bool) int {
 	if is {

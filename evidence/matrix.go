@@ -2,7 +2,6 @@ package evidence
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -38,7 +37,15 @@ const matrix = `
 
 // columnOf is the column of an event in the matrix, or -1.
 func columnOf(n Name) int {
-	return slices.IndexFunc([][]Name{
+	if i, ok := columns()[n]; ok {
+		return i
+	}
+	return -1
+}
+
+var columns = sync.OnceValue(func() map[Name]int {
+	at := map[Name]int{}
+	for i, group := range [][]Name{
 		{SubmissionAcceptance},
 		{SubmissionRejection},
 		{RelayAcceptance, RelayRejection, RelayFailure},
@@ -58,8 +65,13 @@ func columnOf(n Name) int {
 		{RecipientIdentification},
 		{PostalItemPosted, PostalItemDelivered},
 		{PostalItemReturned},
-	}, func(group []Name) bool { return slices.Contains(group, n) })
-}
+	} {
+		for _, n := range group {
+			at[n] = i
+		}
+	}
+	return at
+})
 
 // cell is how often a component occurs: from min to max times.
 type cell struct{ min, max int }

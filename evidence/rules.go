@@ -94,7 +94,7 @@ func (p Party) reachable() bool {
 
 func proven(p Party) bool {
 	r := p.Proof
-	return r != nil && isKey(strings.NewReplacer("+", "_", "-", "_").Replace(r.Method)) && !r.At.IsZero() &&
+	return r != nil && isMethod(r.Method) && !r.At.IsZero() &&
 		(r.Family != "" || r.Given != "" || p.Name != "")
 }
 
@@ -132,8 +132,22 @@ func ownRules() []rule {
 	}
 }
 
-func isKey(s string) bool {
-	return s != "" && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789_") == "" && s[0] >= 'a' && s[0] <= 'z'
+// isKey knows names as translation files have them: "user_agent".
+func isKey(s string) bool { return made(s, "_") }
+
+// isMethod knows names as identity providers have them: "password+totp".
+func isMethod(s string) bool { return made(s, "_+-") }
+
+// made reports whether s begins with a small letter and goes on with small
+// letters, digits and the others.
+func made(s, others string) bool {
+	for i, c := range []byte(s) {
+		letter := c >= 'a' && c <= 'z'
+		if !letter && (i == 0 || (c < '0' || c > '9') && strings.IndexByte(others, c) < 0) {
+			return false
+		}
+	}
+	return s != ""
 }
 
 func nationalScheme(s string) bool {
