@@ -91,7 +91,8 @@ func (n *node) text() string {
 // everything else XML knows: comments, processing instructions, CDATA, a document
 // type, undeclared prefixes, attributes given twice.
 func parse(doc []byte) (*node, error) {
-	if len(doc) > maxDocument || bytes.Count(doc, []byte("<")) > maxTags {
+	tags := bytes.Count(doc, []byte("<"))
+	if len(doc) > maxDocument || tags > maxTags {
 		return nil, errors.New("too long")
 	}
 	r := reader{rest: string(doc)}
@@ -99,6 +100,7 @@ func parse(doc []byte) (*node, error) {
 		return nil, errors.New("not the characters of XML")
 	}
 	var root *node
+	nodes := make([]node, tags) // all at once: more than there are elements
 	open := make([]*node, 0, maxDepth)
 	for r.rest != "" {
 		if len(open) == 0 && (root != nil || r.rest[0] != '<') {
@@ -121,7 +123,8 @@ func parse(doc []byte) (*node, error) {
 			if len(open) == maxDepth {
 				return nil, errors.New("nested too deeply")
 			}
-			n := new(node)
+			n := &nodes[0]
+			nodes = nodes[1:]
 			if len(open) == 0 {
 				root = n
 			} else {

@@ -11,7 +11,12 @@ import (
 // that evidence is written in, names of ASCII, and no more. XML 1.0 §2, §3
 type reader struct{ rest string }
 
-const blank = " \t\r\n"
+// skip takes white space.
+func (r *reader) skip() {
+	for r.rest != "" && (r.rest[0] == ' ' || r.rest[0] == '\t' || r.rest[0] == '\r' || r.rest[0] == '\n') {
+		r.rest = r.rest[1:]
+	}
+}
 
 // name takes a qualified name.
 func (r *reader) name() (whole, prefix, local string, err error) {
@@ -46,12 +51,13 @@ func (r *reader) start(n *node) (empty bool, err error) {
 	}
 	for {
 		before := len(r.rest)
-		r.rest = strings.TrimLeft(r.rest, blank)
-		var ended bool
-		if r.rest, ended = strings.CutPrefix(r.rest, ">"); ended {
+		r.skip()
+		if strings.HasPrefix(r.rest, ">") {
+			r.rest = r.rest[1:]
 			return false, n.declare()
 		}
-		if r.rest, ended = strings.CutPrefix(r.rest, "/>"); ended {
+		if strings.HasPrefix(r.rest, "/>") {
+			r.rest = r.rest[2:]
 			return true, n.declare()
 		}
 		if before == len(r.rest) || len(n.attrs) == maxAttributes {
@@ -68,16 +74,19 @@ func (r *reader) attribute(n *node) (err error) {
 	if _, a.prefix, a.local, err = r.name(); err != nil {
 		return err
 	}
-	rest, ok := strings.CutPrefix(strings.TrimLeft(r.rest, blank), "=")
-	rest = strings.TrimLeft(rest, blank)
-	if !ok || rest == "" || rest[0] != '"' && rest[0] != '\'' {
+	if r.skip(); !strings.HasPrefix(r.rest, "=") {
 		return errors.New("attribute without a value")
 	}
-	value, rest, ok := strings.Cut(rest[1:], rest[:1])
-	if !ok || strings.Contains(value, "<") {
+	r.rest = r.rest[1:]
+	if r.skip(); r.rest == "" || r.rest[0] != '"' && r.rest[0] != '\'' {
+		return errors.New("value without quotes")
+	}
+	end := strings.IndexByte(r.rest[1:], r.rest[0])
+	if end < 0 || strings.Contains(r.rest[1:1+end], "<") {
 		return errors.New("attribute does not end")
 	}
-	r.rest = rest
+	value := r.rest[1 : 1+end]
+	r.rest = r.rest[end+2:]
 	if strings.ContainsAny(value, "\t\r\n") {
 		value = strings.NewReplacer("\r\n", " ", "\t", " ", "\r", " ", "\n", " ").Replace(value)
 	}
@@ -92,7 +101,9 @@ func (r *reader) end(name string) bool {
 	if !ok {
 		return false
 	}
-	r.rest, ok = strings.CutPrefix(strings.TrimLeft(rest, blank), ">")
+	r.rest = rest
+	r.skip()
+	r.rest, ok = strings.CutPrefix(r.rest, ">")
 	return ok
 }
 
