@@ -7,8 +7,7 @@
 // One list may speak of several certificates; then it replaces the responses
 // about them, because every piece has to be needed.
 //
-// Sources: RFC 5280 §4.2.1.13, §4.2.2.1, §6.3; RFC 6960 appendix A;
-// EN 319 102-1 §5.2.5.
+// Sources: RFC 5280 §4.2.1.13, §4.2.2.1; RFC 6960 appendix A.
 package ltv
 
 import (

@@ -1,10 +1,12 @@
-// Package xades seals evidence XML with an XAdES baseline B-T signature and
-// verifies it.
+// Package xades seals evidence XML with an XAdES baseline signature and verifies
+// it. Signed, that is level B-B, which an evidence record completes; with a
+// time-stamp of its own B-T; extended by validation data B-LT.
 //
 // The signature is enveloped: the last child of the evidence, over everything
 // else in it (reference URI="" with the enveloped-signature transform and
 // exclusive canonical XML) and over its own signed properties. A signature
-// time-stamp says when it existed.
+// time-stamp says when it existed. Validation data stands behind that, and none of
+// it could be left out or be other data.
 //
 // Signing never canonicalises: every octet is written canonical in the first
 // place. The verifier shares none of that; it parses, canonicalises by its own
