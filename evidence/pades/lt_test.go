@@ -179,3 +179,23 @@ func TestRevocation(t *testing.T) {
 		}
 	}
 }
+
+func BenchmarkExtend(b *testing.B) {
+	pdf, a := sealed(b, "P-256")
+	v := a.Validation()
+	b.ReportAllocs()
+	for b.Loop() {
+		extended(b, pdf, v)
+	}
+}
+
+func BenchmarkCheckExtended(b *testing.B) {
+	pdf, a := sealed(b, "P-256")
+	lt, trust := extended(b, pdf, a.Validation()), a.Trust()
+	b.ReportAllocs()
+	for b.Loop() {
+		if r := (Checker{}).Check(lt, trust); !r.OK() {
+			b.Fatal(r.Failures())
+		}
+	}
+}

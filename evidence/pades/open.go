@@ -91,9 +91,14 @@ func locate(doc []byte) (*sealedFile, error) {
 }
 
 // container is the content of the signature's place. Only lower-case digits are
-// accepted, so that each seal has one spelling.
+// accepted, so that each seal has one spelling. Most of the place are the zeros
+// that fill it; those that could still belong to the container are decoded.
 func (f *sealedFile) container() ([]byte, error) {
 	digits := f.doc[f.holeFrom+1 : f.holeTo-1]
+	const last = 128
+	if used := len(bytes.TrimRight(digits, "0")); used+last < len(digits) && len(digits)%2 == 0 {
+		digits = digits[:used+last-used%2]
+	}
 	if bytes.ContainsAny(digits, "ABCDEF") {
 		return nil, fmt.Errorf("%w: not in the one spelling", errCMS)
 	}

@@ -123,7 +123,13 @@ func blank(c byte) bool {
 	return c == ' ' || c == '\n' || c == '\r' || c == '\t' || c == '\f' || c == 0
 }
 
-func inWord(c byte) bool { return !blank(c) && bytes.IndexByte([]byte("()<>[]{}/%"), c) < 0 }
+func inWord(c byte) bool {
+	switch c {
+	case '(', ')', '<', '>', '[', ']', '{', '}', '/', '%':
+		return false
+	}
+	return !blank(c)
+}
 
 // space is the offset of the first octet from at on that is not white.
 func space(b []byte, at int) int {
