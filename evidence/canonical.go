@@ -129,6 +129,10 @@ func escapeText(b *bytes.Buffer, s string) {
 		b.WriteString(s)
 		return
 	}
+	if !strings.ContainsAny(s, "&<>\r") {
+		b.WriteString(s)
+		return
+	}
 	for i := range len(s) {
 		switch s[i] {
 		case '&':
@@ -146,6 +150,10 @@ func escapeText(b *bytes.Buffer, s string) {
 }
 
 func escapeAttr(b *bytes.Buffer, s string) {
+	if !strings.ContainsAny(s, "&<\"\t\n\r") {
+		b.WriteString(s)
+		return
+	}
 	if !strings.ContainsAny(s, "&<\"\t\n\r") {
 		b.WriteString(s)
 		return
