@@ -73,17 +73,16 @@ func (o *objects) deflated(dict string, data []byte) int {
 	return id
 }
 
-// finish writes cross-reference table and trailer, and says where the table is.
-// The id is 32 hexadecimal digits. All reserved objects must have been written.
-func (o *objects) finish(root, info int, id string) (start int) {
-	start = len(o.buf)
+// finish writes cross-reference table and trailer. The id is 32 hexadecimal
+// digits. All reserved objects must have been written.
+func (o *objects) finish(root, info int, id string) {
+	start := len(o.buf)
 	o.buf = fmt.Appendf(o.buf, "xref\n0 %d\n0000000000 65535 f\r\n", len(o.offsets)+1)
 	for _, off := range o.offsets {
 		o.buf = appendEntry(o.buf, off)
 	}
 	o.buf = fmt.Appendf(o.buf, "trailer\n<< /Size %d /Root %d 0 R /Info %d 0 R /ID [<%s> <%s>] >>\nstartxref\n%d\n%%%%EOF\n",
 		len(o.offsets)+1, root, info, id, id, start)
-	return start
 }
 
 // appendEntry appends one line of a cross-reference table.

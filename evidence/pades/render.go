@@ -1,11 +1,11 @@
 package pades
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -18,25 +18,15 @@ import (
 //
 // ISO 19005-3, ISO 14289-1
 func Render(d evidence.Document, a evidence.Attached) ([]byte, error) {
-	f, err := render(d, a)
-	if err != nil {
-		return nil, err
-	}
-	return f.doc, nil
+	return render(d, a, false)
 }
 
-// draftFile is an unsigned PDF and what an increment to it needs to know.
-type draftFile struct {
-	doc     []byte
-	next    int    // the first free object number
-	start   int    // where the cross-reference table is
-	root    int    // number of the catalog
-	catalog string // its entries
-	info    int
-	id      string
-}
+// sigPlaceholder is what the signing library looks for in the file it signs.
+const sigPlaceholder = "/ByteRange[0 ********** ********** **********]"
 
-func render(d evidence.Document, a evidence.Attached) (*draftFile, error) {
+// render makes the PDF; with certify its catalog says that the signature to
+// come certifies the document (ISO 32000-1 §12.8.4).
+func render(d evidence.Document, a evidence.Attached, certify bool) ([]byte, error) {
 	press, err := ready()
 	if err != nil {
 		return nil, err
@@ -49,12 +39,19 @@ func render(d evidence.Document, a evidence.Attached) (*draftFile, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrRender, err)
 	}
-	sum := sha256.Sum256(slices.Concat(facts, a.XML, a.Record, a.Proof))
-	return p.file(attachments(a), hex.EncodeToString(sum[:16])), nil
+	h := sha256.New()
+	for _, part := range [][]byte{facts, a.XML, a.Record, a.Proof} {
+		h.Write(part)
+	}
+	out := p.file(attachments(a), hex.EncodeToString(h.Sum(nil)[:16]), certify)
+	if bytes.Contains(out, []byte(sigPlaceholder)) {
+		return nil, fmt.Errorf("%w: the text of a signature placeholder inside", ErrRender)
+	}
+	return out, nil
 }
 
 // file writes all objects of the laid-out document.
-func (p *paper) file(files []attachment, id string) *draftFile {
+func (p *paper) file(files []attachment, id string, certify bool) []byte {
 	o := newObjects(p.press)
 	catalog := o.reserve()
 	pagesRef := o.reserve()
@@ -86,13 +83,16 @@ func (p *paper) file(files []attachment, id string) *draftFile {
 	names, af := p.attach(o, files, date)
 	viewer := o.add("<< /DisplayDocTitle true >>")
 	markInfo := o.add("<< /Marked true >>")
-	f := &draftFile{root: catalog, info: info, id: id}
-	f.catalog = fmt.Sprintf("/Type /Catalog /Pages %s /Lang (%s) /MarkInfo %s /StructTreeRoot %s /Metadata %s /OutputIntents %s /Names %s /AF %s /ViewerPreferences %s",
-		ref(pagesRef), p.w.lang, ref(markInfo), ref(tree), ref(meta), ref(intent), ref(names), ref(af), ref(viewer))
-	o.put(catalog, "<< "+f.catalog+" >>")
-	f.start = o.finish(catalog, info, id)
-	f.doc, f.next = o.buf, len(o.offsets)+1
-	return f
+	perms := ""
+	if certify {
+		// The library numbers the signature object two above the last one, which
+		// this is. It copies references from the catalog, but not what is direct.
+		perms = " /Perms " + ref(o.add("<< /DocMDP "+ref(len(o.offsets)+3)+" >>"))
+	}
+	o.put(catalog, fmt.Sprintf("<< /Type /Catalog /Pages %s /Lang (%s) /MarkInfo %s /StructTreeRoot %s /Metadata %s /OutputIntents %s /Names %s /AF %s /ViewerPreferences %s%s >>",
+		ref(pagesRef), p.w.lang, ref(markInfo), ref(tree), ref(meta), ref(intent), ref(names), ref(af), ref(viewer), perms))
+	o.finish(catalog, info, id)
+	return o.buf
 }
 
 // pdfDate writes an instant. ISO 32000-1 §7.9.4

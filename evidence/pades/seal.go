@@ -52,8 +52,7 @@ func (c *Config) validate() error {
 // Sealer makes sealed evidence PDFs. It implements evidence.PDFSealer and is
 // safe for concurrent use when its key and stamper are.
 type Sealer struct {
-	cfg    Config
-	signer *signer
+	cfg Config
 }
 
 // New returns a sealer. Errors: [ErrConfig].
@@ -61,7 +60,7 @@ func New(cfg Config) (*Sealer, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	return &Sealer{cfg: cfg, signer: newSigner(cfg.Key)}, nil
+	return &Sealer{cfg: cfg}, nil
 }
 
 // SealPDF renders d, attaches a, seals the file and, where a.Own says so, stamps
@@ -76,18 +75,15 @@ func (s *Sealer) SealPDF(ctx context.Context, d evidence.Document, a evidence.At
 	if at.IsZero() {
 		return nil, fmt.Errorf("%w: no time of signing", ErrSeal)
 	}
-	f, err := render(d, a)
+	page, err := render(d, a, true)
 	if err != nil {
 		return nil, err
 	}
-	if err := ctx.Err(); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrSeal, err)
-	}
 	title := d.Event.Name.Title(d.Event.Language)
 	for _, room := range s.rooms(a) {
-		u, err := s.increment(f, d.Issuer.Name, title, at, room)
+		u, err := s.sign(ctx, page, claim{d.Issuer.Name, title, at, true}, room)
 		if err != nil {
-			return nil, fmt.Errorf("%w: sign: %w", ErrSeal, err)
+			return nil, err
 		}
 		fits, err := s.stamp(ctx, u, a.Own)
 		if err != nil {
@@ -143,62 +139,99 @@ func (s *Sealer) stamp(ctx context.Context, u *sealing, own bool) (fits bool, er
 // so that anybody can see that it is ours and unchanged: PAdES B-T, as SealPDF.
 // It does not certify, so a [Checker] refuses it, though a genuine evidence.xml be
 // inside. A file that holds the text of a signature's place in the open is not
-// sealed. What it returns has passed its
-// own check, except for trust. Errors: [ErrSeal].
+// sealed. What it returns has passed its own check, except for trust. Errors:
+// [ErrSeal].
 func (s *Sealer) SealFile(ctx context.Context, file []byte, name, reason string, at time.Time) ([]byte, error) {
 	if bytes.Contains(file, []byte("/ByteRange")) {
 		return nil, fmt.Errorf("%w: the file looks signed already", ErrSeal)
 	}
-	sealed, err := s.sign(ctx, file, name, reason, at) // with room for the time-stamp
+	// Not certified: whatever the file claims of itself, that is how the seal of
+	// evidence differs.
+	u, err := s.sign(ctx, file, claim{name, reason, at, false}, s.cfg.TokenSize)
 	if err != nil {
-		return nil, fmt.Errorf("%w: sign: %w", ErrSeal, err)
-	}
-	f, der, err := take(sealed)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrSeal, err)
-	}
-	u := &sealing{doc: sealed, place: sealed[f.holeFrom+1 : f.holeTo-1]}
-	if u.draft, err = readDraft(der); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrSeal, err)
+		return nil, err
 	}
 	if fits, err := s.stamp(ctx, u, true); err != nil || !fits {
 		return nil, cmp.Or(err, fmt.Errorf("%w: time-stamp token is too large", ErrSeal))
 	}
-	if err := s.check(sealed); err != nil {
+	if err := s.check(u.doc); err != nil {
 		return nil, fmt.Errorf("%w: own check: %w", ErrSeal, err)
 	}
-	return sealed, nil
+	return u.doc, nil
 }
 
-// sign lets the signing library append an increment to a foreign file. Its finished interface
-// takes no claimed time, asks for a time-stamp by address with rules of its own,
-// and repeats the whole signature when a token is large; the layer below leaves
-// all three to us.
-func (s *Sealer) sign(ctx context.Context, unsigned []byte, name, reason string, at time.Time) ([]byte, error) {
+// sealing is a file with its signature in a place that is large enough for a
+// time-stamp to come.
+type sealing struct {
+	doc   []byte
+	place []byte // the digits of the signature, part of doc
+	draft draft
+}
+
+// claim is what a seal says: who seals why and when, and whether it certifies,
+// so that nothing may change.
+type claim struct {
+	name, reason string
+	at           time.Time
+	certify      bool
+}
+
+// sign lets the signing library append its increment, with room for a time-stamp
+// in octets. Its finished interface takes no claimed time, asks for a time-stamp
+// by address with rules of its own, and repeats the whole signature when a token
+// is large; the layer below leaves all three to us.
+func (s *Sealer) sign(ctx context.Context, unsigned []byte, as claim, room int) (*sealing, error) {
 	r, err := pdf.NewReader(bytes.NewReader(unsigned), int64(len(unsigned)))
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: sign: %w", ErrSeal, err)
 	}
 	certs := s.cfg.Key.Certificates()
+	signature := sign.SignDataSignature{
+		CertType: sign.ApprovalSignature,
+		Info:     sign.SignDataSignatureInfo{Name: as.name, Reason: as.reason, Date: as.at.UTC()},
+	}
+	if as.certify {
+		signature.CertType, signature.DocMDPPerm = sign.CertificationSignature, sign.DoNotAllowAnyChangesPerms
+	}
 	var out bytes.Buffer
+	out.Grow(len(unsigned) + 2*(containerRoom(certs)+room) + 4096)
 	//lint:ignore SA1019 the builder takes no signing time and makes three stamps of a large one
 	err = sign.SignWithData(bytes.NewReader(unsigned), &out, r, int64(len(unsigned)), sign.SignData{
-		Signature: sign.SignDataSignature{
-			// Not certified: whatever the file claims of itself, that is how the
-			// seal of evidence differs.
-			CertType: sign.ApprovalSignature,
-			Info:     sign.SignDataSignatureInfo{Name: name, Reason: reason, Date: at.UTC()},
-		},
-		Signer: s.cfg.Key, DigestAlgorithm: digestFor(certs[0]),
-		Certificate: certs[0], CertificateChains: [][]*x509.Certificate{certs},
+		Signature: signature,
+		Signer:    s.cfg.Key, DigestAlgorithm: digestFor(certs[0]), Certificate: certs[0],
 		SubFilter: sign.SubFilterETSICAdESDetached,
 		PreSignCallback: func(c *sign.SignContext) error {
-			c.SignatureMaxLength += uint32(hex.EncodedLen(s.cfg.TokenSize))
+			c.SignatureMaxLength = uint32(hex.EncodedLen(containerRoom(certs) + room))
 			return ctx.Err()
 		},
 		Context: ctx,
 	})
-	return out.Bytes(), err
+	if err != nil {
+		return nil, fmt.Errorf("%w: sign: %w", ErrSeal, err)
+	}
+	u := &sealing{doc: out.Bytes()}
+	f, der, err := take(u.doc)
+	if err == nil {
+		u.place = u.doc[f.holeFrom+1 : f.holeTo-1]
+		u.draft, err = readDraft(der)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrSeal, err)
+	}
+	u.draft = u.draft.withCertificates(certs)
+	return u, nil
+}
+
+// close puts the signature with its token, which may be nil, in its place. It
+// says whether it fitted.
+func (s *sealing) close(token []byte) (bool, error) {
+	der, err := s.draft.stamped(token)
+	if err != nil || hex.EncodedLen(len(der)) > len(s.place) {
+		return false, err
+	}
+	n := hex.Encode(s.place, der)
+	copy(s.place[n:], bytes.Repeat([]byte("0"), len(s.place)-n))
+	return true, nil
 }
 
 // digestFor is the digest that goes with a certificate's key. TS 119 312 §6
