@@ -23,10 +23,13 @@ type revocation struct {
 	reason int
 }
 
-// SealChain returns the certificate that seals and its intermediate, TSUChain
-// the one that time-stamps; Roots returns the anchors. Leaf first.
+// SealChain returns the certificate that seals, and its intermediate.
 func (a *Authority) SealChain() []*x509.Certificate { return slices.Clone(a.seal.certs) }
-func (a *Authority) TSUChain() []*x509.Certificate  { return []*x509.Certificate{a.tsu} }
+
+// TSUChain returns the certificate that time-stamps; its issuer is a root.
+func (a *Authority) TSUChain() []*x509.Certificate { return []*x509.Certificate{a.tsu} }
+
+// Roots returns the anchors: of the seal, then of the time-stamps.
 func (a *Authority) Roots() []*x509.Certificate {
 	return []*x509.Certificate{a.sealRoot.cert, a.tsaRoot.cert}
 }
