@@ -37,6 +37,7 @@ type outside struct {
 	keyring    *vault.Keyring
 	vault      delivery.Vault
 	engine     evidence.Engine
+	sealKey    evidence.SealKey
 	stamper    evidence.Stamper
 	log        publicLog
 	witnesses  []ledger.Witness

@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"github.com/bode-erds/bode/evidence/evidencetest"
+	"github.com/bode-erds/bode/evidence/tlog"
 	"github.com/bode-erds/bode/identity/identitytest"
 	"github.com/bode-erds/bode/migrations/pgproc"
 	"github.com/bode-erds/bode/notify/notifytest"
@@ -53,11 +54,13 @@ func newEstate(t *testing.T) *estate {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { e.catcher.Close() })
-	authority, err := evidencetest.New(evidencetest.Config{})
+	tsa := httptest.NewUnstartedServer(nil)
+	authority, err := evidencetest.New(evidencetest.Config{URL: "http://" + tsa.Listener.Addr().String()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	tsa := httptest.NewServer(authority)
+	tsa.Config.Handler = authority
+	tsa.Start()
 	t.Cleanup(tsa.Close)
 	provider, err := identitytest.Start(identitytest.Config{Clients: []identitytest.Client{{ID: "bode", Services: []string{"BODE_LOGIN"},
 		RedirectURLs: []string{base + "/c/callback"}, JWKSURL: base + jwksPath}}})
@@ -72,6 +75,11 @@ func newEstate(t *testing.T) *estate {
 	if _, err := loadSecrets(e.path("secrets"), true); err != nil {
 		t.Fatal(err)
 	}
+	key, err := tlog.GenerateKey(e.path("secrets/log.key"), "bode.example/log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, e.path("trust/log.pub"), key.Public()+"\n")
 	e.settings = map[string]string{
 		"DATABASE_URL": e.database, "BODE_LISTEN": e.listen, "BODE_BASE_URL": base,
 		"BODE_SECRETS": e.path("secrets"), "BODE_KEYS": e.path("keys"), "BODE_CONTENT_DIR": e.path("content"),
@@ -80,7 +88,7 @@ func newEstate(t *testing.T) *estate {
 		"BODE_LOGIN_ISSUER": provider.Issuer(), "BODE_LOGIN_CLIENT": "bode", "BODE_LOGIN_CODE": "BODE_LOGIN",
 		"BODE_LOGIN_SIGN": e.rsaKey(t, "login/sign.pem"), "BODE_LOGIN_DECRYPT": e.rsaKey(t, "login/decrypt.pem"),
 		"BODE_SEAL_KEY": e.path("seal/key.pem"), "BODE_SEAL_CERT": e.path("seal/cert.pem"), "BODE_SEAL_ALLOW_FILE_KEY": "true",
-		"BODE_SEAL_TSA": tsa.URL, "BODE_SEAL_TRUST": e.path("trust"),
+		"BODE_SEAL_TSA": tsa.URL, "BODE_SEAL_TRUST": e.path("trust"), "BODE_SEAL_LOG_KEY": e.path("secrets/log.key"),
 		"BODE_ISSUER_NAME": "Bode test bv", "BODE_ISSUER_IDENTIFIER": "0403170701", "BODE_ISSUER_POLICY": "1.3.6.1.4.1.99999.2.1",
 		"BODE_POST_DIR": e.path("post"), "BODE_POST_PARTNER": "Printer", "BODE_POST_RETURN": "Bode test bv,Vlasmarkt 7,9000 Gent",
 	}
@@ -232,4 +240,19 @@ func (p *process) closed() (bool, error) {
 		return true, nil
 	}
 	return false, c.Close()
+}
+
+// otherLog is a folder of anchors with the key of another log.
+func (e *estate) otherLog(t *testing.T) string {
+	t.Helper()
+	dir := e.path("other-trust")
+	if err := os.CopyFS(dir, os.DirFS(e.path("trust"))); err != nil {
+		t.Fatal(err)
+	}
+	key, err := tlog.GenerateKey(e.path("other.key"), "bode.example/log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, filepath.Join(dir, "log.pub"), key.Public()+"\n")
+	return dir
 }

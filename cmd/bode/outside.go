@@ -158,7 +158,7 @@ func (o *outside) seal(key evidence.SealKey, stamper evidence.Stamper, trust evi
 		return errLogKey
 	}
 	xml, pdf, _ := checkers()
-	o.stamper = stamper
+	o.sealKey, o.stamper = key, stamper
 	o.engine = evidence.Engine{XML: x, XMLChecker: xml, PDF: p, PDFChecker: pdf, Trust: trust}
 	o.letters = func(ctx context.Context, pdf []byte, number string, at time.Time) ([]byte, error) {
 		return p.SealFile(ctx, pdf, o.issuer.Name, number, at)

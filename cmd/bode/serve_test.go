@@ -37,7 +37,7 @@ func TestDoctor(t *testing.T) {
 		"BODE_CONTENT_DIR": "--content-dir", "BODE_SMTP_ADDR": "--smtp-addr", "BODE_SMTP_FROM": "--smtp-from",
 		"BODE_SMS_URL": "--sms-url", "BODE_LOGIN_ISSUER": "--login-issuer", "BODE_LOGIN_CLIENT": "--login-issuer",
 		"BODE_LOGIN_SIGN": "--login-sign", "BODE_LOGIN_DECRYPT": "--login-sign", "BODE_SEAL_KEY": "--seal-key",
-		"BODE_SEAL_CERT": "--seal-key", "BODE_SEAL_TSA": "--seal-tsa", "BODE_SEAL_TRUST": "--seal-trust",
+		"BODE_SEAL_CERT": "--seal-key", "BODE_SEAL_TSA": "--seal-tsa", "BODE_SEAL_TRUST": "--seal-trust", "BODE_SEAL_LOG_KEY": "--seal-log-key",
 		"BODE_ISSUER_NAME": "--issuer-", "BODE_ISSUER_POLICY": "--issuer-", "BODE_POST_PARTNER": "--post-partner",
 		"BODE_SEAL_ALLOW_FILE_KEY": "a key in a file is not allowed",
 	} {
@@ -53,6 +53,9 @@ func TestDoctor(t *testing.T) {
 		"mail in clear":           {"BODE_SMTP_ADDR", "mail.example:25", "notify"},
 		"another key's cert":      {"BODE_SEAL_KEY", e.settings["BODE_LOGIN_SIGN"], "another key"},
 		"anchors elsewhere":       {"BODE_SEAL_TRUST", e.path("post"), "ca.pem"},
+		"another log's key":       {"BODE_SEAL_TRUST", e.otherLog(t), "log.pub"},
+		"an event that is none":   {"BODE_SEAL_EACH", "Contract", "--seal-each"},
+		"a witness without a key": {"BODE_SEAL_WITNESSES", "http://127.0.0.1:1", "--seal-witnesses"},
 		"a claim without grounds": {"BODE_ISSUER_QUALIFIED", "true", "--issuer-"},
 	} {
 		e.run(t, map[string]string{c.setting: c.value}, "doctor").expect(t, name, 1, "MISSING", c.want)

@@ -91,7 +91,7 @@ func (s *standIns) startTrust(dir string, log *slog.Logger) (err error) {
 		return err
 	}
 	s.tsaURL = "http://" + l.Addr().String()
-	if s.authority, err = evidencetest.New(evidencetest.Config{Organisation: "Bode demo", URL: s.tsaURL}); err != nil {
+	if s.authority, err = evidencetest.New(evidencetest.Config{Organisation: "Bode demo", URL: s.tsaURL, ListsOnly: true}); err != nil {
 		return errors.Join(err, l.Close())
 	}
 	s.tsa = &http.Server{Handler: s.authority, ReadTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}

@@ -43,6 +43,9 @@ type Config struct {
 	// URL is where [Authority.ServeHTTP] answers, without a slash at the end. It
 	// stands in every certificate; empty: they do not say where to ask.
 	URL string
+	// ListsOnly leaves OCSP out of the certificates: some programs trust nothing
+	// whose OCSP responder does not answer, and a demonstration ends.
+	ListsOnly bool
 }
 
 // Authority is one trust world. Safe for concurrent use.

@@ -107,7 +107,7 @@ func (a *Authority) sign(t *x509.Certificate, parent *ca, pub crypto.PublicKey) 
 	if a.cfg.URL != "" && parent.cert != t {
 		t.CRLDistributionPoints = []string{a.cfg.URL + "/crl/" + parent.name + ".crl"}
 		t.IssuingCertificateURL = []string{a.cfg.URL + "/ca/" + parent.name + ".crt"}
-		if !t.IsCA && t.ExtKeyUsage == nil {
+		if !t.IsCA && t.ExtKeyUsage == nil && !a.cfg.ListsOnly {
 			t.OCSPServer = []string{a.cfg.URL + "/ocsp/" + parent.name}
 		}
 	}
