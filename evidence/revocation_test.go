@@ -165,7 +165,11 @@ func TestEveryBitOfAValidationCounts(t *testing.T) {
 	a, uses := revocable(t)
 	a.Revoke(a.SealChain()[0], evidencetest.At().Add(time.Minute), 4)
 	for kind, v := range map[string]evidence.Validation{"answers": a.Validation(), "lists": a.ValidationByLists()} {
-		for _, pieces := range [][][]byte{v.Certificates, v.CRLs, v.OCSPs} {
+		all := [][][]byte{v.CRLs, v.OCSPs}
+		if kind == "answers" { // the certificates are the same
+			all = append(all, v.Certificates)
+		}
+		for _, pieces := range all {
 			for p, good := range pieces {
 				for i := range good {
 					bad := bytes.Clone(good)

@@ -13,20 +13,21 @@ import (
 )
 
 // ask gets a word on every certificate of g, by as few pieces as can be.
-func (c *Collector) ask(ctx context.Context, g *group) (lists, answers [][]byte, err error) {
+func (c *Collector) ask(ctx context.Context, g *group, at time.Time) (lists, answers [][]byte, err error) {
 	byCert := make([][]byte, len(g.certs))
 	for i, cert := range g.certs {
+		l := link{cert, g.issuer, at}
 		var why error
-		if byCert[i], why = c.answer(ctx, cert, g.issuer); why == nil {
+		if byCert[i], why = c.answer(ctx, l); why == nil {
 			continue
 		}
 		if errors.Is(why, evidence.ErrRevoked) {
 			return nil, nil, why
 		}
-		if c.covered(cert, g.issuer, lists) {
+		if l.covered(lists) {
 			continue
 		}
-		list, err := c.list(ctx, cert, g.issuer)
+		list, err := c.list(ctx, l)
 		if errors.Is(err, evidence.ErrRevoked) {
 			return nil, nil, err
 		}
@@ -36,47 +37,54 @@ func (c *Collector) ask(ctx context.Context, g *group) (lists, answers [][]byte,
 		lists = append(lists, list)
 	}
 	for i, cert := range g.certs {
-		if byCert[i] != nil && !c.covered(cert, g.issuer, lists) {
+		l := link{cert, g.issuer, at}
+		if byCert[i] != nil && !l.covered(lists) {
 			answers = append(answers, byCert[i])
 		}
 	}
 	return lists, answers, nil
 }
 
-// judge verifies what one piece says of one certificate, as of now.
-func (c *Collector) judge(cert, issuer *x509.Certificate, v evidence.Validation) error {
+// link is a certificate, who issued it, and when it was used.
+type link struct {
+	cert, issuer *x509.Certificate
+	at           time.Time
+}
+
+// judge verifies what one piece says of l.
+func (l link) judge(v evidence.Validation) error {
 	root := x509.NewCertPool()
-	root.AddCert(issuer)
-	_, err := evidence.VerifyRevocation(v, evidence.Use{Certificates: []*x509.Certificate{cert}, Roots: root, At: c.now()})
+	root.AddCert(l.issuer)
+	_, err := evidence.VerifyRevocation(v, evidence.Use{Certificates: []*x509.Certificate{l.cert}, Roots: root, At: l.at})
 	return err
 }
 
-func (c *Collector) covered(cert, issuer *x509.Certificate, lists [][]byte) bool {
+func (l link) covered(lists [][]byte) bool {
 	for _, list := range lists {
-		if c.judge(cert, issuer, evidence.Validation{CRLs: [][]byte{list}}) == nil {
+		if l.judge(evidence.Validation{CRLs: [][]byte{list}}) == nil {
 			return true
 		}
 	}
 	return false
 }
 
-// answer gets a good OCSP response about cert. Of a responder that says that it
+// answer gets a good OCSP response about l. Of a responder that says that it
 // is revoked the error is [evidence.ErrRevoked]; nobody else is asked then.
-func (c *Collector) answer(ctx context.Context, cert, issuer *x509.Certificate) ([]byte, error) {
-	request, err := ocsp.CreateRequest(cert, issuer, nil)
+func (c *Collector) answer(ctx context.Context, l link) ([]byte, error) {
+	request, err := ocsp.CreateRequest(l.cert, l.issuer, nil)
 	if err != nil {
-		return nil, unavailable(cert, err)
+		return nil, unavailable(l.cert, err)
 	}
 	why := errors.New("no responder is named")
-	for _, url := range cert.OCSPServer {
+	for _, url := range l.cert.OCSPServer {
 		var der []byte
 		var revoked error
 		der, why = c.get(ctx, url, request, func(der []byte) (time.Time, error) {
-			r, err := ocsp.ParseResponseForCert(der, cert, issuer)
+			r, err := ocsp.ParseResponseForCert(der, l.cert, l.issuer)
 			if err != nil {
 				return time.Time{}, err
 			}
-			err = c.judge(cert, issuer, evidence.Validation{OCSPs: [][]byte{der}})
+			err = l.judge(evidence.Validation{OCSPs: [][]byte{der}})
 			if r.Status == ocsp.Revoked {
 				revoked = err
 			}
@@ -89,25 +97,25 @@ func (c *Collector) answer(ctx context.Context, cert, issuer *x509.Certificate) 
 			return nil, revoked
 		}
 	}
-	return nil, unavailable(cert, why)
+	return nil, unavailable(l.cert, why)
 }
 
-// list gets a CRL that says that cert is good.
-func (c *Collector) list(ctx context.Context, cert, issuer *x509.Certificate) ([]byte, error) {
+// list gets a CRL that says that l is good.
+func (c *Collector) list(ctx context.Context, l link) ([]byte, error) {
 	why := errors.New("no list is named")
-	for _, url := range cert.CRLDistributionPoints {
+	for _, url := range l.cert.CRLDistributionPoints {
 		var der []byte
 		var revoked error
 		der, why = c.get(ctx, url, nil, func(der []byte) (time.Time, error) {
-			l, err := x509.ParseRevocationList(der)
+			parsed, err := x509.ParseRevocationList(der)
 			if err != nil {
 				return time.Time{}, err
 			}
-			err = c.judge(cert, issuer, evidence.Validation{CRLs: [][]byte{der}})
-			if l.CheckSignatureFrom(issuer) == nil && listed(l, cert) {
+			err = l.judge(evidence.Validation{CRLs: [][]byte{der}})
+			if parsed.CheckSignatureFrom(l.issuer) == nil && listed(parsed, l.cert) {
 				revoked = err
 			}
-			return l.NextUpdate, err
+			return parsed.NextUpdate, err
 		})
 		if why == nil {
 			return der, nil
@@ -116,7 +124,7 @@ func (c *Collector) list(ctx context.Context, cert, issuer *x509.Certificate) ([
 			return nil, revoked
 		}
 	}
-	return nil, unavailable(cert, why)
+	return nil, unavailable(l.cert, why)
 }
 
 func listed(l *x509.RevocationList, cert *x509.Certificate) bool {

@@ -74,11 +74,17 @@ func New(cfg Config) (*Collector, error) {
 	return &Collector{roots: cfg.Roots, now: cfg.Now, client: &client, known: map[string]entry{}}, nil
 }
 
-// Collect gives all that is needed to judge chains as of now, each of them leaf
-// first and then whatever certificates are known. It is complete and sorted, and
-// it says that nothing is revoked. Errors: [ErrUnavailable], and
-// [evidence.ErrRevoked], which name the certificate.
+// Collect is [Collector.CollectAt] for what is used now.
 func (c *Collector) Collect(ctx context.Context, chains ...[]*x509.Certificate) (evidence.Validation, error) {
+	return c.CollectAt(ctx, c.now(), chains...)
+}
+
+// CollectAt gives all that is needed to judge chains that were used at that time,
+// each of them leaf first and then whatever certificates are known. It is complete
+// and sorted, and it says that none was revoked by then. What was revoked since,
+// for another reason than a compromised key, is good enough. Errors:
+// [ErrUnavailable], and [evidence.ErrRevoked], which name the certificate.
+func (c *Collector) CollectAt(ctx context.Context, at time.Time, chains ...[]*x509.Certificate) (evidence.Validation, error) {
 	var v evidence.Validation
 	var uses []evidence.Use
 	var groups []*group
@@ -91,7 +97,7 @@ func (c *Collector) Collect(ctx context.Context, chains ...[]*x509.Certificate) 
 		if err != nil {
 			return evidence.Validation{}, err
 		}
-		uses = append(uses, evidence.Use{Certificates: path, Roots: roots, At: c.now()})
+		uses = append(uses, evidence.Use{Certificates: path, Roots: roots, At: at})
 		for i, cert := range path {
 			v.Certificates = append(v.Certificates, cert.Raw)
 			if i+1 < len(path) {
@@ -100,7 +106,7 @@ func (c *Collector) Collect(ctx context.Context, chains ...[]*x509.Certificate) 
 		}
 	}
 	for _, g := range groups {
-		lists, answers, err := c.ask(ctx, g)
+		lists, answers, err := c.ask(ctx, g, at)
 		if err != nil {
 			return evidence.Validation{}, err
 		}

@@ -213,6 +213,33 @@ func TestCollectRevoked(t *testing.T) {
 	}
 }
 
+// A key that was replaced in good order leaves evidence to be completed.
+func TestCollectAt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	used := w.clock()
+	w.Revoke(w.SealChain()[0], used.Add(time.Minute), 4)
+	w.pass(time.Hour)
+	for _, lapses := range [][]evidencetest.Lapse{nil, {evidencetest.OCSPDown}} {
+		w.SetLapses(lapses...)
+		c := w.collector(t)
+		v, err := c.CollectAt(t.Context(), used, w.SealChain(), w.TSUChain())
+		if err != nil {
+			t.Fatalf("%v: %v", lapses, err)
+		}
+		w.verify(t, v, used)
+		for _, at := range []time.Time{used.Add(time.Minute), used.Add(time.Hour)} {
+			if _, err := c.CollectAt(t.Context(), at, w.SealChain(), w.TSUChain()); !errors.Is(err, evidence.ErrRevoked) {
+				t.Errorf("%v, used at %s: got %v", lapses, at, err)
+			}
+		}
+	}
+	w.Revoke(w.SealChain()[0], used.Add(time.Minute), 1)
+	if _, err := w.collector(t).CollectAt(t.Context(), used, w.SealChain()); !errors.Is(err, evidence.ErrRevoked) {
+		t.Errorf("key compromised: got %v", err)
+	}
+}
+
 func TestCollectUnusable(t *testing.T) {
 	t.Parallel()
 	w, other := newWorld(t), newWorld(t)
