@@ -20,22 +20,37 @@ const (
 
 // ReadTrust reads the anchors in dir. Both files of certificates must hold at
 // least one.
-func ReadTrust(dir string) (t Trust, err error) {
-	if t.Seal, err = readPool(filepath.Join(dir, SealAnchors)); err != nil {
-		return Trust{}, err
+func ReadTrust(dir string) (Trust, error) {
+	var files [3][]byte
+	for i, name := range []string{SealAnchors, TSAAnchors, LogAnchors} {
+		b, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil && !(name == LogAnchors && errors.Is(err, fs.ErrNotExist)) {
+			return Trust{}, err
+		}
+		files[i] = b
 	}
-	if t.TSA, err = readPool(filepath.Join(dir, TSAAnchors)); err != nil {
-		return Trust{}, err
+	t, err := ParseTrust(files[0], files[1], files[2])
+	if err != nil {
+		return Trust{}, fmt.Errorf("%s: %w", dir, err)
 	}
-	b, err := os.ReadFile(filepath.Join(dir, LogAnchors))
-	if errors.Is(err, fs.ErrNotExist) {
+	return t, nil
+}
+
+// ParseTrust is [ReadTrust] for files that are in memory. A nil log is one that
+// is missing.
+func ParseTrust(seal, tsa, log []byte) (t Trust, err error) {
+	t.Seal, t.TSA = x509.NewCertPool(), x509.NewCertPool()
+	if !t.Seal.AppendCertsFromPEM(seal) {
+		return Trust{}, errors.New(SealAnchors + " holds no certificate")
+	}
+	if !t.TSA.AppendCertsFromPEM(tsa) {
+		return Trust{}, errors.New(TSAAnchors + " holds no certificate")
+	}
+	if log == nil {
 		return t, nil
 	}
-	if err == nil {
-		err = t.readLog(string(b))
-	}
-	if err != nil {
-		return Trust{}, fmt.Errorf("%s: %w", filepath.Join(dir, LogAnchors), err)
+	if err := t.readLog(string(log)); err != nil {
+		return Trust{}, fmt.Errorf("%s: %w", LogAnchors, err)
 	}
 	return t, nil
 }
@@ -64,16 +79,4 @@ func (t *Trust) readLog(text string) error {
 		return fmt.Errorf("a quorum of %d among %d witnesses", t.Quorum, len(t.Witnesses))
 	}
 	return nil
-}
-
-func readPool(path string) (*x509.CertPool, error) {
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(b) {
-		return nil, fmt.Errorf("%s holds no certificate", path)
-	}
-	return pool, nil
 }

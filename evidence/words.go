@@ -14,7 +14,7 @@ type phrase map[string]string // by language
 
 type wordBook struct {
 	Event   map[Name]phrase            `json:"event"`
-	Check   map[Code]map[string]phrase `json:"check"` // "ok", "fail", and "unchecked" where that can be
+	Check   map[Code]map[string]phrase `json:"check"` // "ok", "fail", and "unchecked" and "need" where that can be
 	Claim   map[Claim]phrase           `json:"claim"`
 	Verdict map[string]phrase          `json:"verdict"`
 	Label   map[string]phrase          `json:"label"`
@@ -60,6 +60,11 @@ func (u Unchecked) Words(lang string) string {
 	return words().Check[u.Code]["unchecked"][language(lang)]
 }
 
+// Need says what would be needed to check it after all, in a sentence.
+func (u Unchecked) Need(lang string) string {
+	return words().Check[u.Code]["need"][language(lang)]
+}
+
 // Verdict is the one sentence on top of a report.
 func (r Report) Verdict(lang string) string {
 	answer := "fail"
@@ -72,5 +77,6 @@ func (r Report) Verdict(lang string) string {
 // Label is the word for a fact of a report: "sender", "recipient", "event",
 // "event_time", "stamp_time", "authority", "message", "subject", "signer",
 // "submitted", "issuer", "claim", "file", "detail", "part", "reason", "method",
-// "acting", "log", "witness", "yes", "no", "unchecked". "" when unknown.
+// "acting", "log", "log_index", "log_size", "witness", "need", "content_part",
+// "content_none", "content_missing", "yes", "no", "unchecked". "" when unknown.
 func Label(key, lang string) string { return words().Label[key][language(lang)] }

@@ -20,8 +20,9 @@ func TestWordsAreComplete(t *testing.T) {
 		say["yes "+string(c)] = evidence.Check{Code: c, OK: true}.Words
 		say["no "+string(c)] = evidence.Check{Code: c}.Words
 	}
-	for _, c := range []evidence.Code{evidence.CheckRevocation, evidence.CheckRecord, evidence.CheckLog} {
+	for _, c := range []evidence.Code{evidence.CheckTimeStamp, evidence.CheckRevocation, evidence.CheckRecord, evidence.CheckLog} {
 		say["unchecked "+string(c)] = evidence.Unchecked{Code: c}.Words
+		say["need "+string(c)] = evidence.Unchecked{Code: c}.Need
 	}
 	for _, c := range []evidence.Claim{evidence.ClaimTest, evidence.ClaimNonQualified, evidence.ClaimQualified} {
 		say["claim "+string(c)] = c.Words
@@ -44,7 +45,8 @@ func TestWordsAreComplete(t *testing.T) {
 		}
 	}
 	for _, key := range []string{"file", "event", "event_time", "stamp_time", "authority", "message", "subject", "submitted", "sender",
-		"recipient", "issuer", "signer", "claim", "part", "detail", "reason", "method", "acting", "log", "witness", "yes", "no", "unchecked"} {
+		"recipient", "issuer", "signer", "claim", "part", "detail", "reason", "method", "acting", "log", "log_index", "log_size", "witness",
+		"need", "content_part", "content_none", "content_missing", "yes", "no", "unchecked"} {
 		for _, lang := range evidence.Languages() {
 			if evidence.Label(key, lang) == "" {
 				t.Errorf("label %s in %s is missing", key, lang)
