@@ -22,6 +22,17 @@ const (
 // EN 319 142-1 §5.6
 const extensions = "/Extensions << /ESIC << /BaseVersion /1.7 /ExtensionLevel 1 >> >>"
 
+// kind is one list of pieces, and its key in the dictionary that lists them.
+type kind struct {
+	key    string
+	pieces *[][]byte
+}
+
+// kinds are the lists of v in the order in which they are written.
+func kinds(v *evidence.Validation) []kind {
+	return []kind{{"Certs", &v.Certificates}, {"CRLs", &v.CRLs}, {"OCSPs", &v.OCSPs}}
+}
+
 // extension is what [Extend] appends for v: each piece of v in a stream of its
 // own, the dictionary that lists them, and the catalog with that dictionary.
 // Nothing is compressed: what a compressor makes of the same input may change
@@ -51,15 +62,12 @@ func (f *sealedFile) extension(v evidence.Validation) ([]byte, error) {
 	}
 	next := first
 	var lists bytes.Buffer
-	for _, l := range []struct {
-		key    string
-		pieces [][]byte
-	}{{"Certs", v.Certificates}, {"CRLs", v.CRLs}, {"OCSPs", v.OCSPs}} {
-		if len(l.pieces) == 0 {
+	for _, l := range kinds(&v) {
+		if len(*l.pieces) == 0 {
 			continue
 		}
 		fmt.Fprintf(&lists, " /%s [", l.key)
-		for _, der := range l.pieces {
+		for _, der := range *l.pieces {
 			object(next)
 			fmt.Fprintf(&b, "<< /Length %d >>\nstream\n", len(der))
 			b.Write(der)
@@ -148,13 +156,10 @@ func (f *sealedFile) validation() (evidence.Validation, error) {
 	if err != nil {
 		return v, added
 	}
-	for _, l := range []struct {
-		key  string
-		into *[][]byte
-	}{{"Certs", &v.Certificates}, {"CRLs", &v.CRLs}, {"OCSPs", &v.OCSPs}} {
+	for _, l := range kinds(&v) {
 		refs, err := readArray(list[l.key])
 		if n := len(refs); err == nil && n <= len(pieces) {
-			*l.into, pieces = pieces[:n:n], pieces[n:]
+			*l.pieces, pieces = pieces[:n:n], pieces[n:]
 		}
 	}
 	if again, err := f.extension(v); err != nil || !bytes.Equal(again, f.added) {

@@ -29,6 +29,9 @@ func Extend(pdf []byte, v evidence.Validation) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(pdf)+len(added) > maxFile {
+		return nil, fmt.Errorf("%w: too large", ErrValidation)
+	}
 	return append(pdf[:len(pdf):len(pdf)], added...), nil
 }
 
