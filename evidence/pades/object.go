@@ -10,10 +10,10 @@ import (
 )
 
 // objects writes the body of a PDF file: numbered objects, the cross-reference
-// table and the trailer. Every stream is compressed, without exception: an
-// attached file could otherwise carry text that a signing library mistakes for
-// its own placeholder. Compression may leave short text as it is; a stream in
-// which that happens to such text is written in hexadecimal.
+// table and the trailer. What people wrote is always compressed: it could
+// otherwise carry text that a signing library mistakes for its own placeholder.
+// Compression may leave short text as it is, and digests and signatures are only
+// stored; a stream in which such text remains is written in hexadecimal.
 type objects struct {
 	press   *press
 	buf     []byte
