@@ -55,6 +55,7 @@ func (d Delivery) Identify(by identity.Actor, match identity.MatchResult, at tim
 			evidence.Detail{Key: "identification", Value: "mismatch"},
 			evidence.Detail{Key: "method", Value: by.Method})
 		m.Event.Reasons = []evidence.Reason{{Code: "identity_mismatch"}}
+		m.Event.Recipient.Proof = nil // this was somebody else
 		return m, nil
 	}
 	if !d.Message.Policy.allows(by) {

@@ -126,6 +126,10 @@ func (d Delivery) Open(at time.Time) bool { return d.State == Notified && at.Bef
 // event begins the event that a move of d records at the given time. Identity,
 // sequence and the link to the previous event come from the door.
 func (d Delivery) event(name evidence.Name, at time.Time, details ...evidence.Detail) evidence.Event {
+	recipient := d.party()
+	if !name.MayIdentify() {
+		recipient.Proof = nil
+	}
 	return evidence.Event{
 		Delivery:  string(d.ID),
 		Name:      name,
@@ -137,7 +141,7 @@ func (d Delivery) event(name evidence.Name, at time.Time, details ...evidence.De
 		Submitted: d.Message.SubmittedAt,
 		Sender:    d.Message.Sender,
 		SentBy:    &d.Message.SentBy,
-		Recipient: d.party(),
+		Recipient: recipient,
 		Parts:     d.Message.Parts,
 		Details:   details,
 		Language:  d.Recipient.Language,

@@ -99,7 +99,7 @@ func (c *checker) text(pointer, s string, least, most int, lines bool) {
 		c.fault(pointer, "length", "min", strconv.Itoa(least), "max", strconv.Itoa(most), "is", strconv.Itoa(n))
 	}
 	if strings.ContainsFunc(s, func(r rune) bool {
-		return unicode.IsControl(r) && (!lines || r != '\n' && r != '\r' && r != '\t') || r == '\u2028' || r == '\u2029' || r == '\ufffe' || r == '\uffff' ||
+		return unicode.IsControl(r) && (!lines || r != '\n' && r != '\r' && r != '\t') || r == '\u2028' || r == '\u2029' || unicode.Is(unicode.Noncharacter_Code_Point, r) ||
 			!lines && unicode.Is(unicode.Bidi_Control, r)
 	}) {
 		c.fault(pointer, "control_character")

@@ -64,7 +64,7 @@ func readings() []reading {
 			}
 			return n < 3
 		}, "SenderDelegateDetails/AssuranceLevelsDetails"},
-		{"§8.2 I12", "0..n", map[string]string{"0": "A.1 A.2", "1..n": "C.3 C.4 D.1 D.6 E.1"}, func(e *event, _ *issuer, n int) bool {
+		{"§8.2 I12", "0", map[string]string{"0..n": "D.2 E.2 own2", "1..n": "C.3 C.4 D.1 D.6 E.1"}, func(e *event, _ *issuer, n int) bool {
 			e.ReceivedBy, e.Recipient.Proof = delegate(1), nil
 			for _, p := range []*evidence.Party{e.ReceivedBy, &e.Recipient}[:min(n, 2)] {
 				p.Proof = proof
