@@ -89,7 +89,11 @@ func (v verifier) check(doc []byte, b evidence.Beside) evidence.Report {
 
 // checkers verify every form of evidence.
 func checkers() (evidence.XMLChecker, evidence.Checker, evidence.Checker) {
-	xml := xades.Checker{Record: ers.Checker{}, Proof: tlog.Checker{}}
+	xml := xmlChecker()
 	pdf := pades.Checker{XML: xml}
 	return xml, pdf, asic.Checker{XML: xml, PDF: pdf, Record: ers.Checker{}}
+}
+
+func xmlChecker() xades.Checker {
+	return xades.Checker{Record: ers.Checker{}, Proof: tlog.Checker{}}
 }

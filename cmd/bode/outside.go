@@ -157,7 +157,8 @@ func (o *outside) seal(key evidence.SealKey, stamper evidence.Stamper, trust evi
 	default:
 		return errLogKey
 	}
-	xml, pdf, _ := checkers()
+	xml := xades.Remembering(xmlChecker()) // alone, and again inside the PDF
+	pdf := pades.Checker{XML: xml}
 	o.sealKey, o.stamper = key, stamper
 	o.engine = evidence.Engine{XML: x, XMLChecker: xml, PDF: p, PDFChecker: pdf, Trust: trust}
 	o.letters = func(ctx context.Context, pdf []byte, number string, at time.Time) ([]byte, error) {

@@ -11,6 +11,7 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/bode-erds/bode/evidence"
 	"github.com/bode-erds/bode/evidence/ers"
@@ -43,7 +44,7 @@ type group struct {
 }
 
 // Collect implements [ledger.Validator].
-func (v validator) Collect(ctx context.Context, docs iter.Seq2[evidence.Format, []byte]) ([]byte, error) {
+func (v validator) Collect(ctx context.Context, at time.Time, docs iter.Seq2[evidence.Format, []byte]) ([]byte, error) {
 	groups := map[string][][]*x509.Certificate{}
 	seals := map[string][]*x509.Certificate{} // of what has a record
 	var unit []*x509.Certificate
@@ -70,7 +71,7 @@ func (v validator) Collect(ctx context.Context, docs iter.Seq2[evidence.Format, 
 	}
 	var g gathered
 	for _, key := range slices.Sorted(maps.Keys(groups)) {
-		got, err := v.collector.Collect(ctx, groups[key]...)
+		got, err := v.collector.CollectAt(ctx, at, groups[key]...)
 		if err != nil {
 			return nil, err
 		}

@@ -226,7 +226,7 @@ type completer struct {
 	seen  []string
 }
 
-func (c *completer) Collect(_ context.Context, docs iter.Seq2[evidence.Format, []byte]) ([]byte, error) {
+func (c *completer) Collect(_ context.Context, _ time.Time, docs iter.Seq2[evidence.Format, []byte]) ([]byte, error) {
 	c.asked++
 	for f, doc := range docs {
 		c.seen = append(c.seen, fmt.Sprintf("%s %.6s", f, doc))

@@ -15,7 +15,7 @@ import (
 // A batch can be completed when each of its pieces is sealed or gone, and not once
 // its time-stamp was renewed: the renewal is over the token as it was then.
 const sqlIncomplete = `
-SELECT b.id FROM evidence_batch b
+SELECT b.id, b.stamped_at FROM evidence_batch b
  WHERE b.validation_id IS NULL AND b.closed_at <= $1 AND b.id > $2
    AND EXISTS (SELECT FROM evidence e WHERE e.batch_id = b.id)
    AND NOT EXISTS (SELECT FROM evidence e WHERE e.batch_id = b.id AND e.sealed_at IS NULL)
@@ -36,14 +36,15 @@ func (l *Ledger) Complete(ctx context.Context, before time.Time) (n int, err err
 	err = l.alone(ctx, laterLock, func() error {
 		var failed error
 		for after := int64(0); ; {
-			err := l.Pool.QueryRow(ctx, sqlIncomplete, before, after).Scan(&after)
+			var at time.Time
+			err := l.Pool.QueryRow(ctx, sqlIncomplete, before, after).Scan(&after, &at)
 			if errors.Is(err, pgx.ErrNoRows) {
 				return failed
 			}
 			if err != nil {
 				return err
 			}
-			switch err := l.completeOne(ctx, after); {
+			switch err := l.completeOne(ctx, after, at); {
 			case ctx.Err() != nil:
 				return ctx.Err()
 			case err != nil:
@@ -56,7 +57,7 @@ func (l *Ledger) Complete(ctx context.Context, before time.Time) (n int, err err
 	return n, err
 }
 
-func (l *Ledger) completeOne(ctx context.Context, batch int64) error {
+func (l *Ledger) completeOne(ctx context.Context, batch int64, at time.Time) error {
 	rows, err := l.Pool.Query(ctx, sqlPiece+` WHERE v.batch_id = $1 ORDER BY v.batch_pos`, batch)
 	if err != nil {
 		return err
@@ -67,7 +68,7 @@ func (l *Ledger) completeOne(ctx context.Context, batch int64) error {
 	}
 	// 1. Ask about every certificate, reading one piece at a time.
 	var failed error
-	body, err := l.Validator.Collect(ctx, func(yield func(evidence.Format, []byte) bool) {
+	body, err := l.Validator.Collect(ctx, at, func(yield func(evidence.Format, []byte) bool) {
 		for _, p := range pieces {
 			var d Document
 			if d, failed = l.read(ctx, p); errors.Is(failed, pgx.ErrNoRows) {

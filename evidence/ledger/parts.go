@@ -67,9 +67,9 @@ type Records interface {
 // Validator completes evidence with what judges its certificates offline. Safe
 // for concurrent use.
 type Validator interface {
-	// Collect asks the issuers of every certificate in docs: XML, PDF and evidence
-	// records.
-	Collect(ctx context.Context, docs iter.Seq2[evidence.Format, []byte]) (body []byte, err error)
+	// Collect asks the issuers of every certificate in docs, XML, PDF and evidence
+	// records, which were signed and stamped around the given time.
+	Collect(ctx context.Context, at time.Time, docs iter.Seq2[evidence.Format, []byte]) (body []byte, err error)
 	// Extend puts what Collect gave into a document: XML with its own time-stamp, a
 	// PDF, or a record. The same input gives the same octets.
 	Extend(f evidence.Format, doc, body []byte) ([]byte, error)
