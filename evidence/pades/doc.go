@@ -11,6 +11,8 @@
 // [Sealer] goes this way and implements evidence.PDFSealer. [Checker] goes it
 // back: it takes a file apart without the library that made it, and implements
 // evidence.Checker. The signed XML remains the original; the page repeats it.
+// [Extend] appends later what says that no certificate was revoked (B-LT), and
+// [Issued] gives back the file as it was, of which digests were recorded.
 //
 // The writer is ours because the layout is fixed and the general libraries
 // either cannot tag or cannot attach. Of three faces the common characters are

@@ -88,7 +88,7 @@ func (f *sealedFile) readTable(at int) (end int, err error) {
 		line := bytes.IndexByte(f.doc[at:], '\n')
 		first, n, ok := pair2(f.doc[at : at+max(line, 0)])
 		at += line + 1
-		if !ok || first+n > maxObjects || at+20*n > len(f.doc) {
+		if !ok || n == 0 || first+n > maxObjects || at+20*n > len(f.doc) {
 			return 0, bad
 		}
 		for i := range n {
