@@ -157,7 +157,7 @@ func TestNothingObeysTheTerminal(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	p := &printer{w: &out, lang: "en"}
-	p.fact("subject", "a\u009b31m\u202eb\x1b[2J")
+	p.line("", "Subject", "a\u009b31m\u202eb\x1b[2J")
 	if s := out.String(); strings.ContainsAny(strings.TrimSuffix(s, "\n"), "\u009b\u202e\x1b\n") {
 		t.Errorf("got %q", s)
 	}

@@ -1,6 +1,9 @@
+//go:build !js
+
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -17,94 +20,77 @@ type printer struct {
 	err  error
 }
 
-// line writes a labelled fact. What a document says is foreign text: control
+// line writes a labelled text. What a document says is foreign: control
 // characters, which a terminal might obey, are not passed on.
 func (p *printer) line(indent, label, text string) {
 	if text == "" || p.err != nil {
 		return
 	}
-	text = strings.Map(func(r rune) rune {
+	_, p.err = fmt.Fprintf(p.w, "%s%s: %s\n", indent, clean(label), clean(text))
+}
+
+func clean(text string) string {
+	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
 			return ' '
 		}
 		return r
 	}, text)
-	_, p.err = fmt.Fprintf(p.w, "%s%s: %s\n", indent, label, text)
 }
 
-func (p *printer) fact(key, text string) {
-	p.line("  ", evidence.Label(key, p.lang), text)
-}
-
-// write prints the verdict on one file, what the evidence says, and every
-// answer that led to the verdict.
+// write prints the verdict on one file, what the evidence says, every answer
+// that led to the verdict, and what nobody could answer.
 func write(w io.Writer, lang string, r result) error {
 	p := &printer{w: w, lang: lang}
-	p.line("", evidence.Label("file", lang), r.File)
-	p.line("", "»", r.Verdict)
-	if r.OK {
-		p.facts(r.Report)
+	t := tell(r, lang)
+	p.line("", p.label("file"), r.File)
+	p.line("", "»", t.Verdict)
+	for _, f := range t.Facts {
+		p.line("  ", f.Label, f.Text)
 	}
-	p.checks(r.Report)
+	for _, f := range t.Parts {
+		p.line("  ", f.Label, f.Text)
+	}
+	for _, g := range r.Content {
+		p.content(g)
+	}
+	for _, m := range t.Members {
+		label, at := "no", time.Time{}
+		if m.OK {
+			label = "yes"
+		}
+		if m.Time != nil {
+			at = *m.Time
+		}
+		p.line("  ", "["+p.label(label)+"] "+m.Name, join(" – ", cmp.Or(m.Title, m.Verdict), instant(at)))
+	}
+	for _, a := range t.Checks {
+		p.answer(a)
+	}
+	for _, a := range t.Unchecked {
+		p.answer(a)
+	}
 	return p.err
 }
 
-func (p *printer) facts(r evidence.Report) {
-	if d := r.Document; d != nil {
-		e := d.Event
-		p.fact("claim", d.Claim().Words(p.lang))
-		p.fact("event", e.Name.Title(p.lang))
-		p.fact("event_time", instant(e.At))
-		p.fact("message", e.Number)
-		p.fact("subject", e.Subject)
-		p.fact("submitted", instant(e.Submitted))
-		p.fact("sender", person(e.Sender))
-		p.fact("recipient", person(e.Recipient))
-		for _, part := range e.Parts {
-			p.fact("part", part.Name+" (SHA-256 "+part.SHA256+")")
-		}
-		p.fact("issuer", d.Issuer.Name)
-	}
-	p.fact("signer", r.Signer)
-	for _, s := range r.Stamps {
-		p.fact("stamp_time", instant(s.Time)+" ("+s.Serial+")")
-		p.fact("authority", s.Authority)
-	}
+func (p *printer) label(key string) string { return evidence.Label(key, p.lang) }
+
+func (p *printer) answer(a answer) {
+	p.line("  ", "["+a.Label+"]", a.Text)
+	p.line("        ", p.label("detail"), a.Detail)
+	p.line("        ", p.label("need"), a.Need)
 }
 
-// checks prints every answer; of the good ones each only once.
-func (p *printer) checks(r evidence.Report) {
-	seen := map[evidence.Code]bool{}
-	for _, c := range r.Checks {
-		answer := "no"
-		if c.OK {
-			if seen[c.Code] {
-				continue
-			}
-			seen[c.Code], answer = true, "yes"
-		}
-		p.line("  ", "["+evidence.Label(answer, p.lang)+"]", c.Words(p.lang))
-		p.line("        ", evidence.Label("detail", p.lang), c.Detail)
+// content says what a given file is, or which part nobody gave.
+func (p *printer) content(g given) {
+	switch {
+	case g.File == "":
+		p.line("  ", "["+p.label("unchecked")+"] "+g.Part, p.label("content_missing"))
+	case g.Part == "":
+		p.line("  ", "["+p.label("no")+"] "+g.File, p.label("content_none"))
+	case g.Part == g.File:
+		p.line("  ", "["+p.label("yes")+"] "+g.File, p.label("content_part"))
+	default:
+		p.line("  ", "["+p.label("yes")+"] "+g.File, p.label("content_part")+" ("+g.Part+")")
 	}
-}
-
-func instant(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.UTC().Format("2006-01-02 15:04:05 UTC")
-}
-
-// person names a party: as identified if it was, and as declared otherwise.
-func person(p evidence.Party) string {
-	name := p.Name
-	if name == "" {
-		name = strings.TrimSpace(p.Given + " " + p.Family)
-	}
-	if p.Proof != nil {
-		if proven := strings.TrimSpace(p.Proof.Given + " " + p.Proof.Family); proven != "" && proven != name {
-			name += " (" + p.Proof.Method + ": " + proven + ")"
-		}
-	}
-	return name
 }
