@@ -163,7 +163,7 @@ func strange(t *testing.T) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := xades.New(xades.Config{Key: a.SealKey(), Stamper: a.Stamper()})
+	s, err := xades.New(xades.Config{Key: evidence.FixedKey(a.SealKey()), Stamper: a.Stamper()})
 	if err != nil {
 		t.Fatal(err)
 	}

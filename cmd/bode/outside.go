@@ -142,11 +142,11 @@ var errLogKey = errors.New("log.pub among the anchors is not the key of the log"
 
 // seal puts together what makes evidence and dossiers.
 func (o *outside) seal(key evidence.SealKey, stamper evidence.Stamper, trust evidence.Trust) error {
-	x, err := xades.New(xades.Config{Key: key, Stamper: stamper})
+	x, err := xades.New(xades.Config{Key: evidence.FixedKey(key), Stamper: stamper})
 	if err != nil {
 		return err
 	}
-	p, err := pades.New(pades.Config{Key: key, Stamper: stamper})
+	p, err := pades.New(pades.Config{Key: evidence.FixedKey(key), Stamper: stamper})
 	if err != nil {
 		return err
 	}
@@ -164,7 +164,7 @@ func (o *outside) seal(key evidence.SealKey, stamper evidence.Stamper, trust evi
 	o.letters = func(ctx context.Context, pdf []byte, number string, at time.Time) ([]byte, error) {
 		return p.SealFile(ctx, pdf, o.issuer.Name, number, at)
 	}
-	o.dossiers, err = asic.New(asic.Config{Key: key, Stamper: stamper})
+	o.dossiers, err = asic.New(asic.Config{Key: evidence.FixedKey(key), Stamper: stamper})
 	return err
 }
 

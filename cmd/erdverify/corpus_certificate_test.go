@@ -78,7 +78,7 @@ func brokenCertificates(t *testing.T, w, other *world) (list []sample) {
 		{"authority's foreign curve", odd, func(_, _ *x509.Certificate) {}},
 	} {
 		held, root := below(t, w.at, key, c.authority, c.change)
-		s, err := xades.New(xades.Config{Key: held, Stamper: w.Stamper()})
+		s, err := xades.New(xades.Config{Key: evidence.FixedKey(held), Stamper: w.Stamper()})
 		check(t, err)
 		trust := w.trust
 		trust.Seal = x509.NewCertPool()

@@ -84,7 +84,7 @@ func brokenPDF(t *testing.T, w, other *world) (list []sample) {
 	stranger.Seal = other.trust.Seal
 	list = append(list, sample{"PDF: seal of a stranger", pdf, evidence.Beside{}, stranger, "certificate"})
 
-	sealer, err := pades.New(pades.Config{Key: w.SealKey(), Stamper: w.Stamper()})
+	sealer, err := pades.New(pades.Config{Key: evidence.FixedKey(w.SealKey()), Stamper: w.Stamper()})
 	check(t, err)
 	around := func(name string, a evidence.Attached) {
 		a.Own = true

@@ -32,9 +32,9 @@ func newBench(t testing.TB) bench {
 	at := evidencetest.At().Add(6 * time.Hour)
 	a, err := evidencetest.New(evidencetest.Config{Now: func() time.Time { return at }})
 	check(t, err)
-	x, err := xades.New(xades.Config{Key: a.SealKey(), Stamper: a.Stamper()})
+	x, err := xades.New(xades.Config{Key: evidence.FixedKey(a.SealKey()), Stamper: a.Stamper()})
 	check(t, err)
-	p, err := pades.New(pades.Config{Key: a.SealKey(), Stamper: a.Stamper()})
+	p, err := pades.New(pades.Config{Key: evidence.FixedKey(a.SealKey()), Stamper: a.Stamper()})
 	check(t, err)
 	engine := evidence.Engine{XML: x, XMLChecker: xades.Checker{}, PDF: p, PDFChecker: pades.Checker{}, Trust: a.Trust()}
 	dir := t.TempDir()
@@ -57,7 +57,7 @@ func newBench(t testing.TB) bench {
 	d.Content = []asic.File{{Name: "message.txt", MediaType: "text/plain", Open: func(context.Context) (io.ReadCloser, error) {
 		return io.NopCloser(strings.NewReader("hello world")), nil
 	}}}
-	w, err := asic.New(asic.Config{Key: a.SealKey(), Stamper: a.Stamper()})
+	w, err := asic.New(asic.Config{Key: evidence.FixedKey(a.SealKey()), Stamper: a.Stamper()})
 	check(t, err)
 	f, err := os.Create(b.dossier)
 	check(t, err)

@@ -107,9 +107,9 @@ func newWorkshop(b *testing.B) *workshop {
 	check(b, err)
 	w.log, err = tlog.GenerateKey(filepath.Join(b.TempDir(), "log.key"), "log.bode.example/2026")
 	check(b, err)
-	x, err := xades.New(xades.Config{Key: w.a.SealKey(), Stamper: w.a.Stamper()})
+	x, err := xades.New(xades.Config{Key: evidence.FixedKey(w.a.SealKey()), Stamper: w.a.Stamper()})
 	check(b, err)
-	p, err := pades.New(pades.Config{Key: w.a.SealKey(), Stamper: w.a.Stamper()})
+	p, err := pades.New(pades.Config{Key: evidence.FixedKey(w.a.SealKey()), Stamper: w.a.Stamper()})
 	check(b, err)
 	xc := xades.Checker{Record: ers.Checker{}, Proof: tlog.Checker{}}
 	w.engine = evidence.Engine{XML: x, XMLChecker: xc, PDF: p, PDFChecker: pades.Checker{XML: xc}, Trust: w.a.Trust()}

@@ -51,15 +51,15 @@ func newWorld(t testing.TB) *world {
 	var err error
 	w.Authority, err = evidencetest.New(evidencetest.Config{Now: func() time.Time { return at }})
 	check(t, err)
-	w.xades, err = xades.New(xades.Config{Key: w.SealKey(), Stamper: w.Stamper()})
+	w.xades, err = xades.New(xades.Config{Key: evidence.FixedKey(w.SealKey()), Stamper: w.Stamper()})
 	check(t, err)
-	w.asic, err = asic.New(asic.Config{Key: w.SealKey(), Stamper: w.Stamper()})
+	w.asic, err = asic.New(asic.Config{Key: evidence.FixedKey(w.SealKey()), Stamper: w.Stamper()})
 	check(t, err)
 	w.key, err = tlog.GenerateKey(filepath.Join(t.TempDir(), "log.key"), "bode.example/log")
 	check(t, err)
 	w.trust = w.Trust()
 	w.trust.Log = w.key.Public()
-	p, err := pades.New(pades.Config{Key: w.SealKey(), Stamper: w.Stamper()})
+	p, err := pades.New(pades.Config{Key: evidence.FixedKey(w.SealKey()), Stamper: w.Stamper()})
 	check(t, err)
 	v := verifier()
 	engine := evidence.Engine{XML: w.xades, XMLChecker: v.XML, PDF: p, PDFChecker: v.PDF, Trust: w.trust}

@@ -83,27 +83,28 @@ type Dossier struct {
 	Pieces      []Piece // every event of the delivery, in order
 	Content     []File  // parts of the message; their digests must be in the evidence
 	Attachments []File  // anything else, such as the printed letter
-	// Validation is about the certificates of Config.Key and of whom Config.Stamper
-	// asks, and about no others. With it the dossier is sealed at baseline B-LT, in
-	// its absence at B-T. So it is when another authority had to be asked, and for
-	// validation data of more than 15 MiB.
+	// Validation is about the certificates of the key that Config.Key gives and of
+	// whom Config.Stamper asks, and about no others. With it the dossier is sealed at
+	// baseline B-LT, in its absence at B-T. So it is when another key sealed or
+	// another authority had to be asked, and for validation data of more than 15 MiB.
 	Validation evidence.Validation
 }
 
 // Config of a [Writer]. Both fields are needed.
 type Config struct {
-	Key     evidence.SealKey
+	Key     evidence.KeyAt // asked once per dossier
 	Stamper evidence.Stamper
 }
 
 // Writer packs dossiers. Safe for concurrent use when its key and stamper are.
 type Writer struct{ cfg Config }
 
-// New checks that there is a key with a certificate. Errors: [ErrConfig].
+// New returns a writer. Errors: [ErrConfig].
 func New(cfg Config) (*Writer, error) {
-	if cfg.Key == nil || cfg.Stamper == nil || len(cfg.Key.Certificates()) == 0 {
-		return nil, fmt.Errorf("%w: key with certificate, and stamper, are needed", ErrConfig)
+	if cfg.Key == nil || cfg.Stamper == nil {
+		return nil, fmt.Errorf("%w: key and stamper are needed", ErrConfig)
 	}
+	cfg.Key = cfg.Key.Checked()
 	return &Writer{cfg}, nil
 }
 
@@ -186,10 +187,10 @@ func fileName(folder string, i int, name string) string {
 	return fmt.Sprintf("%s%02d-%s", folder, i+1, name)
 }
 
-// Write packs d into out, signed at the given time. Out gets octets from the
-// start on; on an error they are worthless. The evidence itself is packed as it
-// is: use a [Checker] to see whether it holds. Errors: [ErrDossier],
-// [ErrContent], and those of out, the key and the stamper.
+// Write packs d into out, signed at the given time with the key for that time. Out
+// gets octets from the start on; on an error they are worthless. The evidence itself
+// is packed as it is: use a [Checker] to see whether it holds. Errors: [ErrDossier],
+// [ErrContent], [evidence.ErrSealKey], and those of out, the key and the stamper.
 func (w *Writer) Write(ctx context.Context, out io.Writer, d Dossier, at time.Time) error {
 	list, err := d.entries()
 	if err != nil {

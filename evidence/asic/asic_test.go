@@ -127,7 +127,7 @@ func world(t testing.TB) (*evidencetest.Authority, *asic.Writer) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w, err := asic.New(asic.Config{Key: a.SealKey(), Stamper: a.Stamper()})
+	w, err := asic.New(asic.Config{Key: evidence.FixedKey(a.SealKey()), Stamper: a.Stamper()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -337,6 +337,14 @@ func TestWriteErrors(t *testing.T) {
 	a.SetFault(evidencetest.Down)
 	if err := w.Write(t.Context(), io.Discard, dossier(t), time.Now()); !errors.Is(err, evidencetest.ErrRefused) {
 		t.Errorf("without a time-stamp: got %v", err)
+	}
+	none := errors.New("none")
+	w, err := asic.New(asic.Config{Stamper: a.Stamper(), Key: func(time.Time) (evidence.SealKey, error) { return nil, none }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Write(t.Context(), io.Discard, dossier(t), time.Now()); !errors.Is(err, none) {
+		t.Errorf("without a key: got %v", err)
 	}
 	if _, err := asic.New(asic.Config{}); !errors.Is(err, asic.ErrConfig) {
 		t.Errorf("without anything: got %v", err)

@@ -69,7 +69,11 @@ func fits(v evidence.Validation, signature *evidence.CMS) bool {
 }
 
 func (w *Writer) signBT(ctx context.Context, manifest []byte, at time.Time) ([]byte, error) {
-	certs := w.cfg.Key.Certificates()
+	key, err := w.cfg.Key(at)
+	if err != nil {
+		return nil, fmt.Errorf("asic: sign: %w", err)
+	}
+	certs := key.Certificates()
 	sd, err := pkcs7.NewSignedData(manifest)
 	if err != nil {
 		return nil, fmt.Errorf("asic: sign: %w", err)
@@ -82,7 +86,7 @@ func (w *Writer) signBT(ctx context.Context, manifest []byte, at time.Time) ([]b
 			[]essCertIDv2{{digest[:], essIssuerSerial{[]asn1.RawValue{name}, certs[0].SerialNumber}}}}},
 		{Type: pkcs7.OIDAttributeSigningTime, Value: at.UTC().Truncate(time.Second)},
 	}
-	err = sd.AddSignerChain(certs[0], w.cfg.Key, certs[1:], pkcs7.SignerInfoConfig{ExtraSignedAttributes: attributes})
+	err = sd.AddSignerChain(certs[0], key, certs[1:], pkcs7.SignerInfoConfig{ExtraSignedAttributes: attributes})
 	if err != nil {
 		return nil, fmt.Errorf("asic: sign: %w", err)
 	}

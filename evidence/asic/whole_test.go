@@ -45,9 +45,9 @@ func newFactory(t testing.TB, n int) *factory {
 	}
 	f.a, err = evidencetest.New(evidencetest.Config{Now: func() time.Time { return f.now }})
 	check(err)
-	f.xml, err = xades.New(xades.Config{Key: f.a.SealKey(), Stamper: f.a.Stamper()})
+	f.xml, err = xades.New(xades.Config{Key: evidence.FixedKey(f.a.SealKey()), Stamper: f.a.Stamper()})
 	check(err)
-	f.pdf, err = pades.New(pades.Config{Key: f.a.SealKey(), Stamper: f.a.Stamper()})
+	f.pdf, err = pades.New(pades.Config{Key: evidence.FixedKey(f.a.SealKey()), Stamper: f.a.Stamper()})
 	check(err)
 	f.trust = f.a.Trust()
 	var history []evidence.Event
@@ -164,7 +164,7 @@ func (f *factory) pack(t testing.TB) []byte {
 	}
 	f.renew(t, &d.Pieces[1])
 	d.Validation = f.a.ValidationByLists()
-	w, err := asic.New(asic.Config{Key: f.a.SealKey(), Stamper: f.a.Stamper()})
+	w, err := asic.New(asic.Config{Key: evidence.FixedKey(f.a.SealKey()), Stamper: f.a.Stamper()})
 	check(err)
 	d.Content = []asic.File{file("message.txt", "hello world")}
 	var b bytes.Buffer

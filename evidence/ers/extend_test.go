@@ -21,7 +21,7 @@ func shared(t testing.TB) (a *evidencetest.Authority, xml, record []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := xades.New(xades.Config{Key: a.SealKey(), Stamper: a.Stamper()})
+	s, err := xades.New(xades.Config{Key: evidence.FixedKey(a.SealKey()), Stamper: a.Stamper()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -48,7 +48,7 @@ func BenchmarkSign(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := s.sign(context.Background(), f, claim{"x", "y", signingTime, true}, 0); err != nil {
+		if _, err := s.sign(context.Background(), f, claim{a.SealKey(), "x", "y", signingTime, true}, 0); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -98,7 +98,7 @@ func TestRoomGrows(t *testing.T) {
 			t.Errorf("%s: no token", name)
 		}
 	}
-	s, err := New(Config{Key: a.SealKey(), Stamper: a.Stamper(), TokenSize: 200})
+	s, err := New(Config{Key: evidence.FixedKey(a.SealKey()), Stamper: a.Stamper(), TokenSize: 200})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,7 +124,7 @@ func TestBrokenKeys(t *testing.T) {
 	for name, key := range map[string]brokenKey{
 		"fails": {a.SealKey(), nil, errors.New("device removed")},
 	} {
-		s, err := New(Config{Key: key, Stamper: a.Stamper()})
+		s, err := New(Config{Key: evidence.FixedKey(key), Stamper: a.Stamper()})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -134,7 +134,7 @@ func TestBrokenKeys(t *testing.T) {
 		}
 	}
 	// A key that signs something else is found by the check that follows.
-	s, err := New(Config{Key: brokenKey{a.SealKey(), []byte{0x30, 6, 2, 1, 1, 2, 1, 1}, nil}, Stamper: a.Stamper()})
+	s, err := New(Config{Key: evidence.FixedKey(brokenKey{a.SealKey(), []byte{0x30, 6, 2, 1, 1, 2, 1, 1}, nil}), Stamper: a.Stamper()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,7 +17,7 @@ import (
 func TestSealFile(t *testing.T) {
 	t.Parallel()
 	a := authority(t, "")
-	s, err := New(Config{Key: a.SealKey(), Stamper: a.Stamper()})
+	s, err := New(Config{Key: evidence.FixedKey(a.SealKey()), Stamper: a.Stamper()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,9 +19,8 @@ import (
 
 // Config is what a [Sealer] needs.
 type Config struct {
-	// Key seals. Its certificate must be the first of Certificates, for an
-	// ECDSA or RSA key. Required.
-	Key evidence.SealKey
+	// Key seals; asked once per document. Required.
+	Key evidence.KeyAt
 	// Stamper gives the signature time-stamp. Required.
 	Stamper evidence.Stamper
 	// TokenSize is the most that a time-stamp token may have, in octets. A larger
@@ -34,15 +33,10 @@ func (c *Config) validate() error {
 	switch {
 	case c.Key == nil || c.Stamper == nil:
 		return fmt.Errorf("%w: key and stamper are needed", ErrConfig)
-	case len(c.Key.Certificates()) == 0:
-		return fmt.Errorf("%w: the key has no certificate", ErrConfig)
 	case c.TokenSize < 0 || c.TokenSize > 1<<20:
 		return fmt.Errorf("%w: token size %d", ErrConfig, c.TokenSize)
 	}
-	own, ok := c.Key.Public().(interface{ Equal(crypto.PublicKey) bool })
-	if !ok || !own.Equal(c.Key.Certificates()[0].PublicKey) {
-		return fmt.Errorf("%w: the first certificate is not that of the key", ErrConfig)
-	}
+	c.Key = c.Key.Checked()
 	if c.TokenSize == 0 {
 		c.TokenSize = 8192
 	}
@@ -65,7 +59,7 @@ func New(cfg Config) (*Sealer, error) {
 
 // SealPDF renders d, attaches a, seals the file and, where a.Own says so, stamps
 // the seal: PAdES B-T, or B-B, with one certifying signature that permits no
-// change. At becomes the claimed signing time. A token that is not of this seal
+// change. At becomes the claimed signing time and chooses the key. A token that is not of this seal
 // is refused; all else about the result is for a [Checker] to say, which
 // evidence.Engine asks. It reaches outside only through the key and the stamper,
 // and an error leaves nothing behind. Errors: [ErrRender], [ErrSeal].
@@ -75,13 +69,17 @@ func (s *Sealer) SealPDF(ctx context.Context, d evidence.Document, a evidence.At
 	if at.IsZero() {
 		return nil, fmt.Errorf("%w: no time of signing", ErrSeal)
 	}
+	key, err := s.key(at)
+	if err != nil {
+		return nil, err
+	}
 	page, err := render(d, a, true)
 	if err != nil {
 		return nil, err
 	}
 	title := d.Event.Name.Title(d.Event.Language)
 	for _, room := range s.rooms(a) {
-		u, err := s.sign(ctx, page, claim{d.Issuer.Name, title, at, true}, room)
+		u, err := s.sign(ctx, page, claim{key, d.Issuer.Name, title, at, true}, room)
 		if err != nil {
 			return nil, err
 		}
@@ -94,6 +92,15 @@ func (s *Sealer) SealPDF(ctx context.Context, d evidence.Document, a evidence.At
 		}
 	}
 	return nil, fmt.Errorf("%w: time-stamp token is too large", ErrSeal)
+}
+
+// key is the one for a document that is sealed at a time.
+func (s *Sealer) key(at time.Time) (evidence.SealKey, error) {
+	key, err := s.cfg.Key(at)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrSeal, err)
+	}
+	return key, nil
 }
 
 // rooms are the sizes of the place for a token to try. It counts twice in the
@@ -145,16 +152,20 @@ func (s *Sealer) SealFile(ctx context.Context, file []byte, name, reason string,
 	if bytes.Contains(file, []byte("/ByteRange")) {
 		return nil, fmt.Errorf("%w: the file looks signed already", ErrSeal)
 	}
+	key, err := s.key(at)
+	if err != nil {
+		return nil, err
+	}
 	// Not certified: whatever the file claims of itself, that is how the seal of
 	// evidence differs.
-	u, err := s.sign(ctx, file, claim{name, reason, at, false}, s.cfg.TokenSize)
+	u, err := s.sign(ctx, file, claim{key, name, reason, at, false}, s.cfg.TokenSize)
 	if err != nil {
 		return nil, err
 	}
 	if fits, err := s.stamp(ctx, u, true); err != nil || !fits {
 		return nil, cmp.Or(err, fmt.Errorf("%w: time-stamp token is too large", ErrSeal))
 	}
-	if err := s.check(u.doc); err != nil {
+	if err := u.check(key); err != nil {
 		return nil, fmt.Errorf("%w: own check: %w", ErrSeal, err)
 	}
 	return u.doc, nil
@@ -171,6 +182,7 @@ type sealing struct {
 // claim is what a seal says: who seals why and when, and whether it certifies,
 // so that nothing may change.
 type claim struct {
+	key          evidence.SealKey
 	name, reason string
 	at           time.Time
 	certify      bool
@@ -185,7 +197,7 @@ func (s *Sealer) sign(ctx context.Context, unsigned []byte, as claim, room int) 
 	if err != nil {
 		return nil, fmt.Errorf("%w: sign: %w", ErrSeal, err)
 	}
-	certs := s.cfg.Key.Certificates()
+	certs := as.key.Certificates()
 	signature := sign.SignDataSignature{
 		CertType: sign.ApprovalSignature,
 		Info:     sign.SignDataSignatureInfo{Name: as.name, Reason: as.reason, Date: as.at.UTC()},
@@ -198,7 +210,7 @@ func (s *Sealer) sign(ctx context.Context, unsigned []byte, as claim, room int) 
 	//lint:ignore SA1019 the builder takes no signing time and makes three stamps of a large one
 	err = sign.SignWithData(bytes.NewReader(unsigned), &out, r, int64(len(unsigned)), sign.SignData{
 		Signature: signature,
-		Signer:    s.cfg.Key, DigestAlgorithm: digestFor(certs[0]), Certificate: certs[0],
+		Signer:    as.key, DigestAlgorithm: digestFor(certs[0]), Certificate: certs[0],
 		SubFilter: sign.SubFilterETSICAdESDetached,
 		PreSignCallback: func(c *sign.SignContext) error {
 			c.SignatureMaxLength = uint32(hex.EncodedLen(containerRoom(certs) + room))
@@ -259,8 +271,8 @@ func take(sealed []byte) (*sealedFile, []byte, error) {
 
 // check makes sure that the seal of a foreign file is ours and covers it. That
 // its token is of this seal was seen before it was put in.
-func (s *Sealer) check(sealed []byte) error {
-	f, der, err := take(sealed)
+func (s *sealing) check(key evidence.SealKey) error {
+	f, der, err := take(s.doc)
 	if err != nil {
 		return err
 	}
@@ -271,7 +283,7 @@ func (s *Sealer) check(sealed []byte) error {
 	if err := c.Verify(f.covered()); err != nil {
 		return err
 	}
-	if !c.Signer.Equal(s.cfg.Key.Certificates()[0]) || c.Token == nil {
+	if !c.Signer.Equal(key.Certificates()[0]) || c.Token == nil {
 		return fmt.Errorf("%w: another certificate, or no time-stamp", errCMS)
 	}
 	return nil

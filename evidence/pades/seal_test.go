@@ -34,7 +34,7 @@ func authority(t testing.TB, key string) *evidencetest.Authority {
 
 func newSealer(t testing.TB, a *evidencetest.Authority) *Sealer {
 	t.Helper()
-	s, err := New(Config{Key: a.SealKey(), Stamper: a.Stamper()})
+	s, err := New(Config{Key: evidence.FixedKey(a.SealKey()), Stamper: a.Stamper()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,17 +74,73 @@ func TestSealedPasses(t *testing.T) {
 
 func TestSealNeedsItsParts(t *testing.T) {
 	t.Parallel()
-	a, other := authority(t, ""), authority(t, "")
+	a := authority(t, "")
 	for name, cfg := range map[string]Config{
 		"nothing":    {},
-		"no stamper": {Key: a.SealKey()},
+		"no stamper": {Key: evidence.FixedKey(a.SealKey())},
 		"no key":     {Stamper: a.Stamper()},
-		"no cert":    {Key: keyWith{a.SealKey(), nil}, Stamper: a.Stamper()},
-		"other cert": {Key: keyWith{a.SealKey(), other.SealKey()}, Stamper: a.Stamper()},
-		"token size": {Key: a.SealKey(), Stamper: a.Stamper(), TokenSize: -1},
+		"token size": {Key: evidence.FixedKey(a.SealKey()), Stamper: a.Stamper(), TokenSize: -1},
 	} {
 		if _, err := New(cfg); !errors.Is(err, ErrConfig) {
 			t.Errorf("%s: err = %v, want ErrConfig", name, err)
+		}
+	}
+}
+
+// TestSealKeys holds that the key for the time of signing seals, and that nothing is
+// sealed without one.
+func TestSealKeys(t *testing.T) {
+	t.Parallel()
+	a, next := authority(t, ""), authority(t, "RSA-3072")
+	change := signingTime.Add(time.Second)
+	s, err := New(Config{Stamper: a.Stamper(), Key: func(at time.Time) (evidence.SealKey, error) {
+		if at.Before(change) {
+			return a.SealKey(), nil
+		}
+		return next.SealKey(), nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	unsigned, err := Render(sample("nl"), besideSample())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for at, want := range map[time.Time]*x509.Certificate{signingTime: a.SealChain()[0], change: next.SealChain()[0]} {
+		evidencePDF, err := s.SealPDF(t.Context(), sample("nl"), besideSample(), at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, _ := containerOf(t, evidencePDF); !got.Signer.Equal(want) {
+			t.Errorf("at %s: sealed by %s", at, got.Signer.Subject)
+		}
+		letter, err := s.SealFile(t.Context(), unsigned, "x", "y", at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, _ := containerOf(t, letter); !got.Signer.Equal(want) {
+			t.Errorf("letter at %s: sealed by %s", at, got.Signer.Subject)
+		}
+	}
+	none := errors.New("none")
+	for name, c := range map[string]struct {
+		key  evidence.KeyAt
+		want error
+	}{
+		"no key":              {func(time.Time) (evidence.SealKey, error) { return nil, none }, none},
+		"nothing at all":      {func(time.Time) (evidence.SealKey, error) { return nil, nil }, evidence.ErrSealKey},
+		"no certificate":      {evidence.FixedKey(keyWith{a.SealKey(), nil}), evidence.ErrSealKey},
+		"another certificate": {evidence.FixedKey(keyWith{a.SealKey(), next.SealKey()}), evidence.ErrSealKey},
+	} {
+		s, err := New(Config{Key: c.key, Stamper: a.Stamper()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if pdf, err := s.SealPDF(t.Context(), sample("nl"), besideSample(), signingTime); !errors.Is(err, ErrSeal) || !errors.Is(err, c.want) || pdf != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if pdf, err := s.SealFile(t.Context(), unsigned, "x", "y", signingTime); !errors.Is(err, ErrSeal) || !errors.Is(err, c.want) || pdf != nil {
+			t.Errorf("%s: letter: %v", name, err)
 		}
 	}
 }
@@ -266,7 +322,7 @@ func (f stamperFunc) Stamp(context.Context, []byte) ([]byte, error) { return f()
 
 func sealerWith(t testing.TB, a *evidencetest.Authority, st evidence.Stamper) *Sealer {
 	t.Helper()
-	s, err := New(Config{Key: a.SealKey(), Stamper: st})
+	s, err := New(Config{Key: evidence.FixedKey(a.SealKey()), Stamper: st})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -128,11 +128,11 @@ func sealed(t testing.TB, key evidence.SealKey, root *x509.Certificate) (xml, pd
 	trust := stamps.Trust()
 	trust.Seal = x509.NewCertPool()
 	trust.Seal.AddCert(root)
-	x, err := xades.New(xades.Config{Key: key, Stamper: stamps.Stamper()})
+	x, err := xades.New(xades.Config{Key: evidence.FixedKey(key), Stamper: stamps.Stamper()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := pades.New(pades.Config{Key: key, Stamper: stamps.Stamper()})
+	p, err := pades.New(pades.Config{Key: evidence.FixedKey(key), Stamper: stamps.Stamper()})
 	if err != nil {
 		t.Fatal(err)
 	}

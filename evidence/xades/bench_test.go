@@ -43,7 +43,7 @@ func BenchmarkEvidence(b *testing.B) {
 	if token.token, err = w.Stamper().Stamp(b.Context(), digest[:]); err != nil {
 		b.Fatal(err)
 	}
-	sealer, err := xades.New(xades.Config{Key: w.SealKey(), Stamper: token})
+	sealer, err := xades.New(xades.Config{Key: evidence.FixedKey(w.SealKey()), Stamper: token})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -74,7 +74,7 @@ func bigEvidence(t *testing.T, dir string) []byte {
 	if err := a.WritePEM(dir); err != nil {
 		t.Fatal(err)
 	}
-	s, err := New(Config{Key: a.SealKey(), Stamper: a.Stamper()})
+	s, err := New(Config{Key: evidence.FixedKey(a.SealKey()), Stamper: a.Stamper()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,45 +17,39 @@ import (
 
 // Config of a [Sealer]. Both fields are needed.
 type Config struct {
-	Key     evidence.SealKey // as [evidence.Allowed] has it
+	Key     evidence.KeyAt   // seals; asked once per document
 	Stamper evidence.Stamper // time-stamps the signature
 }
 
 // Sealer implements [evidence.XMLSealer]. Safe for concurrent use when its key
 // and stamper are.
-type Sealer struct {
-	cfg    Config
-	method method
-}
+type Sealer struct{ cfg Config }
 
-// New checks that the key can seal and has its certificate. Errors: [ErrConfig].
+// New returns a sealer. Errors: [ErrConfig].
 func New(cfg Config) (*Sealer, error) {
 	if cfg.Key == nil || cfg.Stamper == nil {
 		return nil, fmt.Errorf("%w: key and stamper are needed", ErrConfig)
 	}
-	certs := cfg.Key.Certificates()
-	if len(certs) == 0 {
-		return nil, fmt.Errorf("%w: the key has no certificate", ErrConfig)
-	}
-	m, err := methodOf(cfg.Key.Public())
-	if err != nil {
-		return nil, err
-	}
-	if pub, ok := certs[0].PublicKey.(interface{ Equal(crypto.PublicKey) bool }); ok && !pub.Equal(cfg.Key.Public()) {
-		return nil, fmt.Errorf("%w: the certificate is for another key", ErrConfig)
-	}
-	return &Sealer{cfg, m}, nil
+	cfg.Key = cfg.Key.Checked()
+	return &Sealer{cfg}, nil
 }
 
-// SignXML signs the prepared XML at the given time, whole seconds. What it
-// returns has no time-stamp: it is complete with an evidence record beside it, or
-// after [Sealer.StampXML]. EN 319 132-1 §6.3 (B-B)
+// SignXML signs the prepared XML at the given time, whole seconds, with the key
+// for that time. What it returns has no time-stamp: it is complete with an
+// evidence record beside it, or after [Sealer.StampXML]. Errors:
+// [evidence.ErrDocument], [evidence.ErrSealKey], and those of the key.
+// EN 319 132-1 §6.3 (B-B)
 func (s *Sealer) SignXML(p *evidence.Prepared, at time.Time) ([]byte, error) {
 	doc := p.XML()
 	if !bytes.HasSuffix(doc, []byte(rootEnd)) {
 		return nil, fmt.Errorf("%w: not evidence XML", evidence.ErrDocument)
 	}
-	sig := signature{id: p.Document().Event.ID, method: s.method.uri, certs: s.cfg.Key.Certificates(),
+	key, err := s.cfg.Key(at)
+	if err != nil {
+		return nil, fmt.Errorf("xades: sign: %w", err)
+	}
+	m := methodOf(key.Public())
+	sig := signature{id: p.Document().Event.ID, method: m.uri, certs: key.Certificates(),
 		signingTime: at.UTC().Format(timeFormat)}
 	sig.docDigest = sum256(doc)
 
@@ -70,8 +64,7 @@ func (s *Sealer) SignXML(p *evidence.Prepared, at time.Time) ([]byte, error) {
 
 	info := new(evidence.Canonical)
 	sig.writeSignedInfo(info)
-	var err error
-	if sig.value, err = s.sign(info.Bytes()); err != nil {
+	if sig.value, err = m.sign(key, info.Bytes()); err != nil {
 		return nil, fmt.Errorf("xades: sign: %w", err)
 	}
 	return sig.into(doc)
@@ -119,19 +112,19 @@ func sum256(b []byte) []byte {
 
 // sign gives a signature in the form of XML: r and s side by side for ECDSA.
 // RFC 4050 §3.3
-func (s *Sealer) sign(data []byte) ([]byte, error) {
-	h := s.method.hash.New()
+func (m method) sign(key crypto.Signer, data []byte) ([]byte, error) {
+	h := m.hash.New()
 	h.Write(data)
-	der, err := s.cfg.Key.Sign(rand.Reader, h.Sum(nil), s.method.hash)
-	if err != nil || s.method.size == 0 {
+	der, err := key.Sign(rand.Reader, h.Sum(nil), m.hash)
+	if err != nil || m.size == 0 {
 		return der, err
 	}
 	var v struct{ R, S *big.Int }
 	if rest, err := asn1.Unmarshal(der, &v); err != nil || len(rest) > 0 {
 		return nil, fmt.Errorf("key gave no ECDSA signature: %w", err)
 	}
-	raw := make([]byte, 2*s.method.size)
-	v.R.FillBytes(raw[:s.method.size])
-	v.S.FillBytes(raw[s.method.size:])
+	raw := make([]byte, 2*m.size)
+	v.R.FillBytes(raw[:m.size])
+	v.S.FillBytes(raw[m.size:])
 	return raw, nil
 }

@@ -190,15 +190,16 @@ func (s *opened) checkDigests() error {
 
 // checkValue verifies the signature value with the key of the certificate.
 func (s *opened) checkValue() error {
-	m, err := methodOf(s.certs[0].PublicKey)
-	if err != nil || m.uri != s.method {
+	pub := s.certs[0].PublicKey
+	m := methodOf(pub)
+	if evidence.Allowed(pub, m.hash, time.Time{}) != nil || m.uri != s.method {
 		return errors.New("signature method does not fit the key")
 	}
 	h := m.hash.New()
 	h.Write(canonical(s.infoNode, nil))
 	sum := h.Sum(nil)
 	wrong := errors.New("signature value is wrong")
-	switch k := s.certs[0].PublicKey.(type) {
+	switch k := pub.(type) {
 	case *ecdsa.PublicKey:
 		if len(s.value) != 2*m.size {
 			return wrong

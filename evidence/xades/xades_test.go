@@ -28,7 +28,7 @@ func newWorld(t testing.TB, key string) world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := xades.New(xades.Config{Key: a.SealKey(), Stamper: a.Stamper()})
+	s, err := xades.New(xades.Config{Key: evidence.FixedKey(a.SealKey()), Stamper: a.Stamper()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -275,12 +275,12 @@ func TestTimes(t *testing.T) {
 
 func TestSealErrors(t *testing.T) {
 	t.Parallel()
-	a, b := newWorld(t, "P-256"), newWorld(t, "P-256")
+	a := newWorld(t, "P-256")
 	for name, cfg := range map[string]xades.Config{
-		"nothing":           {},
-		"no stamper":        {Key: a.SealKey()},
-		"no key":            {Stamper: a.Stamper()},
-		"wrong certificate": {Key: mixed{a.SealKey(), b.SealKey()}, Stamper: a.Stamper()},
+		"nothing":    {},
+		"no stamper": {Key: evidence.FixedKey(a.SealKey())},
+		"no key":     {Stamper: a.Stamper()},
+		"key of nil": {Key: evidence.FixedKey(nil), Stamper: a.Stamper()},
 	} {
 		if _, err := xades.New(cfg); !errors.Is(err, xades.ErrConfig) {
 			t.Errorf("%s: got %v, want ErrConfig", name, err)
@@ -303,6 +303,61 @@ type mixed struct {
 }
 
 func (m mixed) Certificates() []*x509.Certificate { return m.shown.Certificates() }
+
+// TestKeys holds that method, certificates and signature are those of the key for
+// the time of signing, and that nothing is signed without one.
+func TestKeys(t *testing.T) {
+	t.Parallel()
+	a, next := newWorld(t, "P-384"), newWorld(t, "RSA-3072")
+	at, none := evidencetest.At(), errors.New("none")
+	prepared := func() *evidence.Prepared {
+		p, err := evidence.Prepare(evidencetest.Document(evidence.ContentHandover))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	s, err := xades.New(xades.Config{Stamper: a.Stamper(), Key: func(at time.Time) (evidence.SealKey, error) {
+		if at.Equal(evidencetest.At()) {
+			return a.SealKey(), nil
+		}
+		return next.SealKey(), nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // there and back
+		for at, by := range map[time.Time]world{at: a, at.Add(time.Second): next} {
+			signed, err := s.SignXML(prepared(), at)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := (xades.Checker{}).CheckSigned(signed); err != nil {
+				t.Error(err)
+			}
+			chains, err := xades.Chains(signed)
+			if err != nil || len(chains) != 1 || !chains[0][0].Equal(by.SealChain()[0]) {
+				t.Errorf("at %s: %v, %v", at, chains, err)
+			}
+		}
+	}
+	for name, c := range map[string]struct {
+		key  evidence.KeyAt
+		want error
+	}{
+		"no key":            {func(time.Time) (evidence.SealKey, error) { return nil, none }, none},
+		"nothing at all":    {func(time.Time) (evidence.SealKey, error) { return nil, nil }, evidence.ErrSealKey},
+		"wrong certificate": {evidence.FixedKey(mixed{a.SealKey(), next.SealKey()}), evidence.ErrSealKey},
+	} {
+		s, err := xades.New(xades.Config{Key: c.key, Stamper: a.Stamper()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if out, err := s.SignXML(prepared(), at); !errors.Is(err, c.want) || out != nil {
+			t.Errorf("%s: got %d octets, %v; want %v", name, len(out), err, c.want)
+		}
+	}
+}
 
 func FuzzCheck(f *testing.F) {
 	w := newWorld(f, "P-256")
