@@ -24,10 +24,12 @@ import (
 // run: absolute figures say more about a machine than about a program. See
 // docs/performance.md.
 type benchCmd struct {
-	Submit benchSubmit `cmd:"" help:"Submissions per second over HTTP, next to what pgbench reaches on the same server."`
-	Big    benchBig    `cmd:"" help:"Memory that a document of 1 GiB costs on its way in and out."`
-	Grow   benchGrow   `cmd:"" help:"How the time to read a delivery grows with the number of deliveries."`
-	Serve  benchServe  `cmd:"" hidden:"" help:"The service under measurement, in a process of its own."`
+	Submit   benchSubmit   `cmd:"" help:"Submissions per second over HTTP, next to what pgbench reaches on the same server."`
+	Big      benchBig      `cmd:"" help:"Memory that a document of 1 GiB costs on its way in and out."`
+	Grow     benchGrow     `cmd:"" help:"How the time to read a delivery grows with the number of deliveries."`
+	Evidence benchEvidence `cmd:"" help:"Processor time of making evidence, next to that of a signature of OpenSSL."`
+	Ledger   benchLedger   `cmd:"" help:"Evidence per second from event to PDF, entries of the log per second, and the time to verify a dossier."`
+	Serve    benchServe    `cmd:"" hidden:"" help:"The service under measurement, in a process of its own."`
 }
 
 // bench is what every measurement stands on: a directory of its own with a

@@ -165,3 +165,29 @@ func TestMemoryOf(t *testing.T) {
 		}
 	}
 }
+
+func TestSignatureTime(t *testing.T) {
+	t.Parallel()
+	got, err := signatureTime([]byte("+DT:ecdsap256:2\n+F4:3:256:20000.0:7028.9\n"))
+	if err != nil || got != 50*time.Microsecond {
+		t.Errorf("%s, %v", got, err)
+	}
+	for _, text := range []string{"", "+F4:3:384:20000.0:7028.9", "+F4:3:256:0.0:7028.9", "+F4:3:256:1.2.3:7", "x+F4:3:256:20000.0:7"} {
+		if got, err := signatureTime([]byte(text)); err == nil {
+			t.Errorf("%q: %s", text, got)
+		}
+	}
+}
+
+func TestReadStat(t *testing.T) {
+	t.Parallel()
+	const stat = "42 (a ) b) S 7 42 42 0 -1 4194560 5 6 7 8 11 22 33 44 20 0 1 0 5"
+	if s, err := readStat(stat); err != nil || s != (procStat{7, 330 * time.Millisecond, 770 * time.Millisecond}) {
+		t.Errorf("%+v, %v", s, err)
+	}
+	for _, text := range []string{"", "42", "42 (x) S 7", strings.Replace(stat, "S 7", "S x", 1), strings.Replace(stat, "11 22", "11 ?", 1)} {
+		if s, err := readStat(text); err == nil {
+			t.Errorf("%q: %+v", text, s)
+		}
+	}
+}
