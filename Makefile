@@ -20,14 +20,14 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 # The packages whose tests need no browser and few databases.
 QUICK := ./cmd/... ./evidence/... ./identity/... ./notify/... ./delivery ./migrations
 
-.PHONY: demo play test check build fmt generate bench tools lint
+.PHONY: demo play test check build verifier fmt generate bench tools lint
 
 # exec: a signal to make's child reaches the program, which stops in order.
-demo:
+demo: verifier
 	go build -o .cache/bode ./cmd/bode
 	exec .cache/bode demo
 
-play:
+play: verifier
 	go build -o .cache/bode ./cmd/bode
 	exec .cache/bode demo --play --out "$(OUT)"
 
@@ -37,8 +37,18 @@ test: tools
 check:
 	@.ci/test -quick $(QUICK)
 
-build:
+build: VERIFIER = bin/verify
+build: verifier
 	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o bin/ ./cmd/...
+
+# The verifier for browsers, which bode serves when the folder "verify" is beside
+# it. Go knows whether anything has to be built again.
+VERIFIER ?= .cache/verify
+verifier:
+	mkdir -p "$(VERIFIER)"
+	GOOS=js GOARCH=wasm go build -trimpath -ldflags "-s -w" -o .cache/erdverify.wasm ./cmd/erdverify
+	gzip -9nc .cache/erdverify.wasm >"$(VERIFIER)/erdverify.wasm.gz"
+	install -m 644 "$$(go env GOROOT)/lib/wasm/wasm_exec.js" "$(VERIFIER)/"
 
 fmt:
 	gofmt -w $$(git ls-files --cached --others --exclude-standard '*.go')

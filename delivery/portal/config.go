@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"log/slog"
 	"time"
 
@@ -31,7 +32,16 @@ type Verifier interface {
 	Verify(ctx context.Context, filename string, r io.Reader) (evidence.Report, error)
 }
 
-// Config is what a Portal is made of. All but Now and Log are required.
+// Anchors are whom a verifier believes, in the format of the files of
+// evidence.ReadTrust.
+type Anchors struct {
+	Seal string `json:"ca"`
+	TSA  string `json:"tsa"`
+	Log  string `json:"log,omitempty"`
+}
+
+// Config is what a Portal is made of. All but Program, Anchors, Now
+// and Log are required.
 type Config struct {
 	Web        *web.Web
 	Deliveries *delivery.Service
@@ -39,6 +49,8 @@ type Config struct {
 	Evidence   Evidence
 	Dossiers   Dossiers
 	Verifier   Verifier
+	Program    fs.FS            // the verifier for browsers: [ProgramFile] and [GoScript]; nil: /verify sends files to us
+	Anchors    Anchors          // for that verifier
 	Now        func() time.Time // default time.Now
 	Log        *slog.Logger     // default slog.Default
 }

@@ -16,11 +16,16 @@ var wordFiles embed.FS
 // Portal answers for the pages of senders. Safe for concurrent use.
 type Portal struct {
 	Config
+	program map[string]programFile // by path; empty without a verifier for browsers
 }
 
 // New gives the pages and words to web and returns a Portal.
 func New(cfg Config) (*Portal, error) {
 	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	program, err := readProgram(cfg.Program, cfg.Anchors)
+	if err != nil {
 		return nil, err
 	}
 	words, err := fs.Sub(wordFiles, "words")
@@ -34,7 +39,7 @@ func New(cfg Config) (*Portal, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Portal{cfg}, cfg.Web.AddPages("portal", pages)
+	return &Portal{cfg, program}, cfg.Web.AddPages("portal", pages)
 }
 
 // frame is what the data of every page holds: its faults and its header.

@@ -28,8 +28,12 @@ func (p *Portal) Register(e *echo.Echo) error {
 	e.GET("/privacy", p.privacy, form)
 	e.GET("/notice", p.askNotice, form)
 	e.POST("/notice", p.checkNotice, form)
-	e.GET("/verify", p.askVerify, form)
-	e.POST("/verify", p.verify, verify)
+	e.GET("/verify", p.askVerify, form, p.Web.MayWork)
+	e.POST("/verify", p.verify, verify, p.Web.MayWork)
+	for _, path := range []string{scriptPath, programPath, trustPath} {
+		e.GET(path, p.serveProgram, form)
+	}
+	e.GET(workerPath, p.serveProgram, form, p.Web.Worker)
 	e.GET("/portal/sign-in", p.askSignIn, form)
 	e.POST("/portal/sign-in", p.signIn, form)
 	e.POST("/portal/sign-out", p.signOut, form)

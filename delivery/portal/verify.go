@@ -17,6 +17,7 @@ type verifyPage struct {
 	frame
 	Name   string
 	Report *evidence.Report
+	Worker bool // the browser can do it
 }
 
 // Found is the evidence inside, or nil.
@@ -26,12 +27,12 @@ func (p verifyPage) Found() *evidence.Document { return p.Report.Document }
 func (verifyPage) Party(p evidence.Party) string { return partyName(p) }
 
 func (p *Portal) askVerify(c echo.Context) error {
-	return p.Web.Render(c, http.StatusOK, "portal/verify", verifyPage{frame: public("/verify")})
+	return p.Web.Render(c, http.StatusOK, "portal/verify", verifyPage{frame: public("/verify"), Worker: p.program != nil})
 }
 
 // verify checks an uploaded document. Nothing of it is kept.
 func (p *Portal) verify(c echo.Context) error {
-	page := verifyPage{frame: public("/verify")}
+	page := verifyPage{frame: public("/verify"), Worker: p.program != nil}
 	var failed error
 	_, err := readForm(c.Request(), func(part *multipart.Part) error {
 		if page.Report != nil || failed != nil {

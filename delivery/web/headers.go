@@ -7,8 +7,9 @@ import (
 )
 
 // policy lets a page load nothing but our own style, script and pictures, and
-// send forms only to us and to the origins given.
-func policy(actions []string) string {
+// send forms only to us and to the origins given. Of what a page may do on top,
+// more says: directives, and the names of its trusted types.
+func policy(actions []string, more, types string) string {
 	form := "'self'"
 	for _, a := range actions {
 		if a != "" {
@@ -16,7 +17,28 @@ func policy(actions []string) string {
 		}
 	}
 	return "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action " + form +
-		"; frame-ancestors 'none'; base-uri 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+		"; frame-ancestors 'none'; base-uri 'none'" + more + "; require-trusted-types-for 'script'; trusted-types " + types
+}
+
+// workerPolicy lets a worker run WebAssembly and fetch from us. A worker is under
+// its own policy, not under that of its page.
+const workerPolicy = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; " +
+	"require-trusted-types-for 'script'; trusted-types 'none'"
+
+// MayWork is middleware for a page that starts a worker of ours. The page itself
+// still cannot connect to anything.
+func (w *Web) MayWork(next echo.HandlerFunc) echo.HandlerFunc {
+	return under(policy(w.FormActions, "; worker-src 'self'", "bode-worker"), next)
+}
+
+// Worker is middleware for the script of such a worker.
+func (*Web) Worker(next echo.HandlerFunc) echo.HandlerFunc { return under(workerPolicy, next) }
+
+func under(policy string, next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		c.Response().Header().Set("Content-Security-Policy", policy)
+		return next(c)
+	}
 }
 
 // headers sets what holds for every answer. Pages are never kept by caches; a

@@ -38,7 +38,7 @@ func New(cfg Config) (*Web, error) {
 		return nil, err
 	}
 	w := &Web{Config: cfg, pages: map[string]*template.Template{}, words: map[string]catalog{}}
-	w.policy = policy(cfg.FormActions)
+	w.policy = policy(cfg.FormActions, "", "'none'")
 	static, err := fs.Sub(staticFiles, "static")
 	if err != nil {
 		return nil, err
