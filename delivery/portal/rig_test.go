@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -48,13 +50,30 @@ type rig struct {
 	person     string
 	secret     string       // of the authenticator
 	ahead      atomic.Int64 // how far the clock is ahead of the true one
+	asked      requests
+	config     portal.Config
+}
+
+// requests are those that reached the server, as "METHOD /path octets".
+type requests struct {
+	sync.Mutex
+	list []string
+}
+
+func (q *requests) note(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		q.Lock()
+		q.list = append(q.list, fmt.Sprintf("%s %s %d", r.Method, r.URL.Path, r.ContentLength))
+		q.Unlock()
+		next.ServeHTTP(w, r)
+	})
 }
 
 func (r *rig) now() time.Time { return time.Now().Add(time.Duration(r.ahead.Load())) }
 
 func (r *rig) pass(d time.Duration) { r.ahead.Add(int64(d)) }
 
-func newRig(t testing.TB) *rig {
+func newRig(t testing.TB, with ...func(*portal.Config)) *rig {
 	t.Helper()
 	r := &rig{t: t, pool: pgtest.New(t), verifier: &verifier{}}
 	quiet := slog.New(slog.DiscardHandler)
@@ -84,12 +103,17 @@ func newRig(t testing.TB) *rig {
 	r.must(err)
 	pages, err := web.New(web.Config{BaseURL: base, Now: r.now, Log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError}))})
 	r.must(err)
-	face, err := portal.New(portal.Config{Web: pages, Deliveries: r.deliveries, Identity: r.people, Evidence: r.proofs, Dossiers: r.proofs,
-		Verifier: r.verifier, Now: r.now, Log: quiet})
+	cfg := portal.Config{Web: pages, Deliveries: r.deliveries, Identity: r.people, Evidence: r.proofs, Dossiers: r.proofs,
+		Verifier: r.verifier, Now: r.now, Log: quiet}
+	for _, change := range with {
+		change(&cfg)
+	}
+	r.config = cfg
+	face, err := portal.New(cfg)
 	r.must(err)
 	e := pages.Echo()
 	r.must(face.Register(e))
-	r.server = &httptest.Server{Listener: listener, Config: &http.Server{Handler: e, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)}}
+	r.server = &httptest.Server{Listener: listener, Config: &http.Server{Handler: r.asked.note(e), ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)}}
 	r.server.Start()
 	t.Cleanup(r.server.Close)
 	r.account, r.person = r.company("lotte", "Immo Zilverlinde bv")
