@@ -39,6 +39,7 @@ type outside struct {
 	engine     evidence.Engine
 	sealKey    evidence.SealKey
 	stamper    evidence.Stamper
+	trustDir   string // the anchors as files
 	log        publicLog
 	witnesses  []ledger.Witness
 	own        func(evidence.Name) bool // events whose evidence has a time-stamp of its own; nil: the default
@@ -148,8 +149,12 @@ func (a *app) faces(box identity.Box) (http.Handler, error) {
 		return nil, err
 	}
 	e := pages.Echo()
+	program, anchors, err := browserVerifier(a.out)
+	if err != nil {
+		return nil, err
+	}
 	senders, err := portal.New(portal.Config{Web: pages, Deliveries: a.deliveries, Identity: a.identity,
-		Evidence: a.ledger, Dossiers: a, Verifier: a.verifier, Log: a.log})
+		Evidence: a.ledger, Dossiers: a, Verifier: a.verifier, Program: program, Anchors: anchors, Log: a.log})
 	if err != nil {
 		return nil, err
 	}

@@ -105,6 +105,7 @@ func (c config) openSeal(o *outside, log *slog.Logger) error {
 // validate lets evidence be completed with what the issuers under the anchors in
 // dir publish.
 func (o *outside) validate(dir string) error {
+	o.trustDir = dir
 	var roots []*x509.Certificate
 	for _, name := range []string{evidence.SealAnchors, evidence.TSAAnchors} {
 		certs, err := readCertificates(filepath.Join(dir, name))
