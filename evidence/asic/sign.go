@@ -91,6 +91,10 @@ func (w *Writer) signBT(ctx context.Context, manifest []byte, at time.Time) ([]b
 		return nil, fmt.Errorf("asic: sign: %w", err)
 	}
 	signer := &sd.GetSignedData().SignerInfos[0]
+	// The library leaves out the NULL that RSA algorithms must have. RFC 4055 §5
+	if alg := &signer.DigestEncryptionAlgorithm; alg.Algorithm.Equal(asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 11}) {
+		alg.Parameters = asn1.NullRawValue
+	}
 	imprint := sha256.Sum256(signer.EncryptedDigest)
 	token, err := w.cfg.Stamper.Stamp(ctx, imprint[:])
 	if err != nil {
