@@ -3,6 +3,7 @@ package asic_test
 import (
 	"bytes"
 	"testing"
+	"time"
 
 	"github.com/bode-erds/bode/evidence"
 	"github.com/bode-erds/bode/evidence/asic"
@@ -13,7 +14,7 @@ import (
 func TestEveryKey(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []string{"P-256", "P-384", "RSA-3072"} {
-		a, err := evidencetest.New(evidencetest.Config{Key: kind})
+		a, err := evidencetest.New(evidencetest.Config{Key: kind, Now: func() time.Time { return evidencetest.At().Add(time.Minute) }})
 		if err != nil {
 			t.Fatal(err)
 		}
