@@ -1,7 +1,7 @@
 # syntax=docker/dockerfile:1
 
-# The image holds two static programs, the certificates they check peers with,
-# and places to write. No shell, no package manager, no root.
+# The image holds two static programs, the verifier for browsers, the certificates
+# they check peers with, and places to write. No shell, no package manager, no root.
 
 FROM golang:1.27.4-bookworm AS build
 ENV GOTOOLCHAIN=local GOFLAGS=-buildvcs=false CGO_ENABLED=0
@@ -10,7 +10,7 @@ COPY go.mod go.sum ./
 RUN --mount=type=cache,target=/go/pkg/mod go mod download
 COPY . .
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
-    go build -trimpath -ldflags "-s -w" -o /out/bin/ ./cmd/bode ./cmd/erdverify
+    go build -trimpath -ldflags "-s -w" -o /out/bin/ ./cmd/bode ./cmd/erdverify && make verifier VERIFIER=/out/bin/verify
 # scratch has no directories: /tmp for uploads in progress, /var/lib/bode for
 # content and keys when they are kept on disk.
 RUN mkdir -p /out/tmp /out/var/lib/bode && chmod 1777 /out/tmp && chmod 700 /out/var/lib/bode

@@ -45,7 +45,7 @@ build: verifier
 # it. Go knows whether anything has to be built again.
 VERIFIER ?= .cache/verify
 verifier:
-	mkdir -p "$(VERIFIER)"
+	mkdir -p .cache "$(VERIFIER)"
 	GOOS=js GOARCH=wasm go build -trimpath -ldflags "-s -w" -o .cache/erdverify.wasm ./cmd/erdverify
 	gzip -9nc .cache/erdverify.wasm >"$(VERIFIER)/erdverify.wasm.gz"
 	install -m 644 "$$(go env GOROOT)/lib/wasm/wasm_exec.js" "$(VERIFIER)/"
