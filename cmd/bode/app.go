@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/x509"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -37,7 +38,8 @@ type outside struct {
 	keyring    *vault.Keyring
 	vault      delivery.Vault
 	engine     evidence.Engine
-	sealKey    evidence.SealKey
+	sealKeys   sealKeys
+	anchors    []*x509.Certificate // of seals and time-stamps
 	stamper    evidence.Stamper
 	trustDir   string // the anchors as files
 	log        publicLog

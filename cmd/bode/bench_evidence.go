@@ -121,7 +121,7 @@ func newWorkshop(ctx context.Context, dir string, n int) (*workshop, error) {
 		return nil, err
 	}
 	w := &workshop{outside: outside{issuer: demoIssuer("https://bode.example"), log: publicLog{key}}}
-	if err := w.seal(a.SealKey(), a.Stamper(), a.Trust()); err != nil {
+	if err := w.seal(oneKey{a.SealKey()}, a.Stamper(), a.Trust()); err != nil {
 		return nil, err
 	}
 	history := evidencetest.History()

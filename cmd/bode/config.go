@@ -104,7 +104,8 @@ type loginConfig struct {
 }
 
 type sealConfig struct {
-	Key          string   `help:"PEM file of the sealing key." type:"path" env:"BODE_SEAL_KEY"`
+	Keys         string   `help:"Directory of the sealing keys, a JSON file for each, which says where in a device or service, or file, it is. Read again every minute and on SIGHUP." type:"path" env:"BODE_SEAL_KEYS"`
+	Key          string   `help:"PEM file of the sealing key, in place of --seal-keys." type:"path" env:"BODE_SEAL_KEY"`
 	Cert         string   `help:"PEM file of its certificate and intermediates." type:"path" env:"BODE_SEAL_CERT"`
 	AllowFileKey bool     `help:"Allow a sealing key in a file. Never where evidence has to hold." env:"BODE_SEAL_ALLOW_FILE_KEY"`
 	TSA          []string `help:"Addresses of time-stamp authorities, in order of preference." env:"BODE_SEAL_TSA"`
@@ -204,7 +205,9 @@ func (c config) validate() error {
 	need(c.SMS.URL != "", "sms-url", "recipients are told by SMS")
 	need(c.Login.Issuer != "" && c.Login.Client != "", "login-issuer", "recipients identify at an OpenID provider")
 	need(c.Login.Sign != "" && len(c.Login.Decrypt) > 0, "login-sign", "our keys at that provider: one to sign, one or more to decrypt")
-	need(c.Seal.Key != "" && c.Seal.Cert != "", "seal-key", "evidence is sealed with it")
+	need((c.Seal.Keys != "") != (c.Seal.Key != ""), "seal-keys", "evidence is sealed with them; either a directory, or one key by --seal-key")
+	need((c.Seal.Key != "") == (c.Seal.Cert != ""), "seal-key", "a key in a file and its certificate, --seal-cert, belong together")
+	need(!c.Issuer.Qualified || !c.Seal.AllowFileKey, "seal-allow-file-key", "the key of a qualified seal is in a device")
 	need(len(c.Seal.TSA) > 0, "seal-tsa", "evidence is time-stamped; two independent authorities are wise")
 	need(c.Seal.Trust != "", "seal-trust", "anchors to check our own evidence against")
 	need(c.Seal.LogKey != "", "seal-log-key", "the public log is signed with it")

@@ -46,8 +46,9 @@ func (c doctorCmd) Run(ctx context.Context, log *slog.Logger) error {
 			say("database is at this version", atThisVersion(ctx, pool))
 		}
 	}
-	if out.engine.XML != nil {
-		say("certificate of the seal", sealExpiry(c.config, time.Now()))
+	if out.sealKeys != nil {
+		defer out.sealKeys.Close()
+		sayKeys(ctx, out, time.Now(), say)
 	}
 	if !c.Issuer.Qualified {
 		fmt.Fprintln(os.Stdout, "note     not qualified: every document says so")
@@ -61,16 +62,20 @@ func (c doctorCmd) Run(ctx context.Context, log *slog.Logger) error {
 	return nil
 }
 
-// sealExpiry warns 90 days ahead.
-func sealExpiry(c config, now time.Time) error {
-	certs, err := readCertificates(c.Seal.Cert)
-	if err != nil {
-		return err
+// sayKeys says whether evidence can be sealed, and which certificates end soon.
+func sayKeys(ctx context.Context, out outside, now time.Time, say func(string, error)) {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	say("sealing keys can seal", out.sealKeys.Health(ctx, now))
+	var soon []error
+	for _, e := range out.endings(now) {
+		if e.level == slog.LevelError {
+			soon = append(soon, errors.New(e.String()))
+		} else {
+			fmt.Fprintf(os.Stdout, "note     %s\n", e)
+		}
 	}
-	if left := certs[0].NotAfter.Sub(now); left < 90*24*time.Hour {
-		return fmt.Errorf("expires %s", certs[0].NotAfter.Format(time.DateOnly))
-	}
-	return nil
+	say("no certificate in use ends within 30 days", errors.Join(soon...))
 }
 
 type configCmd struct {

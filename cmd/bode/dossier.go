@@ -28,18 +28,19 @@ func (a *app) WriteDossier(ctx context.Context, w io.Writer, delivery string) er
 	if err != nil {
 		return err
 	}
-	d.Validation = a.dossierValidation(ctx, d.Pieces[len(d.Pieces)-1])
-	return a.out.dossiers.Write(ctx, w, d, time.Now())
+	at := time.Now()
+	d.Validation = a.dossierValidation(ctx, d.Pieces[len(d.Pieces)-1], at)
+	return a.out.dossiers.Write(ctx, w, d, at)
 }
 
 // validationPatience bounds the wait for what judges the seal of a dossier. It is
 // remembered, so that few have to wait at all.
 const validationPatience = 3 * time.Second
 
-// dossierValidation is what judges our seal and the time-stamp that is to be
-// expected: of whoever stamped the last piece. Without it a dossier is as good as
-// it can be now, B-T.
-func (a *app) dossierValidation(ctx context.Context, last asic.Piece) evidence.Validation {
+// dossierValidation is what judges our seal at a time and the time-stamp that is to
+// be expected: of whoever stamped the last piece. Without it a dossier is as good
+// as it can be now, B-T.
+func (a *app) dossierValidation(ctx context.Context, last asic.Piece, at time.Time) evidence.Validation {
 	v, ok := a.out.validator.(validator)
 	if !ok {
 		return evidence.Validation{}
@@ -51,9 +52,13 @@ func (a *app) dossierValidation(ctx context.Context, last asic.Piece) evidence.V
 		f, doc = evidence.ERS, last.Record
 	}
 	chains, err := chainsOf(f, doc)
+	var key evidence.SealKey
+	if err == nil {
+		key, err = a.out.sealKeys.Key(at)
+	}
 	var got evidence.Validation
 	if err == nil {
-		got, err = v.collector.Collect(ctx, a.out.sealKey.Certificates(), chains[len(chains)-1])
+		got, err = v.collector.Collect(ctx, key.Certificates(), chains[len(chains)-1])
 	}
 	if err != nil {
 		a.log.WarnContext(ctx, "dossier without validation data", "err", err)

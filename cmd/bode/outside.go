@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -21,7 +20,6 @@ import (
 	"github.com/bode-erds/bode/evidence/logweb"
 	"github.com/bode-erds/bode/evidence/ltv"
 	"github.com/bode-erds/bode/evidence/pades"
-	"github.com/bode-erds/bode/evidence/seal"
 	"github.com/bode-erds/bode/evidence/tlog"
 	"github.com/bode-erds/bode/evidence/tsp"
 	"github.com/bode-erds/bode/evidence/xades"
@@ -71,10 +69,11 @@ func (c config) openVault(keys *vault.Keyring) (delivery.Vault, error) {
 }
 
 func (c config) openSeal(o *outside, log *slog.Logger) error {
-	key, err := seal.New(seal.Config{AllowFileKey: c.Seal.AllowFileKey, KeyFile: c.Seal.Key, CertFile: c.Seal.Cert})
+	keys, err := c.Seal.openKeys(log)
 	if err != nil {
 		return err
 	}
+	o.sealKeys = keys
 	trust, err := evidence.ReadTrust(c.Seal.Trust)
 	if err != nil {
 		return err
@@ -99,22 +98,21 @@ func (c config) openSeal(o *outside, log *slog.Logger) error {
 	if err = o.validate(c.Seal.Trust); err != nil {
 		return err
 	}
-	return o.seal(key, stamper, trust)
+	return o.seal(keys, stamper, trust)
 }
 
 // validate lets evidence be completed with what the issuers under the anchors in
 // dir publish.
 func (o *outside) validate(dir string) error {
 	o.trustDir = dir
-	var roots []*x509.Certificate
 	for _, name := range []string{evidence.SealAnchors, evidence.TSAAnchors} {
 		certs, err := readCertificates(filepath.Join(dir, name))
 		if err != nil {
 			return err
 		}
-		roots = append(roots, certs...)
+		o.anchors = append(o.anchors, certs...)
 	}
-	collector, err := ltv.New(ltv.Config{Roots: roots})
+	collector, err := ltv.New(ltv.Config{Roots: o.anchors})
 	o.validator = validator{collector}
 	return err
 }
@@ -142,12 +140,12 @@ func (c config) openWitnesses() (list []ledger.Witness, err error) {
 var errLogKey = errors.New("log.pub among the anchors is not the key of the log")
 
 // seal puts together what makes evidence and dossiers.
-func (o *outside) seal(key evidence.SealKey, stamper evidence.Stamper, trust evidence.Trust) error {
-	x, err := xades.New(xades.Config{Key: evidence.FixedKey(key), Stamper: stamper})
+func (o *outside) seal(keys sealKeys, stamper evidence.Stamper, trust evidence.Trust) error {
+	x, err := xades.New(xades.Config{Key: keys.Key, Stamper: stamper})
 	if err != nil {
 		return err
 	}
-	p, err := pades.New(pades.Config{Key: evidence.FixedKey(key), Stamper: stamper})
+	p, err := pades.New(pades.Config{Key: keys.Key, Stamper: stamper})
 	if err != nil {
 		return err
 	}
@@ -160,12 +158,12 @@ func (o *outside) seal(key evidence.SealKey, stamper evidence.Stamper, trust evi
 	}
 	xml := xades.Remembering(xmlChecker()) // alone, and again inside the PDF
 	pdf := pades.Checker{XML: xml}
-	o.sealKey, o.stamper = key, stamper
+	o.sealKeys, o.stamper = keys, stamper
 	o.engine = evidence.Engine{XML: x, XMLChecker: xml, PDF: p, PDFChecker: pdf, Trust: trust}
 	o.letters = func(ctx context.Context, pdf []byte, number string, at time.Time) ([]byte, error) {
 		return p.SealFile(ctx, pdf, o.issuer.Name, number, at)
 	}
-	o.dossiers, err = asic.New(asic.Config{Key: evidence.FixedKey(key), Stamper: stamper})
+	o.dossiers, err = asic.New(asic.Config{Key: keys.Key, Stamper: stamper})
 	return err
 }
 

@@ -26,12 +26,12 @@ func (c serveCmd) Run(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	defer a.pool.Close()
+	defer a.close()
 	l, err := net.Listen("tcp", c.Listen)
 	if err != nil {
 		return err
 	}
-	parts := []func(context.Context) error{func(ctx context.Context) error { return a.answer(ctx, l) }}
+	parts := []func(context.Context) error{a.followKeys, func(ctx context.Context) error { return a.answer(ctx, l) }}
 	if !c.NoWork {
 		parts = append(parts, a.work)
 	}
@@ -59,9 +59,9 @@ func (c workerCmd) Run(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	defer a.pool.Close()
+	defer a.close()
 	log.InfoContext(ctx, "working")
-	return a.work(ctx)
+	return together(ctx, a.followKeys, a.work)
 }
 
 // open connects to the database, which must be at this version, and wires the

@@ -131,7 +131,7 @@ func (s *standIns) outside(dir, base string, log *slog.Logger) (o outside, err e
 	if err = o.validate(filepath.Join(dir, "trust")); err != nil {
 		return o, err
 	}
-	if err = o.seal(s.authority.SealKey(), stamper, s.trust); err != nil {
+	if err = o.seal(oneKey{s.authority.SealKey()}, stamper, s.trust); err != nil {
 		return o, err
 	}
 	mailer, err := smtp.New(smtp.Config{Addr: s.catcher.SMTPAddr(), Security: smtp.Plain,

@@ -137,9 +137,10 @@ func (a *app) complete(ctx context.Context) error {
 	return err
 }
 
-// renew renews time-stamps before they weaken, and names certificates that end
+// renew renews time-stamps before they weaken, and tells of certificates that end
 // soon.
 func (a *app) renew(ctx context.Context) error {
+	a.watchKeys(ctx)
 	_, err := a.ledger.Renew(ctx)
 	return err
 }
