@@ -10,7 +10,8 @@ COPY go.mod go.sum ./
 RUN --mount=type=cache,target=/go/pkg/mod go mod download
 COPY . .
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
-    go build -trimpath -ldflags "-s -w" -o /out/bin/ ./cmd/bode ./cmd/erdverify && make verifier VERIFIER=/out/bin/verify
+    go build -trimpath -ldflags "-s -w" -o /out/bin/ ./cmd/bode && go build -tags offline -trimpath -ldflags "-s -w" -o /out/bin/ ./cmd/erdverify && \
+    make verifier VERIFIER=/out/bin/verify
 # scratch has no directories: /tmp for uploads in progress, /var/lib/bode for
 # content and keys when they are kept on disk.
 RUN mkdir -p /out/tmp /out/var/lib/bode && chmod 1777 /out/tmp && chmod 700 /out/var/lib/bode

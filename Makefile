@@ -37,16 +37,19 @@ test: tools
 check:
 	@.ci/test -quick $(QUICK)
 
+# With a C compiler bode reaches keys in devices (PKCS #11). The verifier is static
+# and has nothing that makes evidence or speaks to anybody.
 build: VERIFIER = bin/verify
 build: verifier
-	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o bin/ ./cmd/...
+	go build -trimpath -ldflags "-s -w" -o bin/ ./cmd/bode
+	CGO_ENABLED=0 go build -tags offline -trimpath -ldflags "-s -w" -o bin/ ./cmd/erdverify
 
 # The verifier for browsers, which bode serves when the folder "verify" is beside
 # it. Go knows whether anything has to be built again.
 VERIFIER ?= .cache/verify
 verifier:
 	mkdir -p .cache "$(VERIFIER)"
-	GOOS=js GOARCH=wasm go build -trimpath -ldflags "-s -w" -o .cache/erdverify.wasm ./cmd/erdverify
+	GOOS=js GOARCH=wasm go build -tags offline -trimpath -ldflags "-s -w" -o .cache/erdverify.wasm ./cmd/erdverify
 	gzip -9nc .cache/erdverify.wasm >"$(VERIFIER)/erdverify.wasm.gz"
 	install -m 644 "$$(go env GOROOT)/lib/wasm/wasm_exec.js" "$(VERIFIER)/"
 

@@ -151,6 +151,25 @@ func heavy(from string, deps []string) []string {
 	return found
 }
 
+// TestVerifierIsLight builds erdverify as it is given out, without what makes
+// evidence: no part of it speaks to anybody.
+func TestVerifierIsLight(t *testing.T) {
+	t.Parallel()
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "-tags", "offline", module+"cmd/erdverify").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	deps := strings.Fields(string(out))
+	if !slices.Contains(deps, module+"evidence/pades") || !slices.Contains(deps, module+"evidence/tlog") {
+		t.Fatalf("not the verifier: %v", deps)
+	}
+	for _, dep := range deps {
+		if foreignTo(dep) || dep == "crypto/tls" || strings.HasPrefix(dep, "github.com/digitorus/pdfsign") {
+			t.Errorf("cmd/erdverify depends on %s", dep)
+		}
+	}
+}
+
 // outside says whether dep is a database, the web or a framework.
 func foreignTo(dep string) bool {
 	for _, path := range []string{"net/http", "database/sql", "github.com/jackc/pgx", "github.com/labstack/echo", "github.com/riverqueue/river"} {

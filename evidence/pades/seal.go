@@ -1,3 +1,7 @@
+//go:build !offline
+
+// The verifier is given out without this file and the library it needs.
+
 package pades
 
 import (
