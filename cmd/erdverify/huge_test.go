@@ -4,7 +4,9 @@ package main
 
 import (
 	"bytes"
+	"compress/zlib"
 	"encoding/binary"
+	"fmt"
 	"hash/crc32"
 	"io"
 	"os"
@@ -84,11 +86,57 @@ func stuffed(t *testing.T, dossier []byte) (c struct{ first, last []byte }) {
 	return c
 }
 
+// bombs writes files that are within the bounds of what is read, and do harm to
+// whoever believes what they say.
+func bombs(t *testing.T, b bench) (paths []string) {
+	t.Helper()
+	dossier, err := os.ReadFile(b.dossier)
+	check(t, err)
+	pdf, err := os.ReadFile(b.pdf)
+	check(t, err)
+	var packed bytes.Buffer
+	z, err := zlib.NewWriterLevel(&packed, zlib.BestCompression)
+	check(t, err)
+	_, err = io.CopyN(z, zeros{}, 1<<30)
+	check(t, err)
+	check(t, z.Close())
+	stream := fmt.Appendf(nil, "%%PDF-1.7\n1 0 obj\n<</Type/ObjStm/N 1000000/First 9/Filter/FlateDecode/Length %d>>stream\n%s\nendstream endobj\n", packed.Len(), packed.Bytes())
+	xref := fmt.Appendf(nil, "%%PDF-1.7\n1 0 obj\n<</Type/XRef/Size 100000000/W[1 4 2]/Root 1 0 R/Filter/FlateDecode/Length %d>>stream\n%s\nendstream endobj\nstartxref\n9\n%%%%EOF\n", packed.Len(), packed.Bytes())
+	long := func(head, body string, n int) []byte {
+		return append([]byte(head), bytes.Repeat([]byte(body), (n-len(head))/len(body))...)
+	}
+	entities := "<!DOCTYPE e [<!ENTITY a0 'x'>"
+	for i := range 40 {
+		entities += fmt.Sprintf("<!ENTITY a%d '&a%d;&a%[2]d;'>", i+1, i)
+	}
+	for name, doc := range map[string][]byte{
+		"zip bomb":             bomb(t, unzip(t, dossier)),
+		"a deep XML":           long("", "<a>", maxXML),
+		"a wide XML":           long("<e>", "<a/>", maxXML),
+		"XML attributes":       long("<e", " a=''", maxXML),
+		"XML name spaces":      long("<e", " xmlns:a='b'", maxXML),
+		"XML entities":         []byte(entities + "]><e>&a40;</e>"),
+		"PDF object stream":    append(stream, pdf[len(pdf)-1000:]...),
+		"PDF xref stream":      xref,
+		"PDF arrays":           long("%PDF-1.7\n1 0 obj\n", "[", maxPDF),
+		"PDF dictionaries":     long("%PDF-1.7\n1 0 obj\n", "<</A", maxPDF),
+		"PDF objects":          long("%PDF-1.7\n", "1 0 obj\n<<>>\nendobj\n", maxPDF),
+		"PDF ends":             long("%PDF-1.7\n", "startxref\n9\n%%EOF\n", maxPDF),
+		"PDF with much after":  append(bytes.Clone(pdf), long("", "startxref\n9\n%%EOF\n", maxPDF-len(pdf))...),
+		"PDF with much before": append(long("%PDF-1.7\n", "/ByteRange [0 1 2 3]\n", maxPDF-len(pdf)), pdf...),
+	} {
+		path := filepath.Join(b.dir, name)
+		check(t, os.WriteFile(path, doc, 0o600))
+		paths = append(paths, path)
+	}
+	return paths
+}
+
 type zeros struct{}
 
 func (zeros) Read(b []byte) (int, error) { clear(b); return len(b), nil }
 
-// TestHuge refuses files of two gibibytes, each in a process of its own, with at
+// TestHuge refuses files of two gibibytes, and bombs, each in a process of its own, with at
 // most 256 MiB and 10 seconds. Mapped files are the system's memory, not ours.
 func TestHuge(t *testing.T) {
 	t.Parallel()
@@ -102,7 +150,7 @@ func TestHuge(t *testing.T) {
 		return
 	}
 	b := newBench(t)
-	for _, path := range append(hugeFiles(t, b), "/dev/zero", b.dir, pipe(t, b.dir)) {
+	for _, path := range slices.Concat(hugeFiles(t, b), bombs(t, b), []string{"/dev/zero", pipe(t, b.dir)}) {
 		cmd := exec.Command(os.Args[0], "-test.run=^TestHuge$", "-test.timeout=60s")
 		cmd.Env = append(os.Environ(), "BODE_HUGE="+path, "BODE_TRUST="+b.trust)
 		out, err := cmd.CombinedOutput()
