@@ -69,15 +69,15 @@ func (c config) openVault(keys *vault.Keyring) (delivery.Vault, error) {
 }
 
 func (c config) openSeal(o *outside, log *slog.Logger) error {
-	keys, err := c.Seal.openKeys(log)
-	if err != nil {
-		return err
-	}
-	o.sealKeys = keys
 	trust, err := evidence.ReadTrust(c.Seal.Trust)
 	if err != nil {
 		return err
 	}
+	keys, err := c.Seal.openKeys(trust, log)
+	if err != nil {
+		return err
+	}
+	o.sealKeys = keys
 	var authorities []tsp.Authority
 	for _, u := range c.Seal.TSA {
 		authorities = append(authorities, tsp.Authority{Name: origin(u), URL: u})

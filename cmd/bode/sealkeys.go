@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math"
@@ -65,15 +66,39 @@ func (o oneKey) Close() error {
 }
 
 // openKeys opens the folder of keys, or the one key in a file.
-func (c sealConfig) openKeys(log *slog.Logger) (sealKeys, error) {
+func (c sealConfig) openKeys(trust evidence.Trust, log *slog.Logger) (sealKeys, error) {
+	open := openUnder(trust)
 	if c.Keys != "" {
-		return seal.OpenRing(seal.RingConfig{Dir: c.Keys, AllowFileKey: c.AllowFileKey, Log: log})
+		return seal.OpenRing(seal.RingConfig{Dir: c.Keys, AllowFileKey: c.AllowFileKey, Log: log, Open: open})
 	}
-	k, err := seal.New(seal.Config{AllowFileKey: c.AllowFileKey, KeyFile: c.Key, CertFile: c.Cert, Log: log})
+	k, err := open(seal.Config{AllowFileKey: c.AllowFileKey, KeyFile: c.Key, CertFile: c.Cert, Now: time.Now, Log: log})
 	if err != nil {
 		return nil, err
 	}
 	return oneKey{k}, nil
+}
+
+// openUnder opens keys whose certificates lead to our anchors: what another seals
+// would fail its own check, and no evidence would be made. Errors: those of
+// [seal.New].
+func openUnder(trust evidence.Trust) func(seal.Config) (seal.Key, error) {
+	return func(cfg seal.Config) (seal.Key, error) {
+		k, err := seal.New(cfg)
+		if err != nil {
+			return nil, err
+		}
+		certs, at := k.Certificates(), cfg.Now()
+		switch leaf := certs[0]; { // one that waits or has ended is as good as it is in its time
+		case at.Before(leaf.NotBefore):
+			at = leaf.NotBefore
+		case at.After(leaf.NotAfter):
+			at = leaf.NotAfter
+		}
+		if err := evidence.VerifySealCertificate(certs[0], certs, at, trust); err != nil {
+			return nil, errors.Join(fmt.Errorf("%w: not under our anchors: %w", seal.ErrKey, err), k.Close())
+		}
+		return k, nil
+	}
 }
 
 // keysPace is how often the folder of keys is looked at.
