@@ -127,18 +127,7 @@ type records struct{ trust evidence.Trust }
 
 var _ ledger.Records = records{}
 
-func (records) Root(leaves []ledger.Hash) (ledger.Hash, error) {
-	t, err := ers.NewTree(leaves)
-	return t.Root(), err
-}
-
-func (records) Record(leaves []ledger.Hash, pos int, token []byte) ([]byte, error) {
-	t, err := ers.NewTree(leaves)
-	if err != nil {
-		return nil, err
-	}
-	return t.Record(pos, token)
-}
+func (records) Tree(leaves []ledger.Hash) (ledger.Tree, error) { return ers.NewTree(leaves) }
 
 func (records) Digest(record []byte) (ledger.Hash, error) { return ers.RenewalDigest(record) }
 

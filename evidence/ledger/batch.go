@@ -49,6 +49,9 @@ func (l *Ledger) Batch(ctx context.Context) (n int, err error) {
 		if err != nil || len(waiting) == 0 {
 			return err
 		}
+		if early, err := l.early(ctx); err != nil || early && len(waiting) < MaxBatch {
+			return err
+		}
 		b, err := l.makeBatch(ctx, waiting)
 		if err != nil {
 			return fmt.Errorf("ledger: batch of %d: %w", len(waiting), err)
@@ -100,6 +103,21 @@ func (l *Ledger) waiting(ctx context.Context) ([]joined, error) {
 	})
 }
 
+// early says whether the last batch was closed so short ago that what waits can
+// wait for more.
+func (l *Ledger) early(ctx context.Context) (bool, error) {
+	if l.Pace == 0 {
+		return false, nil
+	}
+	var last time.Time
+	err := l.Pool.QueryRow(ctx, `SELECT closed_at FROM evidence_batch ORDER BY id DESC LIMIT 1`).Scan(&last)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return false, nil
+	}
+	since := l.Now().Sub(last)
+	return since >= 0 && since < l.Pace-l.Pace/10, err // a clock that was set back holds nobody up
+}
+
 // batch is a batch to be stored.
 type batch struct {
 	id            int64
@@ -129,14 +147,15 @@ func (l *Ledger) makeBatch(ctx context.Context, waiting []joined) (b batch, err 
 		return b, err
 	}
 	b.leaves = append(b.leaves, sha256.Sum256(b.checkpoint))
-	root, err := l.Records.Root(b.leaves)
+	tree, err := l.Records.Tree(b.leaves)
 	if err != nil {
 		return b, err
 	}
+	root := tree.Root()
 	if b.token, err = l.Stamper.Stamp(ctx, root[:]); err != nil {
 		return b, err
 	}
-	record, err := l.Records.Record(b.leaves, 0, b.token)
+	record, err := tree.Record(0, b.token)
 	if err != nil {
 		return b, err
 	}

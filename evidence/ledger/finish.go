@@ -55,7 +55,7 @@ func (w FinishWorker) Work(ctx context.Context, job *river.Job[FinishArgs]) erro
 // whose storing fails, was seen by nobody. with, if not nil, runs in the
 // transaction that stores it.
 func (l *Ledger) Finish(ctx context.Context, delivery string, seq int, with func(pgx.Tx) error) error {
-	doc, err := l.document(ctx, delivery, seq)
+	doc, err := l.document(ctx, delivery, seq, 1)
 	if errors.Is(err, evidence.ErrNoEvidence) {
 		return nil // removed at the end of its retention
 	}
@@ -95,43 +95,4 @@ func (l *Ledger) Finish(ctx context.Context, delivery string, seq int, with func
 	l.Logger.InfoContext(ctx, "sealed", "evidence", e.ID, "event", string(e.Name), "batch", place.batch, "log_index", place.index,
 		"xml_sha256", evidence.HashHex(xml), "pdf_sha256", evidence.HashHex(pdf), "stamp", stamp.Serial)
 	return nil
-}
-
-// place is where a piece is in its batch and in the log.
-type place struct {
-	batch int64
-	pos   int
-	index int64
-}
-
-// beside makes what proves a piece from outside: the evidence record, renewed as
-// often as its batch was, and the log proof.
-func (l *Ledger) beside(ctx context.Context, p place) (b evidence.Beside, err error) {
-	var leaves, token, body []byte
-	var size int64
-	var checkpoint, cosignatures string
-	err = l.Pool.QueryRow(ctx, `SELECT b.leaves, b.token, b.log_size, b.checkpoint, b.cosignatures, v.body
-		FROM evidence_batch b LEFT JOIN evidence_validation v ON v.id = b.validation_id WHERE b.id = $1`, p.batch).
-		Scan(&leaves, &token, &size, &checkpoint, &cosignatures, &body)
-	if err != nil {
-		return b, err
-	}
-	if b.Record, err = l.record(ctx, p.batch, split(leaves), p.pos, token, body); err != nil {
-		return b, err
-	}
-	b.Proof, err = l.Log.Prove(ctx, l, size, p.index, []byte(checkpoint+cosignatures))
-	return b, err
-}
-
-// record makes the evidence record of a leaf. What judges its certificates was
-// added before the first renewal, which is over that as well.
-func (l *Ledger) record(ctx context.Context, batch int64, leaves []Hash, pos int, token, body []byte) ([]byte, error) {
-	record, err := l.Records.Record(leaves, pos, token)
-	if err != nil {
-		return nil, err
-	}
-	if record, err = l.completed(evidence.ERS, record, body); err != nil {
-		return nil, err
-	}
-	return l.renewed(ctx, batch, record)
 }

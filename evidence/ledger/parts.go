@@ -48,12 +48,18 @@ type Witness interface {
 	Cosign(ctx context.Context, checkpoint []byte, size int64, prove func(ctx context.Context, old int64) ([]Hash, error)) (line string, err error)
 }
 
+// Tree is a hash tree over leaves. It never changes.
+type Tree interface {
+	// Root is what a token is to be over.
+	Root() Hash
+	// Record makes the record of the leaf at pos.
+	Record(pos int, token []byte) ([]byte, error)
+}
+
 // Records makes evidence records. Safe for concurrent use.
 type Records interface {
-	// Root is the root of the hash tree over leaves, which a token is to be over.
-	Root(leaves []Hash) (Hash, error)
-	// Record makes the record of the leaf at pos.
-	Record(leaves []Hash, pos int, token []byte) ([]byte, error)
+	// Tree builds the tree over leaves in their order.
+	Tree(leaves []Hash) (Tree, error)
 	// Digest is what a renewal of this record has to be over. It is the same for
 	// all records with the same newest time-stamp.
 	Digest(record []byte) (Hash, error)

@@ -36,6 +36,9 @@ type Config struct {
 	// Own says which events get a time-stamp of their own. Default
 	// evidence.Name.OwnStamp.
 	Own func(evidence.Name) bool
+	// Pace is how far apart batches are that are not full, whichever process closes
+	// them. A tenth less is allowed, for clocks and tickers. Default 0: no pace.
+	Pace time.Duration
 	// Witnesses sign the checkpoints of the log. None: nobody does.
 	Witnesses []Witness
 	// Validator completes sealed evidence. Nil: it stays as it was issued.
@@ -49,6 +52,9 @@ type Ledger struct {
 	Config
 	mu       sync.Mutex
 	sealedTo string // every event up to this id is sealed: Requeue need not look there again
+
+	shelvesMu sync.Mutex
+	shelves   []*shelf // of the batches asked for last
 }
 
 // New checks cfg and returns a Ledger.

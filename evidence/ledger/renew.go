@@ -42,10 +42,11 @@ func (l *Ledger) renew(ctx context.Context) (n int, err error) {
 		if err != nil || len(ids) == 0 {
 			return n, err
 		}
-		root, err := l.Records.Root(leaves)
+		tree, err := l.Records.Tree(leaves)
 		if err != nil {
 			return n, err
 		}
+		root := tree.Root()
 		token, err := l.Stamper.Stamp(ctx, root[:])
 		if err != nil {
 			return n, fmt.Errorf("ledger: renew %d batches: %w", len(ids), err)
@@ -112,7 +113,11 @@ func (l *Ledger) ageing(ctx context.Context) (ids []int64, records []aged, leave
 	}
 	for _, x := range list {
 		of := split(x.leaves)
-		record, err := l.record(ctx, x.id, of, 0, x.token, x.body)
+		tree, err := l.Records.Tree(of)
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		record, err := l.record(ctx, x.id, tree, 0, x.token, x.body)
 		if err != nil {
 			return nil, nil, nil, err
 		}

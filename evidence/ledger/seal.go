@@ -3,7 +3,7 @@ package ledger
 import (
 	"context"
 	"crypto/rand"
-	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -77,7 +77,7 @@ func (w SealWorker) Work(ctx context.Context, job *river.Job[SealArgs]) error {
 //
 // with, if not nil, runs in the transaction that makes the XML ready.
 func (l *Ledger) Seal(ctx context.Context, delivery string, seq int, with func(pgx.Tx) error) error {
-	doc, err := l.document(ctx, delivery, seq)
+	doc, err := l.document(ctx, delivery, seq, seq-1)
 	if errors.Is(err, evidence.ErrNoEvidence) {
 		return nil // removed at the end of its retention
 	}
@@ -147,9 +147,12 @@ func (l *Ledger) keep(ctx context.Context, with func(pgx.Tx) error, sql string, 
 	})
 }
 
-// document reads an event and all before it. Errors: evidence.ErrNoEvidence.
-func (l *Ledger) document(ctx context.Context, delivery string, seq int) (evidence.Document, error) {
-	rows, err := l.Pool.Query(ctx, `SELECT body FROM erds_event WHERE delivery_id = $1 AND seq <= $2 ORDER BY seq`, delivery, seq)
+// document reads an event and those before it from sequence from on, and holds
+// each against the one before it. Only from the first event on they become its
+// history: the XML says nothing of them, and each was held against its own when it
+// was signed. Errors: evidence.ErrNoEvidence, evidence.ErrEvent.
+func (l *Ledger) document(ctx context.Context, delivery string, seq, from int) (evidence.Document, error) {
+	rows, err := l.Pool.Query(ctx, `SELECT body FROM erds_event WHERE delivery_id = $1 AND seq BETWEEN $3 AND $2 ORDER BY seq`, delivery, seq, from)
 	if err != nil {
 		return evidence.Document{}, err
 	}
@@ -160,15 +163,41 @@ func (l *Ledger) document(ctx context.Context, delivery string, seq int) (eviden
 	if len(bodies) == 0 {
 		return evidence.Document{}, evidence.ErrNoEvidence
 	}
-	events := make([]evidence.Event, len(bodies))
-	for i, b := range bodies {
-		if events[i], err = evidence.ParseEvent([]byte(b)); err != nil {
-			return evidence.Document{}, err
-		}
+	events, err := chained(bodies, delivery, max(from, 1))
+	if err != nil {
+		return evidence.Document{}, err
 	}
 	last := len(events) - 1
-	hash := evidence.Hash([]byte(bodies[last]))
-	return evidence.Document{Event: events[last], Hash: hex.EncodeToString(hash[:]), History: events[:last], Issuer: l.Issuer}, nil
+	if events[last].Seq != seq {
+		return evidence.Document{}, evidence.ErrNoEvidence
+	}
+	doc := evidence.Document{Event: events[last], Hash: evidence.HashHex([]byte(bodies[last])), Issuer: l.Issuer}
+	if from == 1 {
+		doc.History = events[:last]
+	}
+	return doc, nil
+}
+
+// chained reads events that follow each other in a delivery, from a sequence on.
+// All but the last are known by their hash, so that only the last has to be held
+// against its one encoding.
+func chained(bodies []string, delivery string, seq int) ([]evidence.Event, error) {
+	events := make([]evidence.Event, len(bodies))
+	for i, b := range bodies {
+		err := json.Unmarshal([]byte(b), &events[i])
+		if i == len(bodies)-1 {
+			events[i], err = evidence.ParseEvent([]byte(b))
+		}
+		e := events[i]
+		if err == nil && (e.Delivery != delivery || e.Seq != seq+i || e.Seq == 1 && e.Prev != "" ||
+			i > 0 && (e.Prev != evidence.HashHex([]byte(bodies[i-1])) || e.At.Before(events[i-1].At))) {
+			err = fmt.Errorf("%w: it does not continue the event before it", evidence.ErrEvent)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("ledger: event %d of delivery %s: %w", seq+i, delivery, err)
+		}
+	}
+	return events, nil
 }
 
 // prepare says how far the evidence is, after fixing the bytes to be signed if
