@@ -325,3 +325,26 @@ func TestProgramFiles(t *testing.T) {
 		}
 	}
 }
+
+// A program that does not start is said to the reader; nothing is sent instead.
+func TestVerifyBroken(t *testing.T) {
+	t.Parallel()
+	s := newSamples(t)
+	program := fstest.MapFS{portal.ProgramFile: {Data: []byte("no program")}, portal.GoScript: {Data: []byte("globalThis.Go = class {}")}}
+	r := newRig(t, func(c *portal.Config) { c.Program, c.Anchors = program, s.anchors })
+	screen := newScreen(r, "en", "desktop", 1280, 900, "light")
+	screen.do(chromedp.Navigate(r.server.URL + "/verify?lang=en"))
+	screen.wait(`document.querySelector("#document").multiple`)
+	screen.do(chromedp.Click(chromedp.CSS(`main form button`)))
+	screen.wait(`document.querySelector("#verify-state").textContent === "Choose a file first."`)
+	screen.do(chromedp.SetUploadFiles(chromedp.CSS(`#document`), []string{filepath.Join(s.dir, "good.pdf")}))
+	screen.wait(`document.querySelector("#verify-state").textContent.startsWith("The check in your browser did not succeed")`)
+	screen.look("browser-broken")
+	r.asked.Lock()
+	defer r.asked.Unlock()
+	for _, q := range r.asked.list {
+		if !strings.HasPrefix(q, "GET ") {
+			t.Errorf("the browser sent %s", q)
+		}
+	}
+}
