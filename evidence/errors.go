@@ -20,6 +20,8 @@ var (
 	ErrPrepared = errors.New("evidence: prepared bytes differ from the document")
 	// ErrRedeemed says that a [Prepared] was already given to an [Engine].
 	ErrRedeemed = errors.New("evidence: already redeemed")
+	// ErrSealKey says that a key does not fit its certificate, or is too weak.
+	ErrSealKey = errors.New("evidence: key cannot seal")
 	// ErrSelfCheck says that what was just sealed does not verify; it must not be stored.
 	ErrSelfCheck = errors.New("evidence: sealed document fails its own check")
 )

@@ -2,15 +2,11 @@ package evidence
 
 import (
 	"crypto"
-	"errors"
 	"fmt"
 	"reflect"
 	"sync/atomic"
 	"time"
 )
-
-// ErrSealKey says that a key does not fit its certificate, or is too weak.
-var ErrSealKey = errors.New("evidence: key cannot seal")
 
 // KeyAt gives the key that seals at a time, so that one key can follow another
 // while documents are made. Method, certificates and signature of a document must
