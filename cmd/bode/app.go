@@ -101,7 +101,8 @@ func build(pool *pgxpool.Pool, out outside, log *slog.Logger) (*app, error) {
 	}
 	a.notices.UseJobs(a.jobs)
 	if a.ledger, err = ledger.New(ledger.Config{Pool: pool, Outbox: a.jobs, Engine: out.engine, Issuer: out.issuer, Stamper: out.stamper,
-		Log: out.log, Records: records{out.engine.Trust}, Own: out.own, Witnesses: out.witnesses, Validator: out.validator, Logger: log}); err != nil {
+		Log: out.log, Records: records{out.engine.Trust}, Own: out.own, Pace: out.pace.batch, Witnesses: out.witnesses,
+		Validator: out.validator, Logger: log}); err != nil {
 		return nil, err
 	}
 	a.deliveries, err = delivery.New(delivery.Config{
