@@ -1,7 +1,9 @@
 package evidence
 
 import (
+	"context"
 	"errors"
+	"io"
 	"time"
 )
 
@@ -66,4 +68,12 @@ func (f Format) MediaType() string {
 		return "text/plain; charset=utf-8"
 	}
 	return ""
+}
+
+// File is something that goes with evidence: a part of the message, a letter.
+type File struct {
+	Name      string // as people know it
+	MediaType string
+	SHA256    string // lower-case hex; checked when not empty
+	Open      func(ctx context.Context) (io.ReadCloser, error)
 }

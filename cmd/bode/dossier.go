@@ -17,10 +17,10 @@ import (
 )
 
 // WriteDossier packs all evidence of a delivery into one signed and stamped
-// file. The content is in it by digest. Errors: evidence.ErrPending while a
+// file. What is not given of the content is in it by digest. Errors: evidence.ErrPending while a
 // piece is being made, evidence.ErrNoEvidence; both before anything is written.
-func (a *app) WriteDossier(ctx context.Context, w io.Writer, delivery string) error {
-	var d asic.Dossier
+func (a *app) WriteDossier(ctx context.Context, w io.Writer, delivery string, content ...evidence.File) error {
+	d := asic.Dossier{Content: content}
 	err := a.ledger.Each(ctx, delivery, func(doc ledger.Document) error {
 		d.Pieces = append(d.Pieces, asic.Piece{Seq: doc.Seq, Event: doc.Event, XML: doc.XML, PDF: doc.PDF, Beside: doc.Beside})
 		return nil

@@ -24,7 +24,7 @@ type Evidence interface {
 // Dossiers packs all evidence of a delivery. An error comes before anything is
 // written, or cuts the answer off.
 type Dossiers interface {
-	WriteDossier(ctx context.Context, w io.Writer, delivery string) error
+	WriteDossier(ctx context.Context, w io.Writer, delivery string, content ...evidence.File) error
 }
 
 // Config is what an API is made of. Deliveries, Identity, Evidence and Dossiers

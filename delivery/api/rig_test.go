@@ -285,11 +285,13 @@ func (plainLog) Check(context.Context, ledger.Tiles, int64, []byte) error { retu
 // plainRecords writes down what it is asked.
 type plainRecords struct{}
 
-func (plainRecords) Root(leaves []ledger.Hash) (ledger.Hash, error) {
-	return sha256.Sum256(fmt.Append(nil, leaves)), nil
-}
+func (plainRecords) Tree(leaves []ledger.Hash) (ledger.Tree, error) { return plainTree(leaves), nil }
 
-func (plainRecords) Record(_ []ledger.Hash, pos int, token []byte) ([]byte, error) {
+type plainTree []ledger.Hash
+
+func (t plainTree) Root() ledger.Hash { return sha256.Sum256(fmt.Append(nil, t)) }
+
+func (plainTree) Record(pos int, token []byte) ([]byte, error) {
 	return fmt.Appendf(nil, "record %d %s", pos, token), nil
 }
 
@@ -310,7 +312,7 @@ type dossiers struct {
 	err     error
 }
 
-func (d *dossiers) WriteDossier(_ context.Context, w io.Writer, _ string) error {
+func (d *dossiers) WriteDossier(_ context.Context, w io.Writer, _ string, _ ...evidence.File) error {
 	if d.content != nil {
 		if _, err := io.Copy(w, d.content); err != nil {
 			return err

@@ -36,10 +36,11 @@ type Evidence interface {
 	Get(ctx context.Context, account, delivery, id string, f evidence.Format) ([]byte, evidence.Piece, error)
 }
 
-// Dossiers packs all evidence of a delivery into one file. Errors:
+// Dossiers packs all evidence of a delivery into one file, with content if any is
+// given. Errors:
 // evidence.ErrPending, before anything is written.
 type Dossiers interface {
-	WriteDossier(ctx context.Context, w io.Writer, delivery string) error
+	WriteDossier(ctx context.Context, w io.Writer, delivery string, content ...evidence.File) error
 }
 
 // Config is what the face is made of. Every field without a default is required.

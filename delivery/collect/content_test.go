@@ -306,6 +306,15 @@ func TestEvidence(t *testing.T) {
 	if b.body != "dossier of "+string(d.ID) || b.header.Get("Content-Type") != "application/vnd.etsi.asic-e+zip" {
 		t.Errorf("dossier %q %v", b.body, b.header)
 	}
+	// With the content inside it is one more transfer of every part.
+	before := len(r.events(d))
+	b.get(r.link(d)+"/done").submit("/dossier", nil).want(http.StatusOK, "/dossier")
+	if !strings.HasPrefix(b.body, "dossier of "+string(d.ID)) || !strings.Contains(b.body, "hierbij zeggen wij de huur") {
+		t.Errorf("dossier with content begins %.100q", b.body)
+	}
+	if n := len(r.events(d)); n != before+len(d.Message.Parts) {
+		t.Errorf("%d more events, want one for each of %d parts", n-before, len(d.Message.Parts))
+	}
 	r.proofs.mu.Lock()
 	r.proofs.broken = errors.New("disk")
 	r.proofs.mu.Unlock()

@@ -1,7 +1,9 @@
 package collect
 
 import (
+	"context"
 	"errors"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -42,6 +44,38 @@ func (c *Collect) dossier(x echo.Context, v *visit) error {
 	if x.Response().Committed {
 		c.cfg.Log.WarnContext(x.Request().Context(), "dossier broken off", "delivery", string(v.d.ID), "err", err)
 		panic(http.ErrAbortHandler)
+	}
+	return c.withoutEvidence(x, v, err)
+}
+
+// wholeDossier gives all evidence with the content inside. Like every other way
+// in which content leaves, it is a POST, and each part leaves its evidence, which is
+// not in this file yet.
+//
+// EN 319 522-1 §6.2.5 D.6
+func (c *Collect) wholeDossier(x echo.Context, v *visit) error {
+	var content []evidence.File
+	var all []int
+	reading := -1 // the part that was opened last
+	for n, p := range v.d.Message.Parts {
+		all = append(all, n)
+		content = append(content, evidence.File{Name: p.Name, MediaType: p.MediaType, SHA256: p.SHA256,
+			Open: func(ctx context.Context) (io.ReadCloser, error) {
+				reading = n
+				_, r, err := c.cfg.Deliveries.OpenPart(ctx, v.shown, n)
+				return r, err
+			}})
+	}
+	out := c.attach(x, v.d.Message.Number+".asice", "application/vnd.etsi.asic-e+zip", -1)
+	err := c.cfg.Dossiers.WriteDossier(x.Request().Context(), out, string(v.d.ID), content...)
+	if err == nil {
+		err = out.finish()
+	}
+	switch {
+	case err == nil:
+		return c.transferred(x, v, all...)
+	case reading >= 0:
+		return c.brokenOff(x, v, reading, err)
 	}
 	return c.withoutEvidence(x, v, err)
 }

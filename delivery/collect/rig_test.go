@@ -220,7 +220,7 @@ func (p *proofs) Get(ctx context.Context, account, id, piece string, f evidence.
 	return nil, evidence.Piece{}, err
 }
 
-func (p *proofs) WriteDossier(_ context.Context, w io.Writer, id string) error {
+func (p *proofs) WriteDossier(ctx context.Context, w io.Writer, id string, content ...evidence.File) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.sealed {
@@ -228,6 +228,16 @@ func (p *proofs) WriteDossier(_ context.Context, w io.Writer, id string) error {
 	}
 	if _, err := io.WriteString(w, "dossier of "+id); err != nil {
 		return err
+	}
+	for _, f := range content {
+		r, err := f.Open(ctx)
+		if err != nil {
+			return err
+		}
+		_, err = io.Copy(w, r)
+		if err := errors.Join(err, r.Close()); err != nil {
+			return err
+		}
 	}
 	return p.broken
 }

@@ -50,6 +50,7 @@ func (c *Collect) transfers() []route {
 		{http.MethodPost, "/documents/:n", []place{atRead}, c.document},
 		{http.MethodPost, "/all", []place{atRead}, c.all},
 		{http.MethodGet, "/dossier", []place{atRead, atDone}, c.dossier},
+		{http.MethodPost, "/dossier", []place{atRead}, c.wholeDossier},
 	}
 }
 

@@ -23,7 +23,7 @@ type Evidence interface {
 // Dossiers packs all evidence of a delivery, whoever asks. An error comes before
 // anything is written, or cuts the answer off. Errors: evidence.ErrPending.
 type Dossiers interface {
-	WriteDossier(ctx context.Context, w io.Writer, delivery string) error
+	WriteDossier(ctx context.Context, w io.Writer, delivery string, content ...evidence.File) error
 }
 
 // Verifier checks a document that somebody brings. An error means that it could

@@ -225,7 +225,7 @@ func (p *proofs) Get(ctx context.Context, account, id, piece string, f evidence.
 	return nil, found, err
 }
 
-func (p *proofs) WriteDossier(_ context.Context, w io.Writer, id string) error {
+func (p *proofs) WriteDossier(_ context.Context, w io.Writer, id string, _ ...evidence.File) error {
 	if !p.sealed.Load() {
 		return evidence.ErrPending
 	}

@@ -71,12 +71,7 @@ func (p Piece) base() string { return fmt.Sprintf("%s%03d-%s", evidenceFolder, p
 
 // File is something to pack that is not evidence. It is read twice, once for
 // its digest and once to be written, and never held in memory.
-type File struct {
-	Name      string // as people know it
-	MediaType string
-	SHA256    string // lower-case hex; checked when not empty
-	Open      func(ctx context.Context) (io.ReadCloser, error)
-}
+type File = evidence.File
 
 // Dossier is what gets packed.
 type Dossier struct {
