@@ -132,11 +132,9 @@ func (s *Sealer) stamp(ctx context.Context, u *sealing, own bool) (fits bool, er
 		if len(token) > s.cfg.TokenSize {
 			return false, fmt.Errorf("%w: time-stamp token of %d octets", ErrSeal, len(token))
 		}
-		ts, _, err := readToken(token)
-		if err != nil {
-			return false, fmt.Errorf("%w: time-stamp: %w", ErrSeal, err)
-		}
-		if !bytes.Equal(ts.Imprint.Digest, imprint(u.draft.signature)) {
+		// Who stamps has verified it, and a Checker will: this only tells a mix-up
+		// where it happens.
+		if !bytes.Contains(token, imprint(u.draft.signature)) {
 			return false, fmt.Errorf("%w: the time-stamp is not of this seal", ErrSeal)
 		}
 	}
