@@ -13,10 +13,11 @@ type place struct {
 	batch int64
 	pos   int
 	index int64
+	own   bool // it has a time-stamp of its own, and needs no record
 }
 
-// beside makes what proves a piece from outside: the evidence record, renewed as
-// often as its batch was, and the log proof.
+// beside makes what proves a piece from outside: the log proof and, unless it
+// stands for itself, the evidence record, renewed as often as its batch was.
 func (l *Ledger) beside(ctx context.Context, p place) (b evidence.Beside, err error) {
 	var token, body []byte
 	var size int64
@@ -28,12 +29,14 @@ func (l *Ledger) beside(ctx context.Context, p place) (b evidence.Beside, err er
 		return b, err
 	}
 	s := l.shelf(p.batch)
-	tree, err := s.tree(ctx)
-	if err != nil {
-		return b, err
-	}
-	if b.Record, err = l.record(ctx, p.batch, tree, p.pos, token, body); err != nil {
-		return b, err
+	if !p.own {
+		tree, err := s.tree(ctx)
+		if err != nil {
+			return b, err
+		}
+		if b.Record, err = l.record(ctx, p.batch, tree, p.pos, token, body); err != nil {
+			return b, err
+		}
 	}
 	b.Proof, err = l.Log.Prove(ctx, s, size, p.index, []byte(checkpoint+cosignatures))
 	return b, err

@@ -64,11 +64,10 @@ func (l *Ledger) Finish(ctx context.Context, delivery string, seq int, with func
 	}
 	e := doc.Event
 	var xml, nonce []byte
-	var own bool
 	var place place
 	err = l.Pool.QueryRow(ctx, `SELECT xml, nonce, own_stamp, batch_id, batch_pos, log_index FROM evidence
 		WHERE id = $1 AND batch_id IS NOT NULL AND sealed_at IS NULL`, e.ID).
-		Scan(&xml, &nonce, &own, &place.batch, &place.pos, &place.index)
+		Scan(&xml, &nonce, &place.own, &place.batch, &place.pos, &place.index)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil // sealed, or removed
 	}
@@ -80,10 +79,7 @@ func (l *Ledger) Finish(ctx context.Context, delivery string, seq int, with func
 	if err != nil {
 		return err
 	}
-	if own {
-		b.Record = nil // it stands for itself
-	}
-	pdf, stamp, err := l.Engine.Finish(ctx, doc, xml, b, own, l.Now())
+	pdf, stamp, err := l.Engine.Finish(ctx, doc, xml, b, place.own, l.Now())
 	if err != nil {
 		return fmt.Errorf("ledger: %s of delivery %s: %w", e.Name, delivery, err)
 	}

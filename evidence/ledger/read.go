@@ -95,14 +95,14 @@ func (l *Ledger) Get(ctx context.Context, account, delivery, id string, f eviden
 		if batch == nil {
 			return nil, p, evidence.ErrNoEvidence
 		}
-		b, err := l.beside(ctx, place{*batch, *pos, *index})
+		b, err := l.beside(ctx, place{*batch, *pos, *index, *own})
 		if err != nil {
 			return nil, p, err
 		}
 		if doc = b.Proof; f == evidence.ERS {
 			doc = b.Record
 		}
-		if f == evidence.ERS && *own {
+		if doc == nil {
 			return nil, p, evidence.ErrNoEvidence
 		}
 		return doc, p, nil
@@ -164,8 +164,6 @@ func (l *Ledger) read(ctx context.Context, p evidence.Piece) (d Document, err er
 	if err = l.complete(&d, body); err != nil || batch == nil {
 		return d, err
 	}
-	if d.Beside, err = l.beside(ctx, place{*batch, *pos, *index}); p.OwnStamp {
-		d.Record = nil
-	}
+	d.Beside, err = l.beside(ctx, place{*batch, *pos, *index, p.OwnStamp})
 	return d, err
 }
