@@ -2,63 +2,21 @@ package main
 
 import (
 	"fmt"
-	"log/slog"
 	"testing"
-	"time"
 
 	"github.com/bode-erds/bode/delivery"
 	"github.com/bode-erds/bode/evidence"
-	"github.com/bode-erds/bode/migrations/pgtest"
 )
 
-// benchRig is the demonstration's service on a database of its own, which gives
-// up durability, with nobody at work.
-type benchRig struct {
-	*app
-	by delivery.Submitter
-}
-
-func newBenchRig(b *testing.B) *benchRig {
-	b.Helper()
-	log, base := slog.New(slog.DiscardHandler), "http://127.0.0.1:1"
-	dir := b.TempDir()
-	stands, err := startStandIns(dir, base, log)
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() { _ = stands.Close() })
-	out, err := stands.outside(dir, base, log)
-	if err != nil {
-		b.Fatal(err)
-	}
-	a, err := build(pgtest.New(b), out, log)
-	if err != nil {
-		b.Fatal(err)
-	}
-	seeds, err := seed(b.Context(), a, dir)
-	if err != nil {
-		b.Fatal(err)
-	}
-	key, err := a.identity.AuthenticateKey(b.Context(), seeds.LiveKey, "")
-	if err != nil {
-		b.Fatal(err)
-	}
-	profile, err := a.identity.Profile(b.Context(), key.Account)
-	if err != nil {
-		b.Fatal(err)
-	}
-	return &benchRig{app: a, by: delivery.Submitter{By: key.Actor("192.0.2.1", "bench", time.Now()), Sender: delivery.SenderParty(profile)}}
-}
-
 // submit sends the n-th message and returns its first delivery.
-func (r *benchRig) submit(b *testing.B, n, recipients int) delivery.Message {
-	s := delivery.Submission{Subject: "Algemene vergadering", Body: "U bent uitgenodigd.", Language: "nl", Policy: r.deliveries.DefaultPolicy()}
+func (w *works) submit(b *testing.B, n, recipients int) delivery.Message {
+	s := delivery.Submission{Subject: "Algemene vergadering", Body: "U bent uitgenodigd.", Language: "nl", Policy: w.deliveries.DefaultPolicy()}
 	for i := range recipients {
 		s.Recipients = append(s.Recipients, delivery.Recipient{Given: "Amina", Family: "Janssens", Language: "nl",
 			Email: fmt.Sprintf("amina.%d.%d@post.example", n, i), Mobile: fmt.Sprintf("+3247%07d", (n*recipients+i)%10_000_000),
 			Address: &delivery.PostalAddress{Lines: []string{"Vlasmarkt 7"}, Postcode: "9000", City: "Gent", Country: "BE"}})
 	}
-	m, _, err := r.deliveries.Submit(b.Context(), r.by, s, delivery.Once{})
+	m, _, err := w.deliveries.Submit(b.Context(), w.by, s, delivery.Once{})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -69,7 +27,7 @@ func (r *benchRig) submit(b *testing.B, n, recipients int) delivery.Message {
 func BenchmarkSubmit(b *testing.B) {
 	for _, recipients := range []int{1, 100} {
 		b.Run(fmt.Sprint(recipients), func(b *testing.B) {
-			r, n := newBenchRig(b), 0
+			r, n := newWorks(b), 0
 			for b.Loop() {
 				n++
 				r.submit(b, n, recipients)
@@ -81,7 +39,7 @@ func BenchmarkSubmit(b *testing.B) {
 // BenchmarkSealEvent makes the evidence of one event, alone in its batch: XML and
 // PDF, each sealed, time-stamped over HTTP by the stand-in, checked, and stored.
 func BenchmarkSealEvent(b *testing.B) {
-	r, n := newBenchRig(b), 0
+	r, n := newWorks(b), 0
 	r.ledger.Pace = 0
 	for b.Loop() {
 		n++
