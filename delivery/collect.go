@@ -207,13 +207,13 @@ func (s *Service) Identify(ctx context.Context, c Collecting, p identity.Proof, 
 	}
 	matched := false
 	err := pgx.BeginFunc(ctx, s.Pool, func(tx pgx.Tx) error {
-		record, err := s.Identities.SaveIdentification(ctx, tx, p,
-			identity.Occasion{Delivery: string(c.Delivery), IP: ip, UserAgent: userAgent})
+		kept, err := s.Identities.SaveIdentification(ctx, tx, p,
+			identity.Occasion{Purpose: identity.RecipientProofing, Delivery: string(c.Delivery), IP: ip, UserAgent: userAgent})
 		if err != nil {
 			return err
 		}
-		a := identity.Actor{Kind: identity.ActorRecipient, Subject: record, Record: record, Given: p.Given, Family: p.Family,
-			Method: p.Method, Provider: p.Provider, Level: p.Level, IP: ip, UserAgent: userAgent}
+		a := identity.Actor{Kind: identity.ActorRecipient, Subject: kept.Record, Record: kept.Record, Given: p.Given, Family: p.Family,
+			Method: p.Method, Provider: p.Provider, Level: kept.Level, IP: ip, UserAgent: userAgent}
 		_, err = s.moveTx(ctx, tx, c.Delivery, func(d Delivery, at time.Time) (Move, error) {
 			a.ProvenAt = at
 			match := identity.Match(identity.Expected{Given: d.Recipient.Given, Family: d.Recipient.Family,

@@ -51,7 +51,7 @@ type Notices interface {
 
 // Identities keeps what an auditor needs about an identification.
 type Identities interface {
-	SaveIdentification(ctx context.Context, tx pgx.Tx, p identity.Proof, o identity.Occasion) (record string, err error)
+	SaveIdentification(ctx context.Context, tx pgx.Tx, p identity.Proof, o identity.Occasion) (identity.Identification, error)
 	DeleteIdentifications(ctx context.Context, tx pgx.Tx, delivery string) error
 	NationalNumberDigest(number string) string
 }

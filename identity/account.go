@@ -130,12 +130,28 @@ func (s *Service) CreateAccount(ctx context.Context, a NewAccount, first NewPers
 				return err
 			}
 		}
+		if a.Kind == Company {
+			if err := firstMandate(ctx, tx, account, person, first, at); err != nil {
+				return err
+			}
+		}
 		return s.log1(ctx, tx, Access{Account: account, Person: person, At: at, Action: "account_opened", Language: first.Language})
 	})
 	if err != nil {
 		return "", "", err
 	}
 	return account, person, nil
+}
+
+// firstMandate gives the first administrator of a company every power. Who opens
+// the account vouches for that: an operator, or an application that was approved.
+func firstMandate(ctx context.Context, tx pgx.Tx, account, person string, p NewPerson, at time.Time) error {
+	id, err := newID()
+	if err != nil {
+		return err
+	}
+	return insertMandate(ctx, tx, Mandate{ID: id, Account: account, Person: person, Given: p.Given, Family: p.Family,
+		Powers: []Power{PowerSend, PowerReceive, PowerAdminister}, From: at, GrantedBy: System.Subject, GrantedAt: at, ProofKind: ProofOperator}, nil)
 }
 
 const insertAccount = `

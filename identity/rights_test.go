@@ -21,11 +21,15 @@ func proof(given, family string) identity.Proof {
 }
 
 func (b *bundle) save(p identity.Proof, o identity.Occasion) (record string, err error) {
+	if o.Purpose == "" {
+		o.Purpose = identity.SenderProofing
+	}
+	var i identity.Identification
 	err = pgx.BeginFunc(b.Context(), b.pool, func(tx pgx.Tx) error {
-		record, err = b.SaveIdentification(b.Context(), tx, p, o)
+		i, err = b.SaveIdentification(b.Context(), tx, p, o)
 		return err
 	})
-	return record, err
+	return i.Record, err
 }
 
 func TestIdentification(t *testing.T) {

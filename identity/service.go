@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"bytes"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -38,6 +39,12 @@ type Config struct {
 	Idle time.Duration
 	// Absolute ends every session: 12 hours when zero.
 	Absolute time.Duration
+	// Assurance grants levels; our own policy when zero.
+	Assurance Assurance
+	// Teller tells account holders what they should know; nobody when nil.
+	Teller Teller
+	// Codes prove addresses of account holders; without it nobody can sign up.
+	Codes Codes
 }
 
 func (c Config) validate() error {
@@ -66,6 +73,10 @@ type Service struct {
 	idle     time.Duration
 	absolute time.Duration
 	uses     keyUses
+
+	assurance Assurance
+	teller    Teller
+	codes     Codes
 }
 
 // New makes a Service. It does not touch the database.
@@ -76,7 +87,14 @@ func New(cfg Config) (*Service, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	s := &Service{pool: cfg.Pool, box: cfg.Box, key: cfg.DigestKey, clock: cfg.Now, log: cfg.Logger, idle: cfg.Idle, absolute: cfg.Absolute}
+	s := &Service{pool: cfg.Pool, box: cfg.Box, key: cfg.DigestKey, clock: cfg.Now, log: cfg.Logger, idle: cfg.Idle, absolute: cfg.Absolute,
+		assurance: cfg.Assurance, teller: cfg.Teller, codes: cfg.Codes}
+	var err error
+	if s.assurance.Version == "" {
+		if s.assurance, err = ReadAssurance(bytes.NewReader(ownAssurance)); err != nil {
+			return nil, err
+		}
+	}
 	if s.clock == nil {
 		s.clock = time.Now
 	}
@@ -89,7 +107,6 @@ func New(cfg Config) (*Service, error) {
 	if s.absolute == 0 {
 		s.absolute = 12 * time.Hour
 	}
-	var err error
 	s.hasher, err = newHasher(cfg.Password, cfg.Hashing)
 	return s, err
 }

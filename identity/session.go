@@ -33,6 +33,7 @@ type Session struct {
 	Proven      Level     // by the identification the person is bound to
 	Record      string    // that identification; empty when there is none (R2)
 	Provider    string    // its issuer
+	Granted     Level     // what Method is worth, bound to that identification
 	CreatedAt   time.Time // signed in
 	ProvenAt    time.Time // all factors were last shown
 	SeenAt      time.Time
@@ -45,18 +46,15 @@ type Session struct {
 // sending, or changing factors and people.
 func (s Session) Fresh(at time.Time, d time.Duration) bool { return at.Sub(s.ProvenAt) <= d }
 
-// Actor is the session as an actor. Two factors bound to an identification
-// reach at most "substantial", which is enough for a sender; a password alone,
-// a recovery code, or nobody identified proves no level
+// Actor is the session as an actor. What its method is worth, bound to the
+// person's identification, is for the [Assurance] to say; a password alone, a
+// recovery code, or nobody identified proves no level
 // (REQ-QERDS-5.2.2-03 (a)).
 func (s Session) Actor(ip, userAgent string) Actor {
 	a := Actor{Kind: ActorPerson, Subject: s.Person, Account: s.Account, Given: s.Given, Family: s.Family,
 		Method: s.Method, ProvenAt: s.ProvenAt, Record: s.Record, IP: clean(ip, 64), UserAgent: clean(userAgent, 500)}
-	if s.Method == MethodTOTP && s.Record != "" {
-		a.Level, a.Provider = s.Proven, s.Provider
-		if a.Level.AtLeast(LevelSubstantial) {
-			a.Level = LevelSubstantial
-		}
+	if s.Record != "" {
+		a.Level, a.Provider = s.Granted, s.Provider
 	}
 	return a
 }
@@ -82,6 +80,7 @@ func (s *Service) Session(ctx context.Context, token string) (Session, error) {
 	if err != nil {
 		return Session{}, fmt.Errorf("identity: session: %w", err)
 	}
+	sess.Granted = s.assurance.Grant(Authentication, sess.Method, sess.Proven)
 	if at.Sub(sess.SeenAt) >= seenEvery {
 		_, err := s.pool.Exec(ctx, `
 UPDATE session SET seen_at = $2, expires_at = least($3, absolute_expires_at) WHERE token_hash = $1 AND revoked_at IS NULL AND expires_at > $2`,
@@ -97,7 +96,7 @@ const selectSession = `
 SELECT s.person_id, s.account_id, a.kind, a.name,
        CASE WHEN p.restricted_at IS NULL THEN m.role ELSE 'reader' END,
        p.given, p.family, p.login, s.language, s.method,
-       coalesce(i.level, ''), coalesce(i.id::text, ''), coalesce(i.provider, ''),
+       coalesce(i.level, ''), coalesce(i.id::text, ''), coalesce(i.provider, ''), '',
        s.created_at, s.proven_at, s.seen_at, s.expires_at, s.ip, s.user_agent
   FROM session s
   JOIN account a ON a.id = s.account_id AND a.closed_at IS NULL

@@ -9,11 +9,14 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// How somebody signed in. The second and third are two factors.
+// How somebody signed in. Only MethodTOTP and MethodPasskey are two factors that
+// prove it is the account holder again.
 const (
-	MethodPassword = "password"
-	MethodTOTP     = "password+totp"
-	MethodRecovery = "password+recovery" // a recovery code; time to enrol a new factor
+	MethodPassword  = "password"
+	MethodTOTP      = "password+totp"
+	MethodRecovery  = "password+recovery" // a recovery code; time to enrol a new factor
+	MethodPasskey   = "passkey"           // with user verification: something one has, and is or knows
+	MethodReproofed = "reproofed"         // factors lost, identified again; may only enrol new ones
 )
 
 // SignIn opens a session for a person in one of the person's accounts, the one

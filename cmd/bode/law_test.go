@@ -124,7 +124,7 @@ func mayImport(from, to string) bool {
 	case isRoot(to):
 		return true
 	case to == "delivery/web":
-		return from == "delivery/portal" || from == "delivery/collect"
+		return slices.Contains([]string{"delivery/portal", "delivery/collect", "delivery/identify"}, from)
 	}
 	return false
 }

@@ -66,16 +66,16 @@ func (a *app) seedAccount(ctx context.Context, s *seeds, role string, acc identi
 	if err != nil {
 		return "", fmt.Errorf("seed %s: %w", role, err)
 	}
-	var record string
+	var proven identity.Identification
 	err = pgx.BeginFunc(ctx, a.pool, func(tx pgx.Tx) (err error) {
-		record, err = a.identity.SaveIdentification(ctx, tx, identity.Proof{Method: "itsme", Provider: "demo", Subject: "demo:" + p.Login,
-			Given: p.Given, Family: p.Family, Level: identity.LevelHigh, At: time.Now()}, identity.Occasion{})
+		proven, err = a.identity.SaveIdentification(ctx, tx, identity.Proof{Method: "itsme", Provider: "demo", Subject: "demo:" + p.Login,
+			Given: p.Given, Family: p.Family, Level: identity.LevelHigh, At: time.Now()}, identity.Occasion{Purpose: identity.SenderProofing, Person: person})
 		return err
 	})
 	if err != nil {
 		return "", err
 	}
-	if err := a.identity.BindIdentification(ctx, identity.System, person, record); err != nil {
+	if err := a.identity.BindIdentification(ctx, identity.System, person, proven.Record); err != nil {
 		return "", err
 	}
 	factor, err := a.identity.EnrolFactor(ctx, identity.System, person, "Bode demo")

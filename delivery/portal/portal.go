@@ -10,7 +10,7 @@ import (
 //go:embed pages/*.html
 var pageFiles embed.FS
 
-//go:embed words/*.json
+//go:embed words
 var wordFiles embed.FS
 
 // Portal answers for the pages of senders. Safe for concurrent use.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -22,22 +23,43 @@ type catalog map[string]map[string]string
 
 var placeholder = regexp.MustCompile(`\{[a-z_]+\}`)
 
-// readCatalog reads nl.json, fr.json, de.json and en.json and makes sure that
-// they have the same keys with the same placeholders.
+// readCatalog reads nl.json, fr.json, de.json and en.json, at the root and in
+// every folder there, and makes sure that they have the same keys with the same
+// placeholders.
 func readCatalog(fsys fs.FS) (catalog, error) {
+	folders, err := fs.Glob(fsys, "*")
+	if err != nil {
+		return nil, err
+	}
+	folders = slices.DeleteFunc(folders, func(f string) bool { return strings.Contains(f, ".") })
 	c := catalog{}
 	for _, lang := range Languages() {
-		b, err := fs.ReadFile(fsys, lang+".json")
-		if err != nil {
-			return nil, err
+		c[lang] = map[string]string{}
+		for _, folder := range append([]string{"."}, folders...) {
+			if err := c.read(fsys, path.Join(folder, lang+".json"), lang); err != nil {
+				return nil, err
+			}
 		}
-		m := map[string]string{}
-		if err := json.Unmarshal(b, &m); err != nil {
-			return nil, fmt.Errorf("%w: %s.json: %w", ErrCatalog, lang, err)
-		}
-		c[lang] = m
 	}
 	return c, c.check()
+}
+
+func (c catalog) read(fsys fs.FS, file, lang string) error {
+	b, err := fs.ReadFile(fsys, file)
+	if err != nil {
+		return err
+	}
+	m := map[string]string{}
+	if err := json.Unmarshal(b, &m); err != nil {
+		return fmt.Errorf("%w: %s: %w", ErrCatalog, file, err)
+	}
+	for key, text := range m {
+		if _, twice := c[lang][key]; twice {
+			return fmt.Errorf("%w: %s: %s stands elsewhere too", ErrCatalog, file, key)
+		}
+		c[lang][key] = text
+	}
+	return nil
 }
 
 func (c catalog) check() error {
@@ -83,7 +105,7 @@ func placeholders(text string) []string {
 }
 
 // AddCatalog takes the words of a face: nl.json, fr.json, de.json and en.json at
-// the root of fsys, flat objects of strings. Errors: ErrCatalog when a key or a
+// the root of fsys and in each of its folders, flat objects of strings. Errors: ErrCatalog when a key or a
 // placeholder is missing in one language.
 func (w *Web) AddCatalog(face string, fsys fs.FS) error {
 	c, err := readCatalog(fsys)

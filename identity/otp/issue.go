@@ -25,7 +25,7 @@ func (s *Service) Issue(ctx context.Context, tx pgx.Tx, delivery, ch string, at 
 		return Challenge{}, fmt.Errorf("otp: issue: %w", err)
 	}
 	var n int
-	err := tx.QueryRow(ctx, `SELECT count(*) FROM code_challenge WHERE delivery_id = $1 AND channel = $2 AND issued_at > $3`,
+	err := tx.QueryRow(ctx, `SELECT count(*) FROM code_challenge WHERE subject_id = $1 AND channel = $2 AND issued_at > $3`,
 		delivery, ch, at.Add(-time.Hour)).Scan(&n)
 	if err != nil {
 		return Challenge{}, fmt.Errorf("otp: issue: %w", err)
@@ -37,7 +37,7 @@ func (s *Service) Issue(ctx context.Context, tx pgx.Tx, delivery, ch string, at 
 	if c.ID, err = s.distinct(ctx, tx, c); err != nil {
 		return Challenge{}, err
 	}
-	_, err = tx.Exec(ctx, `INSERT INTO code_challenge (id, delivery_id, channel, issued_at, expires_at) VALUES ($1, $2, $3, $4, $5)`,
+	_, err = tx.Exec(ctx, `INSERT INTO code_challenge (id, subject_id, channel, issued_at, expires_at) VALUES ($1, $2, $3, $4, $5)`,
 		c.ID, c.Delivery, c.Channel, c.IssuedAt, c.ExpiresAt)
 	if err == nil {
 		_, err = tx.Exec(ctx, `INSERT INTO code_try (challenge_id) VALUES ($1)`, c.ID)
@@ -88,13 +88,13 @@ func (s *Service) Find(ctx context.Context, id string) (Challenge, error) {
 
 // latest returns the challenge that counts for a channel.
 func latest(ctx context.Context, tx pgx.Tx, delivery, ch string) (Challenge, error) {
-	rows, err := tx.Query(ctx, selectChallenge+` WHERE c.delivery_id = $1 AND c.channel = $2 ORDER BY c.issued_at DESC, c.id DESC LIMIT 1`, delivery, ch)
+	rows, err := tx.Query(ctx, selectChallenge+` WHERE c.subject_id = $1 AND c.channel = $2 ORDER BY c.issued_at DESC, c.id DESC LIMIT 1`, delivery, ch)
 	return one(rows, err)
 }
 
 const selectChallenge = `
-SELECT c.id, c.delivery_id, c.channel, c.issued_at, c.expires_at, c.used_at,
-       EXISTS (SELECT FROM code_challenge n WHERE n.delivery_id = c.delivery_id AND n.channel = c.channel
+SELECT c.id, c.subject_id, c.channel, c.issued_at, c.expires_at, c.used_at,
+       EXISTS (SELECT FROM code_challenge n WHERE n.subject_id = c.subject_id AND n.channel = c.channel
                   AND (n.issued_at, n.id) > (c.issued_at, c.id))
   FROM code_challenge c`
 
@@ -115,7 +115,7 @@ func one(rows pgx.Rows, err error) (Challenge, error) {
 // Forget removes the codes of a delivery, in the caller's transaction, when its
 // retention ends.
 func (s *Service) Forget(ctx context.Context, tx pgx.Tx, delivery string) error {
-	if _, err := tx.Exec(ctx, `DELETE FROM code_challenge WHERE delivery_id = $1`, delivery); err != nil {
+	if _, err := tx.Exec(ctx, `DELETE FROM code_challenge WHERE subject_id = $1`, delivery); err != nil {
 		return fmt.Errorf("otp: forget: %w", err)
 	}
 	return nil
