@@ -87,3 +87,6 @@ func (a Assurance) Grant(p Purpose, method string, claimed Level) Level {
 	}
 	return LevelNone
 }
+
+// Assurance is the policy in force.
+func (s *Service) Assurance() Assurance { return s.assurance }
