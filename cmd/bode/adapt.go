@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
@@ -71,38 +70,14 @@ func codeError(err error) error {
 	return err
 }
 
-// login lets recipients identify at an OpenID provider: what was begun is kept
-// by the face as opaque octets.
+// login lets recipients identify at an OpenID provider.
 type login struct{ *oidc.Provider }
 
 func (l login) Begin(lang string) (string, []byte, error) {
-	start, err := l.Provider.Begin(lang)
-	if err != nil {
-		return "", nil, loginError(err)
-	}
-	saved, err := json.Marshal(start)
-	return start.URL, saved, err
+	c, err := l.Provider.Begin(context.Background(), identity.Ask{Language: lang})
+	return c.URL, c.Saved, err
 }
 
 func (l login) Finish(ctx context.Context, saved []byte, query url.Values, at time.Time) (identity.Proof, error) {
-	var start oidc.Start
-	if err := json.Unmarshal(saved, &start); err != nil {
-		return identity.Proof{}, err
-	}
-	p, err := l.Provider.Finish(ctx, start, query, at)
-	return p, loginError(err)
-}
-
-// loginError says what went wrong in words that a face knows.
-func loginError(err error) error {
-	for from, to := range map[error]error{
-		oidc.ErrRefused: identity.ErrLoginRefused, oidc.ErrState: identity.ErrLoginStale, oidc.ErrCode: identity.ErrLoginStale,
-		oidc.ErrLevel: identity.ErrLoginLevel, oidc.ErrUnavailable: identity.ErrLoginUnavailable,
-		oidc.ErrToken: identity.ErrLoginUnusable, oidc.ErrClaims: identity.ErrLoginUnusable, oidc.ErrConfig: identity.ErrLoginUnavailable,
-	} {
-		if errors.Is(err, from) {
-			return fmt.Errorf("%w: %w", to, err)
-		}
-	}
-	return err
+	return l.Provider.Finish(ctx, saved, identity.Answer{Values: query}, at)
 }

@@ -5,9 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/rsa"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -154,34 +152,13 @@ type login struct {
 }
 
 func (l login) Begin(lang string) (string, []byte, error) {
-	start, err := l.Provider.Begin(lang)
-	if err != nil {
-		return "", nil, loginError(err)
-	}
-	saved, err := json.Marshal(start)
-	return start.URL, saved, err
+	c, err := l.Provider.Begin(context.Background(), identity.Ask{Language: lang})
+	return c.URL, c.Saved, err
 }
 
 func (l login) Finish(ctx context.Context, saved []byte, query url.Values, at time.Time) (identity.Proof, error) {
 	l.finished.Store(at.UnixNano())
-	var start oidc.Start
-	if err := json.Unmarshal(saved, &start); err != nil {
-		return identity.Proof{}, err
-	}
-	p, err := l.Provider.Finish(ctx, start, query, at)
-	return p, loginError(err)
-}
-
-func loginError(err error) error {
-	for from, to := range map[error]error{
-		oidc.ErrRefused: identity.ErrLoginRefused, oidc.ErrState: identity.ErrLoginStale, oidc.ErrCode: identity.ErrLoginStale,
-		oidc.ErrLevel: identity.ErrLoginLevel, oidc.ErrUnavailable: identity.ErrLoginUnavailable,
-	} {
-		if errors.Is(err, from) {
-			return fmt.Errorf("%w: %w", to, err)
-		}
-	}
-	return err
+	return l.Provider.Finish(ctx, saved, identity.Answer{Values: query}, at)
 }
 
 // proofs is the ledger, with documents for those pieces that a test sealed.

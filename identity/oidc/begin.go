@@ -1,46 +1,69 @@
 package oidc
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"slices"
 	"strings"
 
 	gooidc "github.com/coreos/go-oidc/v3/oidc"
 	"golang.org/x/oauth2"
+
+	"github.com/bode-erds/bode/identity"
 )
 
-// Start is one identification that was begun. Keep State, Nonce and Verifier on
-// the server, tied to the browser, for one use; URL goes to the browser and need
-// not be kept. See the package comment.
-type Start struct {
-	URL      string
-	State    string
-	Nonce    string
-	Verifier string // PKCE; a secret
+var _ identity.Means = (*Provider)(nil)
+
+// start is one identification that was begun, as it is kept until the answer
+// comes. See the package comment.
+type start struct {
+	State    string         `json:"state"`
+	Nonce    string         `json:"nonce"`
+	Verifier string         `json:"verifier"` // PKCE; a secret
+	Level    identity.Level `json:"level"`    // least that serves
 }
 
-// LogValue keeps a Start out of logs.
-func (s Start) LogValue() slog.Value { return slog.StringValue("[start of an identification]") }
+// Method implements [identity.Means].
+func (p *Provider) Method() string { return p.cfg.Method }
 
-// Begin prepares an identification in lang (nl, fr, de, en; anything else leaves
-// the choice to the provider). It asks the provider for its discovery document
-// when that is not known yet, for as long as the HTTP client's Timeout.
-// Errors: ErrUnavailable, ErrConfig.
+// Begin implements [identity.Means]: the person goes to the provider and comes
+// back to Config.RedirectURL, whatever Ask.Return says, because providers
+// compare that address octet by octet. It asks the provider for its discovery
+// document when that is not known yet, for as long as the HTTP client's Timeout.
+//
+// Errors: ErrUnavailable, ErrConfig, ErrLevel when the provider is not asked for
+// the level that a needs.
 //
 // OpenID Connect Core 1.0 §3.1.2.1, §5.5; RFC 7636 §4.3
-func (p *Provider) Begin(lang string) (Start, error) {
-	d, err := p.discover(p.life)
-	if err != nil {
-		return Start{}, err
+func (p *Provider) Begin(ctx context.Context, a identity.Ask) (identity.Challenge, error) {
+	if !p.want.AtLeast(a.Level) {
+		return identity.Challenge{}, fmt.Errorf("%w: %q is not asked of this provider", ErrLevel, a.Level)
 	}
+	d, err := p.discover(ctx)
+	if err != nil {
+		return identity.Challenge{}, err
+	}
+	s := start{State: rand.Text(), Nonce: rand.Text(), Verifier: oauth2.GenerateVerifier(), Level: a.Level}
+	to, err := p.address(d, s, a)
+	if err != nil {
+		return identity.Challenge{}, err
+	}
+	saved, err := json.Marshal(s)
+	if err != nil {
+		return identity.Challenge{}, fmt.Errorf("oidc: begin: %w", err)
+	}
+	return identity.Challenge{Form: identity.FormRedirect, URL: to, Key: s.State, Saved: saved}, nil
+}
+
+// address is where the browser goes. A language that is none of ours leaves the
+// choice to the provider.
+func (p *Provider) address(d *discovered, s start, a identity.Ask) (string, error) {
 	asked, err := p.claimsParameter()
 	if err != nil {
-		return Start{}, err
+		return "", err
 	}
-	s := Start{State: rand.Text(), Nonce: rand.Text(), Verifier: oauth2.GenerateVerifier()}
 	options := []oauth2.AuthCodeOption{
 		gooidc.Nonce(s.Nonce),
 		oauth2.S256ChallengeOption(s.Verifier),
@@ -48,11 +71,10 @@ func (p *Provider) Begin(lang string) (Start, error) {
 		oauth2.SetAuthURLParam("claims", asked),
 		oauth2.SetAuthURLParam("prompt", "login"), // never a session of yesterday
 	}
-	if slices.Contains([]string{"nl", "fr", "de", "en"}, lang) {
-		options = append(options, oauth2.SetAuthURLParam("ui_locales", lang))
+	if slices.Contains([]string{"nl", "fr", "de", "en"}, a.Language) {
+		options = append(options, oauth2.SetAuthURLParam("ui_locales", a.Language))
 	}
-	s.URL = p.oauth(d).AuthCodeURL(s.State, options...)
-	return s, nil
+	return p.oauth(d).AuthCodeURL(s.State, options...), nil
 }
 
 func (p *Provider) oauth(d *discovered) *oauth2.Config {

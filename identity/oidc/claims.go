@@ -30,9 +30,9 @@ type claims struct {
 
 // level maps acr to a level and refuses less than was asked. itsme has written
 // the same URI with v2 and with V2, and omits it when it was not asked for.
-func (p *Provider) level(acr string) (identity.Level, error) {
+func (p *Provider) level(acr string, least identity.Level) (identity.Level, error) {
 	level := p.cfg.Levels[strings.ToLower(acr)]
-	if level == identity.LevelNone || !level.AtLeast(p.want) {
+	if level == identity.LevelNone || !level.AtLeast(p.want) || !level.AtLeast(least) {
 		return identity.LevelNone, fmt.Errorf("%w: acr %.100q, asked %q", ErrLevel, acr, p.cfg.ACR)
 	}
 	return level, nil

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bode-erds/bode/identity"
 	"github.com/bode-erds/bode/identity/identitytest"
 	"github.com/bode-erds/bode/identity/oidc"
 )
@@ -61,7 +62,7 @@ func TestDiscoveryIsLazyAndRetries(t *testing.T) {
 		t.Fatal("New asked the network")
 	}
 	for i, asked := range []int32{1, 1, 2, 2} { // the second and fourth Begin come too soon
-		if _, err := r.rp.Begin("fr"); !errors.Is(err, oidc.ErrUnavailable) {
+		if _, err := r.rp.Begin(t.Context(), identity.Ask{Language: "fr"}); !errors.Is(err, oidc.ErrUnavailable) {
 			t.Fatalf("Begin: %v", err)
 		}
 		if n.n.Load() != asked {
@@ -97,7 +98,7 @@ func TestDiscoveryServesWhileTheProviderIsDown(t *testing.T) {
 		t.Errorf("old document not asked again: %d", n.n.Load())
 	}
 	c.advance(24 * time.Hour)
-	if _, err := r.rp.Begin("de"); !errors.Is(err, oidc.ErrUnavailable) {
+	if _, err := r.rp.Begin(t.Context(), identity.Ask{Language: "de"}); !errors.Is(err, oidc.ErrUnavailable) {
 		t.Errorf("a document of yesterday still serves: %v", err)
 	}
 }
@@ -108,7 +109,7 @@ func TestDiscoveryIsAskedOnceForMany(t *testing.T) {
 	var all sync.WaitGroup
 	for range 16 {
 		all.Go(func() {
-			if _, err := r.rp.Begin("en"); err != nil {
+			if _, err := r.rp.Begin(t.Context(), identity.Ask{Language: "en"}); err != nil {
 				t.Error(err)
 			}
 		})
@@ -129,7 +130,7 @@ func TestDiscoveryRefusesALyingDocument(t *testing.T) {
 	} {
 		r := newRig(t)
 		r.idp.SetFault(fault)
-		if _, err := r.rp.Begin("nl"); !errors.Is(err, want) {
+		if _, err := r.rp.Begin(t.Context(), identity.Ask{Language: "nl"}); !errors.Is(err, want) {
 			t.Errorf("%s: %v, want %v", fault, err, want)
 		}
 	}

@@ -4,17 +4,13 @@
 //
 // One identification is two calls with a browser in between:
 //
-//	start, err := p.Begin("nl")             // keep start, send the browser to start.URL
-//	proof, err := p.Finish(ctx, start, r.URL.Query(), now)
+//	challenge, err := p.Begin(ctx, ask)       // keep challenge.Saved, send the browser to challenge.URL
+//	proof, err := p.Finish(ctx, saved, answer, now)
 //
-// # What the caller must do
-//
-// Keep the [Start] on the server, tied to the browser that began (a cookie), for
-// ten minutes at most, and use it once: take it out of the store with one
-// statement that deletes and returns it, before calling [Provider.Finish]. Finish
-// remembers nothing, so of sixteen parallel calls with one Start it is the store
-// that lets one through. That the provider refuses a used code is a second
-// guard, not the first.
+// [identity.Service] keeps what was begun, tied to the browser that began, and
+// takes it out before Finish: Finish remembers nothing, so of sixteen parallel
+// calls it is that store which lets one through. That the provider refuses a used
+// code is a second guard, not the first.
 //
 // The instant given to Finish is the true time: the provider's tokens live five
 // minutes. A clock that tests move must never reach it.

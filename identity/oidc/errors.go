@@ -1,41 +1,44 @@
 package oidc
 
 import (
-	"errors"
 	"fmt"
 	"net/url"
+
+	"github.com/bode-erds/bode/identity"
 )
+
+// Each is one of the identity.ErrLogin… family, which is what a face acts on.
 
 // What came back on the redirect. None of these proves anything about anybody.
 var (
 	// ErrState: the answer does not belong to this Start, or is not a well-formed
 	// answer. The person can begin again; a series of them is an attack or a
 	// second tab.
-	ErrState = errors.New("oidc: answer does not belong to this identification")
+	ErrState = fmt.Errorf("%w: answer does not belong to this identification", identity.ErrLoginStale)
 	// ErrRefused: the person said no, closed the app, or let it time out. The
 	// person can begin again or take other means.
-	ErrRefused = errors.New("oidc: person did not identify")
+	ErrRefused = fmt.Errorf("%w: person did not identify", identity.ErrLoginRefused)
 	// ErrUnavailable: the provider cannot be reached or says it is out of order.
 	// The person can try later or take other means.
-	ErrUnavailable = errors.New("oidc: provider unavailable")
+	ErrUnavailable = fmt.Errorf("%w: provider unavailable", identity.ErrLoginUnavailable)
 	// ErrConfig: the provider refuses our request or our key. The person can only
 	// take other means; the operator must look.
-	ErrConfig = errors.New("oidc: provider refuses our configuration")
+	ErrConfig = fmt.Errorf("%w: provider refuses our configuration", identity.ErrLoginUnavailable)
 )
 
 // What came back from the token endpoint.
 var (
 	// ErrCode: the code is too old or was used. The person can begin again.
-	ErrCode = errors.New("oidc: code expired or used")
+	ErrCode = fmt.Errorf("%w: code expired or used", identity.ErrLoginStale)
 	// ErrToken: the token fails a check. The person can begin again once; the
 	// operator must look, because an honest provider never does this.
-	ErrToken = errors.New("oidc: token not acceptable")
+	ErrToken = fmt.Errorf("%w: token not acceptable", identity.ErrLoginUnusable)
 	// ErrLevel: the person identified at a lower level than was asked. The person
 	// can begin again and confirm with the code of the app.
-	ErrLevel = errors.New("oidc: assurance level too low")
+	ErrLevel = fmt.Errorf("%w: assurance level too low", identity.ErrLoginLevel)
 	// ErrClaims: the token is genuine but lacks the family name, or carries a
 	// name or number that cannot be right. The person can take other means.
-	ErrClaims = errors.New("oidc: identity data missing or malformed")
+	ErrClaims = fmt.Errorf("%w: identity data missing or malformed", identity.ErrLoginUnusable)
 )
 
 // redirectError maps the error parameter of an authorization response.

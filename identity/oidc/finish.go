@@ -3,6 +3,7 @@ package oidc
 import (
 	"context"
 	"crypto/subtle"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -17,14 +18,19 @@ import (
 
 const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
-// Finish turns the provider's answer into a Proof. saved is the Start of this
-// browser, already taken out of its store; query is the query of the redirect; at
-// is the true time. An error means that nobody was identified.
+// Finish implements [identity.Means]. The values of the answer are the query of
+// the redirect, posted by the page that received it.
+//
 // Errors: ErrState, ErrRefused, ErrUnavailable, ErrConfig, ErrCode, ErrToken,
 // ErrLevel, ErrClaims.
 //
 // OpenID Connect Core 1.0 §3.1.2.5–§3.1.3.8
-func (p *Provider) Finish(ctx context.Context, saved Start, query url.Values, at time.Time) (identity.Proof, error) {
+func (p *Provider) Finish(ctx context.Context, kept []byte, a identity.Answer, at time.Time) (identity.Proof, error) {
+	var saved start
+	if err := json.Unmarshal(kept, &saved); err != nil {
+		return identity.Proof{}, fmt.Errorf("%w: nothing was begun", ErrState)
+	}
+	query := a.Values
 	// State first: until it matches, the rest may come from anybody.
 	if err := checkState(saved, query); err != nil {
 		return identity.Proof{}, err
@@ -56,7 +62,7 @@ func (p *Provider) Finish(ctx context.Context, saved Start, query url.Values, at
 	if err := p.checkToken(token, saved.Nonce, answer.AccessToken, at); err != nil {
 		return identity.Proof{}, err
 	}
-	level, err := p.level(token.claims.ACR)
+	level, err := p.level(token.claims.ACR, saved.Level)
 	if err != nil {
 		return identity.Proof{}, err
 	}
@@ -77,7 +83,7 @@ func (p *Provider) Finish(ctx context.Context, saved Start, query url.Values, at
 	return proof, err
 }
 
-func checkState(saved Start, query url.Values) error {
+func checkState(saved start, query url.Values) error {
 	if saved.State == "" || saved.Nonce == "" || saved.Verifier == "" {
 		return fmt.Errorf("%w: nothing was begun", ErrState)
 	}

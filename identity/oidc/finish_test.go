@@ -176,7 +176,7 @@ func TestFinishGivesUpOnASilentProvider(t *testing.T) {
 	r.idp.SetFault(identitytest.TokenHangs)
 	p, err := r.finish(s, q)
 	wantRefusal(t, p, err, oidc.ErrUnavailable)
-	p, err = r.rp.Finish(cancelled(), s, q, time.Now())
+	p, err = finish(cancelled(), r.rp, s, q, time.Now())
 	wantRefusal(t, p, err, oidc.ErrUnavailable)
 }
 
@@ -197,13 +197,13 @@ func TestFinishChecksTheAnswerBeforeAnything(t *testing.T) {
 		return url.Values{"state": {s.State}, "iss": {r.idp.Issuer()}, "error": {code}}
 	}
 	for name, c := range map[string]struct {
-		saved oidc.Start
+		saved start
 		query url.Values
 		want  error
 	}{
-		"nothing begun":          {oidc.Start{}, url.Values{"state": {""}, "code": {"c"}}, oidc.ErrState},
-		"no verifier":            {oidc.Start{State: s.State, Nonce: s.Nonce}, good, oidc.ErrState},
-		"no nonce":               {oidc.Start{State: s.State, Verifier: s.Verifier}, good, oidc.ErrState},
+		"nothing begun":          {start{}, url.Values{"state": {""}, "code": {"c"}}, oidc.ErrState},
+		"no verifier":            {start{State: s.State, Nonce: s.Nonce}, good, oidc.ErrState},
+		"no nonce":               {start{State: s.State, Verifier: s.Verifier}, good, oidc.ErrState},
 		"empty query":            {s, nil, oidc.ErrState},
 		"no state":               {s, with("state"), oidc.ErrState},
 		"other state":            {s, with("state", "x"), oidc.ErrState},
@@ -274,9 +274,9 @@ func TestFinishRefusesAForeignStart(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	mine, other := r.begin(), r.begin()
-	for name, change := range map[string]func(*oidc.Start){
-		"verifier": func(s *oidc.Start) { s.Verifier = other.Verifier },
-		"nonce":    func(s *oidc.Start) { s.Nonce = other.Nonce },
+	for name, change := range map[string]func(*start){
+		"verifier": func(s *start) { s.Verifier = other.Verifier },
+		"nonce":    func(s *start) { s.Nonce = other.Nonce },
 	} {
 		s := mine
 		q := r.answer(mine, identitytest.Choice{Person: "jan"})
@@ -295,7 +295,7 @@ func TestFinishHoldsTheTime(t *testing.T) {
 	for name, at := range map[string]time.Duration{"too late": 6 * time.Minute, "a test clock": 16 * 24 * time.Hour, "too early": -2 * time.Minute} {
 		s := r.begin()
 		q := r.answer(s, identitytest.Choice{Person: "jan"})
-		p, err := r.rp.Finish(t.Context(), s, q, time.Now().Add(at))
+		p, err := finish(t.Context(), r.rp, s, q, time.Now().Add(at))
 		if err == nil || p.Subject != "" {
 			t.Errorf("%s: accepted", name)
 		}

@@ -192,11 +192,8 @@ func TestPeerAlgorithms(t *testing.T) {
 			p := peerRig(t, map[string]string{"alg": alg, "enc": enc}, func(c *oidc.Config) {
 				c.UserInfo, c.KeyAlgorithms, c.ContentAlgorithm = userInfo, []string{alg}, []string{enc}
 			})
-			s, err := p.Begin("nl")
-			if err != nil {
-				t.Fatal(err)
-			}
-			got, err := p.Finish(t.Context(), s, browse(t, s.URL), time.Now())
+			s := begun(t, p, identity.Ask{Language: "nl"})
+			got, err := finish(t.Context(), p, s, browse(t, s.URL), time.Now())
 			if err != nil {
 				t.Fatalf("%s %s userinfo %t: %v", alg, enc, userInfo, err)
 			}
@@ -214,40 +211,37 @@ func TestPeerRefusals(t *testing.T) {
 	if err := p.Check(t.Context()); err != nil {
 		t.Errorf("Check: %v", err)
 	}
-	begin := func(lang string) oidc.Start {
-		s, err := p.Begin(lang)
-		if err != nil {
-			t.Fatal(err)
-		}
+	begin := func(lang string) start {
+		s := begun(t, p, identity.Ask{Language: lang})
 		return s
 	}
 	for lang, want := range map[string]error{"de": oidc.ErrRefused, "fr": oidc.ErrLevel, "en": oidc.ErrClaims} {
 		s := begin(lang)
-		got, err := p.Finish(t.Context(), s, browse(t, s.URL), time.Now())
+		got, err := finish(t.Context(), p, s, browse(t, s.URL), time.Now())
 		wantRefusal(t, got, err, want)
 	}
 	s := begin("nl")
 	q := browse(t, s.URL)
-	if _, err := p.Finish(t.Context(), s, q, time.Now()); err != nil {
+	if _, err := finish(t.Context(), p, s, q, time.Now()); err != nil {
 		t.Fatal(err)
 	}
-	got, err := p.Finish(t.Context(), s, q, time.Now())
+	got, err := finish(t.Context(), p, s, q, time.Now())
 	wantRefusal(t, got, err, oidc.ErrCode)
 
 	s, other := begin("nl"), begin("nl")
 	q = browse(t, s.URL)
 	s.Verifier = other.Verifier
-	got, err = p.Finish(t.Context(), s, q, time.Now())
+	got, err = finish(t.Context(), p, s, q, time.Now())
 	wantRefusal(t, got, err, oidc.ErrCode)
 
 	s = begin("nl")
 	q = browse(t, s.URL)
 	s.Nonce = other.Nonce
-	got, err = p.Finish(t.Context(), s, q, time.Now())
+	got, err = finish(t.Context(), p, s, q, time.Now())
 	wantRefusal(t, got, err, oidc.ErrToken)
 
 	q.Set("iss", "https://idp.example/v2")
-	got, err = p.Finish(t.Context(), s, q, time.Now())
+	got, err = finish(t.Context(), p, s, q, time.Now())
 	wantRefusal(t, got, err, oidc.ErrState)
 }
 
@@ -263,11 +257,8 @@ func TestPeerRefusesOurMistakes(t *testing.T) {
 		"content algorithm":  {map[string]string{"enc": "A256GCM"}, func(*oidc.Config) {}, oidc.ErrToken},
 	} {
 		p := peerRig(t, c.settings, c.change)
-		s, err := p.Begin("nl")
-		if err != nil {
-			t.Fatal(err)
-		}
-		got, err := p.Finish(t.Context(), s, browse(t, s.URL), time.Now())
+		s := begun(t, p, identity.Ask{Language: "nl"})
+		got, err := finish(t.Context(), p, s, browse(t, s.URL), time.Now())
 		t.Run(name, func(t *testing.T) { wantRefusal(t, got, err, c.want) })
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/rsa"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -71,17 +72,44 @@ func newRig(t *testing.T, change ...func(*oidc.Config)) *rig {
 	return r
 }
 
-func (r *rig) begin() oidc.Start {
-	r.t.Helper()
-	s, err := r.rp.Begin("nl")
+// start is what a Challenge of this package holds, opened up so that tests can
+// tamper with it.
+type start struct {
+	URL      string `json:"-"`
+	State    string `json:"state"`
+	Nonce    string `json:"nonce"`
+	Verifier string `json:"verifier"`
+}
+
+func (s start) saved() []byte {
+	b, err := json.Marshal(s)
 	if err != nil {
-		r.t.Fatal(err)
+		panic(err)
+	}
+	return b
+}
+
+// begun begins with p and opens what it saved.
+func begun(t *testing.T, p *oidc.Provider, a identity.Ask) start {
+	t.Helper()
+	c, err := p.Begin(t.Context(), a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := start{URL: c.URL}
+	if err := json.Unmarshal(c.Saved, &s); err != nil || c.Form != identity.FormRedirect || c.Key != s.State {
+		t.Fatalf("challenge: form %q, key %q, %v", c.Form, c.Key, err)
 	}
 	return s
 }
 
+func (r *rig) begin() start {
+	r.t.Helper()
+	return begun(r.t, r.rp, identity.Ask{Language: "nl"})
+}
+
 // answer goes to the page and comes back with the query of the redirect.
-func (r *rig) answer(s oidc.Start, c identitytest.Choice) url.Values {
+func (r *rig) answer(s start, c identitytest.Choice) url.Values {
 	r.t.Helper()
 	to, err := identitytest.Answer(r.t.Context(), http.DefaultClient, s.URL, c)
 	if err != nil {
@@ -90,8 +118,12 @@ func (r *rig) answer(s oidc.Start, c identitytest.Choice) url.Values {
 	return to.Query()
 }
 
-func (r *rig) finish(s oidc.Start, q url.Values) (identity.Proof, error) {
-	return r.rp.Finish(r.t.Context(), s, q, time.Now())
+func (r *rig) finish(s start, q url.Values) (identity.Proof, error) {
+	return finish(r.t.Context(), r.rp, s, q, time.Now())
+}
+
+func finish(ctx context.Context, p *oidc.Provider, s start, q url.Values, at time.Time) (identity.Proof, error) {
+	return p.Finish(ctx, s.saved(), identity.Answer{Values: q}, at)
 }
 
 // identify is the whole way as the first citizen.
