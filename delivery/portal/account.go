@@ -93,8 +93,8 @@ type keyPage struct {
 // createKey makes an API key and shows its secret, once. The answer is not a
 // redirect because the secret exists nowhere else.
 func (p *Portal) createKey(v *visitor) error {
-	if !strong(v.session) {
-		return p.needFactor(v)
+	if ok, err := p.fresh(v); !ok {
+		return err
 	}
 	f, err := readForm(v.Request(), dropFiles)
 	if err != nil {
@@ -140,6 +140,9 @@ func (p *Portal) askRevoke(v *visitor) error {
 }
 
 func (p *Portal) revokeKey(v *visitor) error {
+	if ok, err := p.fresh(v); !ok {
+		return err
+	}
 	if err := p.Identity.RevokeKey(v.ctx(), v.actor(), v.session.Account, v.Param("id")); err != nil {
 		return err
 	}

@@ -47,6 +47,8 @@ func (p *Portal) Register(e *echo.Echo) error {
 	e.GET("/portal/evidence/:file", reader(p.evidence), form)
 	e.GET("/portal/account", reader(p.account), form)
 	e.POST("/portal/account/switch", reader(p.switchAccount), form)
+	e.GET("/portal/again", reader(p.askAgain), form)
+	e.POST("/portal/again", reader(p.proveAgain), form)
 
 	// Those who may send.
 	e.GET("/portal/new", sender(p.write), form)

@@ -16,8 +16,8 @@ import (
 //
 // EN 319 522-1 §6.2.1 A.1
 func (p *Portal) send(v *visitor) error {
-	if !strong(v.session) {
-		return p.needFactor(v)
+	if ok, err := p.fresh(v); !ok {
+		return err
 	}
 	f, err := readForm(v.Request(), dropFiles)
 	if err != nil {

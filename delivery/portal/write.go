@@ -13,12 +13,7 @@ import (
 
 	"github.com/bode-erds/bode/delivery"
 	"github.com/bode-erds/bode/delivery/web"
-	"github.com/bode-erds/bode/identity"
 )
-
-// strong reports whether a session may do what has legal effect: two factors
-// were shown. REQ-QERDS-5.2.2-03 (a)
-func strong(s identity.Session) bool { return s.Method == identity.MethodTOTP }
 
 // writePage is the form of a message, or the page on which its answers are
 // checked before it is sent.
