@@ -25,10 +25,19 @@ const (
 	Administrator Role = "administrator" // people, keys, and all a sender may
 	Sender        Role = "sender"        // submits, and all a reader may
 	Reader        Role = "reader"        // sees deliveries and evidence
+	Billing       Role = "billing"       // sees the account, and nothing of its messages
 )
 
-// AtLeast reports whether r may all that want may.
-func (r Role) AtLeast(want Role) bool { return r.rank() >= want.rank() && r.rank() > 0 }
+// AtLeast reports whether r may all that want may. Billing stands beside the
+// others: it may what only it may. Every role may what the zero Role asks.
+func (r Role) AtLeast(want Role) bool {
+	if r == Billing || want == Billing {
+		return r == want || r == Billing && want == ""
+	}
+	return r.rank() >= want.rank() && r.rank() > 0
+}
+
+func (r Role) valid() bool { return r == Billing || r.rank() > 0 }
 
 func (r Role) rank() int {
 	switch r {
@@ -175,6 +184,7 @@ type AccountProfile struct {
 	Language         string // of the first administrator
 	CreatedAt        time.Time
 	ClosedAt         *time.Time
+	SuspendedAt      *time.Time // reads, and does nothing else
 }
 
 // Profile returns the account, closed or not. Errors: ErrNotFound.
@@ -206,7 +216,7 @@ const profileColumns = `a.id, a.kind, a.name,
        coalesce(a.enterprise_number, ''), coalesce(a.vat_number, ''), a.country,
        CASE WHEN a.kind = 'private' THEN coalesce(p.email, '') ELSE a.email END,
        CASE WHEN a.kind = 'private' THEN coalesce(p.mobile, '') ELSE '' END,
-       coalesce(a.address, '{}'), coalesce(p.language, ''), a.created_at, a.closed_at`
+       coalesce(a.address, '{}'), coalesce(p.language, ''), a.created_at, a.closed_at, a.suspended_at`
 
 const profilePerson = `
   LEFT JOIN LATERAL (

@@ -27,6 +27,7 @@ var (
 	ErrLoginTaken        = errors.New("identity: login is taken")
 	ErrLastAdministrator = errors.New("identity: an account needs an administrator") // R7: appoint another first
 	ErrClosed            = errors.New("identity: account is closed")
+	ErrSuspended         = errors.New("identity: account is suspended")         // an operator did; reading goes on
 	ErrSealed            = errors.New("identity: sealed data cannot be opened") // altered, moved, or sealed under a lost key
 )
 

@@ -117,7 +117,7 @@ func (s *Service) Keys(ctx context.Context, by Actor, account string) ([]Key, er
 // token has 256 random bits and is looked up by its SHA-256, so that the time it
 // takes tells nothing about other tokens.
 //
-// Errors: ErrKey, which also covers a closed account.
+// Errors: ErrKey, which also covers an account that is closed or suspended.
 func (s *Service) AuthenticateKey(ctx context.Context, bearer, ip string) (Key, error) {
 	return authenticate(ctx, s, bearer, ip, selectKey+goodKey, func(k Key) Key { return k })
 }
@@ -173,7 +173,7 @@ const selectKey = `SELECT ` + keyColumns + ` FROM api_key k JOIN account a ON a.
 
 const selectSender = `SELECT ` + keyColumns + `, ` + profileColumns + ` FROM api_key k JOIN account a ON a.id = k.account_id` + profilePerson
 
-const goodKey = ` WHERE k.secret_hash = $1 AND k.revoked_at IS NULL AND a.closed_at IS NULL`
+const goodKey = ` WHERE k.secret_hash = $1 AND k.revoked_at IS NULL AND a.closed_at IS NULL AND a.suspended_at IS NULL`
 
 const (
 	alphabet   = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"

@@ -63,28 +63,76 @@ const mandateColumns = `id, account_id, coalesce(person_id::text, ''), given, fa
 // in the caller's transaction and under its clock: what was withdrawn before
 // this transaction saw the row no longer counts. In a private account people act
 // for themselves, and a key acts for the account; both need none and get the
-// zero Mandate.
+// zero Mandate. Nobody acts for an account that is closed or suspended.
 //
-// Errors: ErrNoMandate, ErrForbidden for an actor of no account.
+// Errors: ErrNoMandate, ErrSuspended, ErrForbidden for an actor of no account or
+// of a closed one.
 func (s *Service) Authorise(ctx context.Context, tx pgx.Tx, by Actor, p Power, class string, at time.Time) (Mandate, error) {
-	if by.Kind == ActorKey || by.Kind == ActorSystem {
+	if by.Kind == ActorSystem {
 		return Mandate{}, nil
 	}
-	if by.Kind != ActorPerson || !isID(by.Account) || !isID(by.Subject) {
+	if by.Kind != ActorPerson && by.Kind != ActorKey || !isID(by.Account) || by.Kind == ActorPerson && !isID(by.Subject) {
 		return Mandate{}, ErrForbidden
 	}
-	var kind Kind
-	if err := tx.QueryRow(ctx, `SELECT kind FROM account WHERE id = $1 AND closed_at IS NULL`, by.Account).Scan(&kind); errors.Is(err, pgx.ErrNoRows) {
+	kind, err := principal(ctx, tx, by.Account)
+	if err != nil {
+		return Mandate{}, err
+	}
+	if kind == Private || by.Kind == ActorKey {
+		return Mandate{}, nil
+	}
+	return heldMandate(ctx, tx, by, by.Account, "", p, class, at)
+}
+
+// AuthoriseAs is Authorise for somebody who acts for another account than that
+// of the session, a standing delegate, under one mandate.
+//
+// Errors: ErrNoMandate, also for a mandate of somebody else; ErrSuspended,
+// ErrForbidden as for Authorise.
+func (s *Service) AuthoriseAs(ctx context.Context, tx pgx.Tx, by Actor, mandate string, p Power, class string, at time.Time) (Mandate, error) {
+	if by.Kind != ActorPerson || !isID(by.Subject) {
 		return Mandate{}, ErrForbidden
-	} else if err != nil {
+	}
+	if !isID(mandate) {
+		return Mandate{}, ErrNoMandate
+	}
+	var account string
+	err := tx.QueryRow(ctx, `SELECT account_id FROM mandate WHERE id = $1 AND person_id = $2`, mandate, by.Subject).Scan(&account)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return Mandate{}, ErrNoMandate
+	}
+	if err != nil {
 		return Mandate{}, fmt.Errorf("identity: authorise: %w", err)
 	}
-	if kind == Private {
-		return Mandate{}, nil
+	if _, err := principal(ctx, tx, account); err != nil {
+		return Mandate{}, err
 	}
-	// Locked against being withdrawn until the caller commits.
+	return heldMandate(ctx, tx, by, account, mandate, p, class, at)
+}
+
+// principal is the kind of an account that somebody may act for.
+func principal(ctx context.Context, tx pgx.Tx, account string) (kind Kind, err error) {
+	var suspended bool
+	err = tx.QueryRow(ctx, `SELECT kind, suspended_at IS NOT NULL FROM account WHERE id = $1 AND closed_at IS NULL`, account).Scan(&kind, &suspended)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return "", ErrForbidden
+	}
+	if err != nil {
+		return "", fmt.Errorf("identity: authorise: %w", err)
+	}
+	if suspended {
+		return "", ErrSuspended
+	}
+	return kind, nil
+}
+
+// heldMandate is the first mandate, or the one named, that covers what a person
+// is about to do. It stays locked against being withdrawn until the caller
+// commits.
+func heldMandate(ctx context.Context, tx pgx.Tx, by Actor, account, only string, p Power, class string, at time.Time) (Mandate, error) {
 	rows, err := tx.Query(ctx, `SELECT `+mandateColumns+` FROM mandate
- WHERE account_id = $1 AND person_id = $2 AND revoked_at IS NULL ORDER BY granted_at, id FOR SHARE`, by.Account, by.Subject)
+ WHERE account_id = $1 AND person_id = $2 AND ($3::uuid IS NULL OR id = $3) AND revoked_at IS NULL
+ ORDER BY granted_at, id FOR SHARE`, account, by.Subject, orNull(only))
 	if err != nil {
 		return Mandate{}, fmt.Errorf("identity: authorise: %w", err)
 	}

@@ -51,7 +51,7 @@ func (s *Service) AddMember(ctx context.Context, by Actor, account, person strin
 		return ErrForbidden
 	}
 	return s.changeMember(ctx, by, account, person, "person_added", func(tx pgx.Tx, kind Kind, at time.Time) error {
-		if kind == Private || role.rank() == 0 {
+		if kind == Private || !role.valid() {
 			return ErrForbidden
 		}
 		err := insertMember(ctx, tx, account, person, role, by.Subject, at)
@@ -66,7 +66,7 @@ func (s *Service) AddMember(ctx context.Context, by Actor, account, person strin
 // request. Errors: ErrForbidden, ErrNotFound, ErrClosed, ErrLastAdministrator.
 func (s *Service) SetRole(ctx context.Context, by Actor, account, person string, role Role) error {
 	return s.changeMember(ctx, by, account, person, "role_changed", func(tx pgx.Tx, _ Kind, _ time.Time) error {
-		if role.rank() == 0 {
+		if !role.valid() {
 			return ErrForbidden
 		}
 		tag, err := tx.Exec(ctx, `UPDATE membership SET role = $3 WHERE account_id = $1 AND person_id = $2`, account, person, role)
@@ -174,13 +174,15 @@ SELECT m.role FROM membership m JOIN person p ON p.id = m.person_id
 }
 
 // lockAccount holds an open account for the transaction and checks, under that
-// lock, that by administers it.
+// lock, that by administers it. Errors: ErrNotFound, ErrForbidden, ErrClosed,
+// ErrSuspended.
 func (s *Service) lockAccount(ctx context.Context, tx pgx.Tx, by Actor, account string) (kind Kind, err error) {
 	if !isID(account) {
 		return "", ErrNotFound
 	}
-	var closed bool
-	err = tx.QueryRow(ctx, `SELECT kind, closed_at IS NOT NULL FROM account WHERE id = $1 FOR UPDATE`, account).Scan(&kind, &closed)
+	var closed, suspended bool
+	err = tx.QueryRow(ctx, `SELECT kind, closed_at IS NOT NULL, suspended_at IS NOT NULL FROM account WHERE id = $1 FOR UPDATE`, account).
+		Scan(&kind, &closed, &suspended)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return "", ErrNotFound
 	}
@@ -192,6 +194,9 @@ func (s *Service) lockAccount(ctx context.Context, tx pgx.Tx, by Actor, account 
 	}
 	if closed {
 		return "", ErrClosed
+	}
+	if suspended && by.Kind != ActorSystem {
+		return "", ErrSuspended
 	}
 	return kind, nil
 }

@@ -82,7 +82,7 @@ func foldLogin(s string) string {
 // Errors: ErrForbidden, ErrNotFound, ErrClosed, FieldErrors, ErrLoginTaken, ErrBusy.
 func (s *Service) CreatePerson(ctx context.Context, by Actor, account string, role Role, p NewPerson) (id string, err error) {
 	bad := p.check(s.hasher)
-	if role.rank() == 0 {
+	if !role.valid() {
 		bad = append(bad, FieldError{"role", "malformed"})
 	}
 	if err := bad.orNil(); err != nil {

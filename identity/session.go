@@ -24,7 +24,7 @@ type Session struct {
 	Account     string
 	AccountKind Kind
 	AccountName string // legal name; empty for a private account
-	Role        Role   // Reader while the person's data is restricted
+	Role        Role   // Reader while the person's data is restricted or the account suspended
 	Given       string
 	Family      string
 	Login       string
@@ -94,7 +94,7 @@ UPDATE session SET seen_at = $2, expires_at = least($3, absolute_expires_at) WHE
 
 const selectSession = `
 SELECT s.person_id, s.account_id, a.kind, a.name,
-       CASE WHEN p.restricted_at IS NULL THEN m.role ELSE 'reader' END,
+       CASE WHEN p.restricted_at IS NULL AND a.suspended_at IS NULL OR m.role = 'billing' THEN m.role ELSE 'reader' END,
        p.given, p.family, p.login, s.language, s.method,
        coalesce(i.level, ''), coalesce(i.id::text, ''), coalesce(i.provider, ''), '',
        s.created_at, s.proven_at, s.seen_at, s.expires_at, s.ip, s.user_agent
