@@ -147,9 +147,10 @@ func (d Delivery) Expire(at time.Time) (Move, error) {
 	return m, nil
 }
 
-// Cancel decides that the sender withdraws what nobody has decided on. Errors:
-// ErrDecided, ErrWindowClosed.
-func (d Delivery) Cancel(by identity.Actor, at time.Time) (Move, error) {
+// Cancel decides that the sender withdraws what nobody has decided on; under is
+// the mandate of a person who acts for a company. Errors: ErrDecided,
+// ErrWindowClosed.
+func (d Delivery) Cancel(by identity.Actor, under identity.Mandate, at time.Time) (Move, error) {
 	switch d.State {
 	case Submitted, Notified:
 	case Expired, Posting, Posted, DeliveredByPost, Returned:
@@ -161,7 +162,7 @@ func (d Delivery) Cancel(by identity.Actor, at time.Time) (Move, error) {
 	m.After.State, m.After.DecidedAt = Cancelled, at
 	m.Event = d.event(evidence.SubmissionCancelled, at) // not seen(by): of the sender's people nothing goes to correspondents (R5)
 	if by.Method != "" {
-		acting := actingParty(by, d.Message.Sender)
+		acting := actingParty(by, d.Message.Sender, under)
 		m.Event.SentBy = &acting
 	}
 	if d.State == Notified {

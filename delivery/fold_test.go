@@ -27,7 +27,7 @@ func TestForeignText(t *testing.T) {
 				return s.Identify(by, identity.MatchResult{OK: true, Basis: "name"}, at)
 			},
 			"accept":    func() (delivery.Move, error) { return s.Accept(by, at) },
-			"cancel":    func() (delivery.Move, error) { return s.Cancel(by, at) },
+			"cancel":    func() (delivery.Move, error) { return s.Cancel(by, identity.Mandate{}, at) },
 			"access":    func() (delivery.Move, error) { return s.Access(0, by, at) },
 			"hand over": func() (delivery.Move, error) { return s.HandOver(by, at) },
 			"attempted": func() (delivery.Move, error) {

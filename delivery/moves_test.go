@@ -71,7 +71,7 @@ func verbs(t testing.TB) []verb {
 		}},
 		{"Cancel", func(d delivery.Delivery, at time.Time) (delivery.Move, error) {
 			return d.Cancel(identity.Actor{Kind: identity.ActorPerson, Subject: "p-1", Given: "Lotte", Family: "Peeters",
-				Method: "password+totp", Level: identity.LevelSubstantial, ProvenAt: at}, at)
+				Method: "password+totp", Level: identity.LevelSubstantial, ProvenAt: at}, identity.Mandate{}, at)
 		}},
 		{"Consign", delivery.Delivery.Consign},
 		{"Access (part 1)", func(d delivery.Delivery, at time.Time) (delivery.Move, error) { return d.Access(0, addressee(at), at) }},

@@ -36,6 +36,7 @@ type Policy struct {
 	PostAtOnce      bool           `json:"post_at_once"`     // when every electronic channel failed, do not wait for the window
 	RetentionMonths int            `json:"retention_months"` // counted from the last change of state
 	Receipts        bool           `json:"receipts"`         // tell the sender by e-mail what became of each delivery
+	Class           string         `json:"class,omitempty"`  // of message, in the sender's own words: mandates may be for some only
 }
 
 // DefaultPolicy is what a sender gets who asks for nothing.

@@ -191,9 +191,11 @@ func parseCursor(c string) (tx, id string, err error) {
 // Cancel withdraws every delivery of a message that nobody has decided on.
 // Deliveries that are past it stay as they are. With the Once of an earlier
 // call it goes on where that one stopped, and says so. Errors: ErrNotFound,
-// ErrKeyReused; ErrDecided when there was nothing left to withdraw.
+// ErrKeyReused; ErrDecided when there was nothing left to withdraw;
+// identity.ErrNoMandate for a person of a company who may not send such messages.
 func (s *Service) Cancel(ctx context.Context, by identity.Actor, message ID, once Once) (replayed bool, err error) {
-	if _, err := s.Message(ctx, by.Account, message); err != nil {
+	m, err := s.Message(ctx, by.Account, message)
+	if err != nil {
 		return false, err
 	}
 	ref, err := s.remember(ctx, by.Account, "cancel", once, ID(evidence.NewID()))
@@ -212,7 +214,7 @@ func (s *Service) Cancel(ctx context.Context, by identity.Actor, message ID, onc
 	}
 	n := 0
 	for _, id := range ids {
-		_, err := s.move(ctx, ID(id), func(d Delivery, at time.Time) (Move, error) { return d.Cancel(by, at) })
+		err := pgx.BeginFunc(ctx, s.Pool, func(tx pgx.Tx) error { return s.cancelOne(ctx, tx, by, m.Policy.Class, ID(id)) })
 		switch {
 		case err == nil:
 			n++
@@ -229,6 +231,16 @@ func (s *Service) Cancel(ctx context.Context, by identity.Actor, message ID, onc
 		return replayed && err == nil, err
 	}
 	return replayed, nil
+}
+
+// cancelOne withdraws one delivery if by may at this moment.
+func (s *Service) cancelOne(ctx context.Context, tx pgx.Tx, by identity.Actor, class string, id ID) error {
+	under, err := s.Identities.Authorise(ctx, tx, by, identity.PowerSend, class, s.Now())
+	if err != nil {
+		return err
+	}
+	_, err = s.moveTx(ctx, tx, id, func(d Delivery, at time.Time) (Move, error) { return d.Cancel(by, under, at) })
+	return err
 }
 
 // remember claims a key for an act that may be done again without harm. It

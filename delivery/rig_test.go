@@ -122,18 +122,44 @@ func (r *rig) count(sql string, args ...any) (n int) {
 	return n
 }
 
+// newAccount is a company with one person, of the same id, who may do everything
+// for it.
 func (r *rig) newAccount() string {
 	r.t.Helper()
 	id := uuid.NewString()
 	r.exec(`INSERT INTO account (id, kind, name, email, country, created_at) VALUES ($1, 'company', 'Immo Zilverlinde bv', 'post@zilverlinde.example', 'BE', $2)`,
 		id, r.clock.now())
+	r.newPerson(id, "Lotte", "Peeters")
+	r.grant(id, id, "founder", "{send,receive,administer}", "{}")
 	return id
+}
+
+// newPerson has an account holder's row and nothing else.
+func (r *rig) newPerson(id, given, family string) {
+	r.t.Helper()
+	r.exec(`INSERT INTO person (id, given, family, login, email, mobile, language, password_hash, password_at, created_at)
+		VALUES ($1, $2, $3, $4, $5, '+32470000009', 'nl', '$argon2id$', $6, $6)`, id, given, family, id, given+"@zilverlinde.example", r.clock.now())
+}
+
+// grant lets a person act for an account, and returns the mandate.
+func (r *rig) grant(account, person, how, powers, classes string) (id string) {
+	r.t.Helper()
+	id = uuid.NewString()
+	r.exec(`INSERT INTO mandate (id, account_id, person_id, given, family, powers, classes, valid_from, granted_by, granted_at, proof_kind, proof_record, text_sha256)
+		VALUES ($1, $2, $3, 'Lotte', 'Peeters', $4, $5, $6, 'p', $6, $7, CASE WHEN $7 IN ('approval', 'signature') THEN $1::uuid END, sha256(''))`,
+		id, account, person, powers, classes, r.clock.now().AddDate(-1, 0, 0), how)
+	return id
+}
+
+func (r *rig) revoke(mandate string) {
+	r.t.Helper()
+	r.exec(`UPDATE mandate SET revoked_at = $2, revoked_by = 'p' WHERE id = $1`, mandate, r.clock.now())
 }
 
 // sender is somebody of an account who signed in.
 func (r *rig) sender(account string) delivery.Submitter {
 	return delivery.Submitter{
-		By: identity.Actor{Kind: identity.ActorPerson, Subject: "p-1", Account: account, Given: "Lotte", Family: "Peeters",
+		By: identity.Actor{Kind: identity.ActorPerson, Subject: account, Account: account, Given: "Lotte", Family: "Peeters",
 			Method: "password+totp", Level: identity.LevelSubstantial, ProvenAt: r.clock.now().Add(-time.Minute), IP: "192.0.2.1", UserAgent: "test"},
 		Sender: evidence.Party{Kind: evidence.LegalPerson, Name: "Immo Zilverlinde bv", Email: "post@zilverlinde.example",
 			Identifier: evidence.Identifier{Scheme: "BE:KBO", Value: "0403170701"}},

@@ -49,8 +49,11 @@ type Notices interface {
 	Forget(ctx context.Context, tx pgx.Tx, deliveries ...string) error
 }
 
-// Identities keeps what an auditor needs about an identification.
+// Identities keeps what an auditor needs about an identification, and knows who
+// may act for whom. Authorise looks in the caller's transaction, so that a
+// mandate which was withdrawn before does not count.
 type Identities interface {
+	Authorise(ctx context.Context, tx pgx.Tx, by identity.Actor, p identity.Power, class string, at time.Time) (identity.Mandate, error)
 	SaveIdentification(ctx context.Context, tx pgx.Tx, p identity.Proof, o identity.Occasion) (identity.Identification, error)
 	DeleteIdentifications(ctx context.Context, tx pgx.Tx, delivery string) error
 	NationalNumberDigest(number string) string

@@ -48,7 +48,8 @@ const chunk = 500
 // Submit takes responsibility for a message: when it returns, message,
 // deliveries, A.1 events and the jobs that follow are durable, or nothing is.
 // The same Once gives the first answer again, with replayed set. Errors:
-// FieldErrors, ErrKeyReused.
+// FieldErrors, ErrKeyReused, and identity.ErrNoMandate for a person of a company
+// who has no mandate to send messages of this class, or none any more.
 //
 // EN 319 522-1 §6.2.1 A.1
 func (s *Service) Submit(ctx context.Context, by Submitter, sub Submission, once Once) (m Message, replayed bool, err error) {
@@ -70,13 +71,13 @@ func (s *Service) SubmitAll(ctx context.Context, by Submitter, sub Submission, o
 	m = Message{
 		ID: ID(evidence.NewID()), Account: by.By.Account, Number: newNumber(), Test: by.Test,
 		Subject: sub.Subject, Reference: sub.Reference, Language: sub.Language, Policy: sub.Policy,
-		Sender: by.Sender, SentBy: actingParty(by.By, by.Sender), Deliveries: len(sub.Recipients),
+		Sender: by.Sender, Deliveries: len(sub.Recipients),
 	}
 	text, err := s.sealText(m, sub)
 	if err != nil {
 		return Message{}, nil, false, err
 	}
-	list, err = s.submitTx(ctx, &m, sub, text, once)
+	list, err = s.submitTx(ctx, &m, by.By, sub, text, once)
 	var earlier replay
 	if errors.As(err, &earlier) {
 		m, err = s.Message(ctx, by.By.Account, earlier.ref)
@@ -85,16 +86,18 @@ func (s *Service) SubmitAll(ctx context.Context, by Submitter, sub Submission, o
 	return m, list, false, err
 }
 
-// submitTx writes a message in one transaction of four round trips.
+// submitTx writes a message in one transaction of four round trips, and two more
+// for a person who acts for a company.
 //
-//  1. begin, and claim the key and the documents: a key that was used ends here
+//  1. begin, and claim the key and the documents: a key that was used ends here,
+//     and so does who has no mandate; one that is found cannot be withdrawn before 4
 //  2. the message, its text, and for up to 500 recipients at a time their
 //     events, the deliveries that stand on them, and the notices
 //  3. the jobs of all these, sealing and sending, together
 //  4. commit
 //
 // A crash before the end of 4 leaves nothing; after it, everything.
-func (s *Service) submitTx(ctx context.Context, m *Message, sub Submission, text textPart, once Once) (list []Delivery, err error) {
+func (s *Service) submitTx(ctx context.Context, m *Message, by identity.Actor, sub Submission, text textPart, once Once) (list []Delivery, err error) {
 	conn, err := s.Pool.Acquire(ctx)
 	if err != nil {
 		return nil, err
@@ -107,6 +110,11 @@ func (s *Service) submitTx(ctx context.Context, m *Message, sub Submission, text
 	if err != nil {
 		return nil, err
 	}
+	under, err := s.Identities.Authorise(ctx, tx, by, identity.PowerSend, m.Policy.Class, s.Now())
+	if err != nil {
+		return nil, err
+	}
+	m.SentBy = actingParty(by, m.Sender, under)
 	m.Parts = append([]evidence.Part{text.part}, docs...)
 	if m.SubmittedAt, err = s.clock(ahead, time.Time{}); err != nil {
 		return nil, err
@@ -235,26 +243,4 @@ func sameOnce(row pgx.Row, kind string, once Once) (ref ID, err error) {
 		return "", ErrKeyReused
 	}
 	return ref, nil
-}
-
-// actingParty is the person or key behind an act, as evidence shows it. Of a
-// company it shows that an authorised person or key acted, how that one was
-// authenticated and where the record is, but no personal data (R5): evidence
-// goes to correspondents.
-func actingParty(a identity.Actor, sender evidence.Party) evidence.Party {
-	p := evidence.Party{Kind: evidence.NaturalPerson, Given: a.Given, Family: a.Family,
-		Identifier: evidence.Identifier{Scheme: "bode:" + string(a.Kind), Value: a.Subject}}
-	if a.Method != "" {
-		p.Proof = proofOf(a)
-	}
-	switch {
-	case a.Kind == identity.ActorKey:
-		p.Kind, p.Name = evidence.LegalPerson, a.Name
-	case sender.Kind == evidence.LegalPerson:
-		p.Kind, p.Name, p.Given, p.Family = evidence.LegalPerson, sender.Name, "", ""
-		if p.Proof != nil {
-			p.Proof.Given, p.Proof.Family = "", ""
-		}
-	}
-	return p
 }

@@ -30,6 +30,7 @@ const (
 	MaxDocument   = 1 << 30 // octets
 	MaxFilename   = 200
 	MaxMethod     = 40
+	MaxClass      = 40
 )
 
 // Languages are those in which recipients can be told.
@@ -39,6 +40,7 @@ var (
 	mobileShape   = regexp.MustCompile(`^\+[1-9][0-9]{7,14}$`)
 	mobileBelgian = regexp.MustCompile(`^\+324[5-9][0-9]{7}$`)
 	countryShape  = regexp.MustCompile(`^[A-Z]{2}$`)
+	classShape    = regexp.MustCompile(`^[a-z0-9-]{1,40}$`)
 	postcodes     = map[string]*regexp.Regexp{
 		"BE": regexp.MustCompile(`^[1-9][0-9]{3}$`), "LU": regexp.MustCompile(`^[0-9]{4}$`),
 		"NL": regexp.MustCompile(`^[1-9][0-9]{3} ?[A-Z]{2}$`), "FR": regexp.MustCompile(`^[0-9]{5}$`),
@@ -233,6 +235,9 @@ func (c *checker) policy(p Policy, post bool) {
 		c.fault("/policy/fallback", "unsupported", "allowed", "post, none")
 	case p.Fallback == FallbackPost && !post:
 		c.fault("/policy/fallback", "post_unavailable")
+	}
+	if p.Class != "" && !classShape.MatchString(p.Class) {
+		c.fault("/policy/class", "class", "max", strconv.Itoa(MaxClass))
 	}
 	if len(p.Methods) > 10 {
 		c.fault("/policy/methods", "too_many", "max", "10", "is", strconv.Itoa(len(p.Methods)))

@@ -90,6 +90,16 @@ type Party struct {
 	Mobile     string     `json:"mobile,omitempty"`  // E.164
 	Address    []string   `json:"address,omitempty"` // as printed on an envelope, country last
 	Proof      *Proof     `json:"proof,omitempty"`
+	Mandate    *Mandate   `json:"mandate,omitempty"` // under which a delegate acted
+}
+
+// Mandate is what lets a delegate act for a party: who gave it, how it was
+// signed and what it covers is in the record of the service.
+type Mandate struct {
+	ID     string    `json:"id"`
+	Given  string    `json:"given"`            // how: "founder", "operator", "approval", "signature", "naming"
+	At     time.Time `json:"at"`               // since when
+	Record string    `json:"record,omitempty"` // id of the identification record that holds what was signed
 }
 
 // Identifier is a scheme and a value (EN 319 522-2 §5.2), such as

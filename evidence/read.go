@@ -132,6 +132,14 @@ type xmlParty struct {
 	Kind     PartyKind   `xml:"kind,attr"`
 	Declared xmlDeclared `xml:"Declared"`
 	Proof    *xmlProof   `xml:"Identified"`
+	Mandate  *xmlMandate `xml:"Mandate"`
+}
+
+type xmlMandate struct {
+	ID     string `xml:"id,attr"`
+	Given  string `xml:"given,attr"`
+	At     string `xml:"at,attr"`
+	Record string `xml:",chardata"`
 }
 
 type xmlDeclared struct {

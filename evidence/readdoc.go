@@ -101,6 +101,13 @@ func (p xmlParty) party() (Party, error) {
 		party.Proof = &Proof{Given: r.Given, Family: r.Family, Method: r.Method, Provider: r.Provider,
 			Level: r.Level, At: at, Record: r.Record}
 	}
+	if m := p.Mandate; m != nil {
+		at, err := parseTime(m.At)
+		if err != nil {
+			return Party{}, err
+		}
+		party.Mandate = &Mandate{ID: m.ID, Given: m.Given, At: at, Record: m.Record}
+	}
 	return party, nil
 }
 

@@ -65,6 +65,11 @@ func identityRules() []rule {
 			func(e Event, _ Issuer) bool {
 				return !slices.ContainsFunc(e.parties(), func(p *Party) bool { return p.Proof != nil && !proven(*p) })
 			}},
+		{"policy", "mandate", "a mandate without id, way or time, or of a party that acts for nobody", always,
+			func(e Event, _ Issuer) bool {
+				return e.Sender.Mandate == nil && e.Recipient.Mandate == nil &&
+					!slices.ContainsFunc(e.parties(), func(p *Party) bool { return p.Mandate != nil && !mandated(*p.Mandate) })
+			}},
 		{"cir", "CIR (EU) 2025/1944 annex REQ-QERDS-5.2.1", "the recipient was identified after the event", identified(),
 			func(e Event, _ Issuer) bool { p := e.recipientProof(); return p == nil || !p.At.After(e.At) }},
 		{"cir", "CIR (EU) 2025/1944 annex REQ-QERDS-5.2.1", "a qualified service needs assurance substantial or high",
@@ -97,6 +102,8 @@ func proven(p Party) bool {
 	return r != nil && isMethod(r.Method) && !r.At.IsZero() &&
 		(r.Family != "" || r.Given != "" || p.Name != "")
 }
+
+func mandated(m Mandate) bool { return m.ID != "" && isKey(m.Given) && !m.At.IsZero() }
 
 // recipientProof is the identification of whoever received: the recipient, or
 // who acted for it.

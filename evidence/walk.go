@@ -21,6 +21,9 @@ func (e *Event) times() []*time.Time {
 		if p.Proof != nil {
 			t = append(t, &p.Proof.At)
 		}
+		if p.Mandate != nil {
+			t = append(t, &p.Mandate.At)
+		}
 	}
 	return t
 }
@@ -43,6 +46,9 @@ func (e *Event) texts() []string {
 		s = append(s, p.Address...)
 		if r := p.Proof; r != nil {
 			s = append(s, r.Given, r.Family, r.Method, r.Provider, r.Level, r.Record)
+		}
+		if m := p.Mandate; m != nil {
+			s = append(s, m.ID, m.Given, m.Record)
 		}
 	}
 	for _, p := range e.Parts {

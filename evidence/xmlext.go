@@ -57,7 +57,7 @@ func writeService(w *Canonical, i Issuer) {
 }
 
 // writeOwnParty writes what was declared about a party, and of its
-// identification what ETSI has no place for.
+// identification and its mandate what ETSI has no place for.
 func writeOwnParty(w *Canonical, role string, p Party) {
 	w.Open("b:Party", Attr{"kind", string(p.Kind)}, Attr{"role", role})
 	w.Open("b:Declared")
@@ -80,6 +80,9 @@ func writeOwnParty(w *Canonical, role string, p Party) {
 		optional(w, "b:Provider", r.Provider)
 		optional(w, "b:Record", r.Record)
 		w.Close("b:Identified")
+	}
+	if m := p.Mandate; m != nil {
+		w.Leaf("b:Mandate", m.Record, Attr{"id", m.ID}, Attr{"given", m.Given}, Attr{"at", formatTime(m.At)})
 	}
 	w.Close("b:Party")
 }

@@ -55,7 +55,7 @@ func TestWhenItIsOver(t *testing.T) {
 			must(r.deliveries.Sweep(r.t.Context(), 10))(r.t)
 		}, "Het bericht komt met de post"},
 		"cancelled": {func(r *rig, d delivery.Delivery) {
-			must(r.deliveries.Cancel(r.t.Context(), identity.Actor{Kind: identity.ActorPerson, Account: r.account, Subject: "p", Method: "password+totp", ProvenAt: time.Now()}, d.Message.ID, delivery.Once{}))(r.t)
+			must(r.deliveries.Cancel(r.t.Context(), identity.Actor{Kind: identity.ActorKey, Account: r.account, Subject: "k-1", Name: "Boekhouding", Method: "api-key", ProvenAt: time.Now()}, d.Message.ID, delivery.Once{}))(r.t)
 		}, "ingetrokken"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -256,8 +256,8 @@ func (r *rig) message(change ...func(*delivery.Submission)) delivery.Delivery {
 		c(&s)
 	}
 	m, _, err := r.deliveries.Submit(r.t.Context(), delivery.Submitter{
-		By: identity.Actor{Kind: identity.ActorPerson, Subject: "p-1", Account: r.account, Given: "Karim", Family: "Benali",
-			Method: "password+totp", Level: identity.LevelSubstantial, ProvenAt: time.Now().Add(-time.Minute), IP: "192.0.2.1", UserAgent: "test"},
+		By: identity.Actor{Kind: identity.ActorKey, Subject: "k-1", Account: r.account, Name: "Boekhouding",
+			Method: "api-key", Level: identity.LevelSubstantial, ProvenAt: time.Now().Add(-time.Minute), IP: "192.0.2.1", UserAgent: "test"},
 		Sender: evidence.Party{Kind: evidence.LegalPerson, Name: "Immo Zilverlinde bv", Email: "post@zilverlinde.example",
 			Identifier: evidence.Identifier{Scheme: "BE:KBO", Value: "0403170701"}},
 	}, s, delivery.Once{})
