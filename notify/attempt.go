@@ -25,7 +25,7 @@ type state struct {
 }
 
 const selectNotice = `
-SELECT id, account_id, delivery_id, kind, channel, address, language, ref, created_at, tries, not_before, closed_at IS NOT NULL
+SELECT id, coalesce(account_id::text, ''), coalesce(delivery_id::text, ''), kind, channel, address, language, ref, created_at, tries, not_before, closed_at IS NOT NULL
 FROM notice WHERE id = $1`
 
 const attemptColumns = `number, started_at, ended_at, outcome, reply, remote, tls, peer_id, dsn, in_doubt, digest, retry_at`
@@ -138,8 +138,10 @@ func (w *Worker) settle(ctx context.Context, job *river.Job[SendArgs], s state, 
 		if closed || tag.RowsAffected() != 1 { // another run settled it
 			return complete(ctx, tx, job)
 		}
-		if err := w.sink.NoticeAttempted(ctx, tx, s.notice, *a); err != nil {
-			return fmt.Errorf("tell attempt %d: %w", a.Number, err)
+		if s.notice.Delivery != "" {
+			if err := w.sink.NoticeAttempted(ctx, tx, s.notice, *a); err != nil {
+				return fmt.Errorf("tell attempt %d: %w", a.Number, err)
+			}
 		}
 		if again {
 			err = w.again(ctx, tx, s.notice, delay)

@@ -33,6 +33,9 @@ type outline struct {
 // outlineOf returns the outline of a mail. A code never comes with anything to
 // click: who asks for the code and who reads it must be the same person's doing.
 func outlineOf(k Kind, f Facts) outline {
+	if k.ofAccount() {
+		return accountOutline(k)
+	}
 	kind := string(k)
 	switch k {
 	case Announcement, Reminder:
@@ -43,6 +46,12 @@ func outlineOf(k Kind, f Facts) outline {
 		}
 	case Code:
 		return outline{paragraphs: []string{"code.intro"}, after: []string{"code.valid", "code.secret", "code.unasked"}}
+	case DelegateNamed:
+		return outline{
+			paragraphs: []string{kind + ".intro", kind + ".how"},
+			facts:      []string{"sender", "recipient", "number", "submitted", "deadline"},
+			after:      []string{kind + ".free", "genuine.mail"}, link: true,
+		}
 	case Receipt:
 		return outline{
 			paragraphs: []string{"outcome." + f.Outcome, "receipt.next"},
@@ -79,6 +88,10 @@ func (f Facts) need(k Kind) error {
 	}
 	require("ServiceName", f.ServiceName != "")
 	require("ServiceHost", f.ServiceHost != "")
+	if k.ofAccount() {
+		f.needAccount(k, require)
+		return f.judge(k, missing)
+	}
 	require("Number", f.Number != "")
 	switch k {
 	case Announcement, Reminder:
@@ -87,6 +100,12 @@ func (f Facts) need(k Kind) error {
 		require("NoticeCode", f.NoticeCode != "")
 		require("Deadline", !f.Deadline.IsZero())
 		require("Fallback", f.Fallback == "post" || f.Fallback == "none")
+	case DelegateNamed:
+		require("SenderName", f.SenderName != "")
+		require("RecipientName", f.RecipientName != "")
+		require("Link", f.Link != "")
+		require("NoticeCode", f.NoticeCode != "")
+		require("Deadline", !f.Deadline.IsZero())
 	case Code:
 		require("Code", f.Code != "" && strings.Trim(f.Code, "0123456789") == "")
 		require("CodeMinutes", f.CodeMinutes > 0)
@@ -98,11 +117,18 @@ func (f Facts) need(k Kind) error {
 	default:
 		require("SenderName", f.SenderName != "")
 	}
+	return f.judge(k, missing)
+}
+
+// judge is need once it is known which fact is missing, and looks at the link.
+func (f Facts) judge(k Kind, missing string) error {
 	if missing == "" && f.Link != "" {
 		u, err := url.Parse(f.Link)
 		ours := err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.User == nil &&
 			(u.Host == f.ServiceHost || u.Hostname() == f.ServiceHost)
-		require("Link on our host", ours)
+		if !ours {
+			missing = "Link on our host"
+		}
 	}
 	if missing != "" {
 		return fmt.Errorf("%w: %s needs %s", ErrFacts, k, missing)

@@ -23,7 +23,7 @@ type Querier interface {
 }
 
 const selectDelivery = `
-SELECT id, account_id, delivery_id, kind, channel, address, language, ref, created_at, closed_at, coalesce(outcome, '')
+SELECT id, coalesce(account_id::text, ''), coalesce(delivery_id::text, ''), kind, channel, address, language, ref, created_at, closed_at, coalesce(outcome, '')
 FROM notice WHERE delivery_id = $1 ORDER BY id`
 
 const selectAttempts = `SELECT ` + attemptColumns + ` FROM notify_attempt WHERE notice_id = $1 ORDER BY number`

@@ -20,6 +20,9 @@ const (
 	Cancelled    Kind = "cancelled"    // to the recipient: the sender withdrew it
 	GoesByPost   Kind = "goes_by_post" // to the recipient: it was printed and comes by post
 	Receipt      Kind = "receipt"      // to the sender: what became of it
+	// DelegateNamed tells somebody whom the recipient named that the item may be
+	// collected. RecipientName is who named.
+	DelegateNamed Kind = "delegate_named"
 )
 
 // Channel is a way to reach somebody.
@@ -33,8 +36,8 @@ const (
 // Notice is one thing to tell one person on one channel. It holds no secret.
 type Notice struct {
 	ID       string // UUIDv7
-	Account  string // the sender's account
-	Delivery string
+	Account  string // the sender's account; of a kind in AccountKinds the holder's, or empty when there is none yet
+	Delivery string // empty for a kind in AccountKinds
 	Kind     Kind
 	Channel  Channel
 	To       string // address or E.164 number
@@ -57,6 +60,11 @@ type Facts struct {
 	DecidedAt     time.Time // when it was accepted, refused, withdrawn
 	Fallback      string    // "post" or "none": what happens when nobody decides
 	Outcome       string    // for Receipt: accepted, rejected, expired, posting, handed_over, …
+	Account       string    // name of the company it is about; for the kinds of accounts, as all up to Until
+	Who           string    // who did it
+	What          string    // a key of "what" in the translation files; an unknown one is told in general words
+	Reason        string    // as an operator wrote it
+	Until         time.Time // how long a link or mandate is good; when the data of a closed account is gone at the latest
 	Test          bool      // sent with a test key: says so
 	ServiceName   string
 	ServiceHost   string // the one host name we ever link to
@@ -102,7 +110,8 @@ type Attempt struct {
 	RetryAt   time.Time // zero when there is no further try
 }
 
-// Sink learns of every finished attempt, inside the transaction that stores it.
+// Sink learns of every finished attempt of a notice of a delivery, inside the
+// transaction that stores it.
 // An error rolls that transaction back and the attempt is told again.
 type Sink interface {
 	NoticeAttempted(ctx context.Context, tx pgx.Tx, n Notice, a Attempt) error

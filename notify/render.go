@@ -85,15 +85,19 @@ func (w words) values(k Kind, f Facts) (values, error) {
 	v := values{
 		Service: plain(f.ServiceName), Host: plain(f.ServiceHost), Sender: plain(f.SenderName), Recipient: plain(f.RecipientName),
 		Number: plain(f.Number), Reference: plain(f.Reference), Link: f.Link, NoticeCode: plain(f.NoticeCode), Code: f.Code, Minutes: f.CodeMinutes,
+		Account: plain(f.Account), Who: plain(f.Who), Reason: plain(f.Reason),
 	}
-	if k == Code {
+	if k.isCode() {
 		v.Link, v.NoticeCode = "", ""
 	} else {
 		v.Code = ""
 	}
 	v.Name = v.Recipient
-	if k == Receipt {
+	switch k {
+	case Receipt:
 		v.Name = v.Sender
+	case DelegateNamed:
+		v.Name = "" // RecipientName is who named
 	}
 	var err error
 	say := func(to *string, s string, e error) {
@@ -109,6 +113,14 @@ func (w words) values(k Kind, f Facts) (values, error) {
 		s, e := w.say("status."+f.Outcome, v)
 		say(&v.Status, s, e)
 	}
+	if f.What != "" {
+		key := "what." + f.What
+		if !w.has(key) {
+			key = "what.other"
+		}
+		s, e := w.say(key, v)
+		say(&v.What, s, e)
+	}
 	s, e := w.calendar.Moment(f.SubmittedAt)
 	say(&v.Submitted, s, e)
 	s, e = w.calendar.Moment(f.DecidedAt)
@@ -119,6 +131,10 @@ func (w words) values(k Kind, f Facts) (values, error) {
 	say(&v.DeadlineDay, s, e)
 	s, e = w.calendar.UntilShort(f.Deadline)
 	say(&v.DeadlineShort, s, e)
+	s, e = w.calendar.Until(f.Until)
+	say(&v.Until, s, e)
+	s, e = w.calendar.UntilDay(f.Until)
+	say(&v.UntilDay, s, e)
 	return v, err
 }
 
@@ -138,15 +154,13 @@ func (w words) content(k Kind, f Facts, v values) (content, error) {
 	if v.Name != "" {
 		c.Greeting = say("greeting.name")
 	}
-	c.Closing, c.Footer = say("closing.greeting"), say("footer.recipient")
-	if k == Receipt {
-		c.Footer = say("footer.sender")
-	}
+	c.Closing, c.Footer = say("closing.greeting"), say("footer."+footerOf(k))
 	for _, key := range o.paragraphs {
 		c.Paragraphs = append(c.Paragraphs, say(key))
 	}
 	shown := map[string]string{"sender": v.Sender, "recipient": v.Recipient, "number": v.Number, "reference": v.Reference,
-		"submitted": v.Submitted, "deadline": v.Deadline, "decided": v.Decided}
+		"submitted": v.Submitted, "deadline": v.Deadline, "decided": v.Decided,
+		"account": v.Account, "who": v.Who, "what": v.What, "reason": v.Reason, "until": v.Until}
 	for _, key := range o.facts {
 		if shown[key] != "" {
 			c.Facts = append(c.Facts, fact{say("fact." + key), shown[key]})
@@ -168,6 +182,19 @@ func (w words) content(k Kind, f Facts, v values) (content, error) {
 	return c, err
 }
 
+// footerOf says why somebody gets a mail.
+func footerOf(k Kind) string {
+	switch {
+	case k == Receipt:
+		return "sender"
+	case k == DelegateNamed:
+		return "delegate"
+	case k.ofAccount():
+		return "account"
+	}
+	return "recipient"
+}
+
 // How much of a sender's name an SMS shows, in letters.
 const longestSender, shortestSender = 40, 6
 
@@ -175,7 +202,7 @@ const longestSender, shortestSender = 40, 6
 // sender id of an SMS may be overwritten on its way; the sender's name is
 // shortened until it fits one part.
 func (w words) sms(k Kind, f Facts, v values) (string, error) {
-	v.Service = transliterate(v.Service)
+	v.Service, v.What = transliterate(v.Service), transliterate(v.What)
 	if f.Test {
 		v.Service += " TEST"
 	}

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -42,13 +43,28 @@ func facts(change ...func(*notify.Facts)) notify.Facts {
 // codeFacts are what a code needs; it gets no link.
 func codeFacts(f *notify.Facts) { f.Link, f.Code, f.CodeMinutes = "", "418302", 10 }
 
+// accountFacts are what a notice about an account needs; it knows no delivery.
+func accountFacts(k notify.Kind) func(*notify.Facts) {
+	return func(f *notify.Facts) {
+		*f = notify.Facts{RecipientName: f.RecipientName, Link: "https://bode.example/reset/0123456789abcdefghijklmnopqrstuvwxyzABCDEFG",
+			Account: "Bakkerij Çelik & Søn bv", Who: "Els Claes", What: "password_changed", Reason: "Het nummer bestaat niet.",
+			Until: time.Date(2026, 12, 3, 14, 0, 0, 0, time.UTC), ServiceName: f.ServiceName, ServiceHost: f.ServiceHost}
+		if k == notify.ContactCode {
+			f.Link, f.Code, f.CodeMinutes = "", "418302", 10
+		}
+	}
+}
+
 func notice(k notify.Kind, c notify.Channel, language string) notify.Notice {
 	return notify.Notice{Kind: k, Channel: c, Language: language}
 }
 
 func factsOf(k notify.Kind) notify.Facts {
-	if k == notify.Code {
+	switch {
+	case k == notify.Code:
 		return facts(codeFacts)
+	case slices.Contains(notify.AccountKinds(), k):
+		return facts(accountFacts(k))
 	}
 	return facts()
 }
@@ -114,24 +130,26 @@ func TestCodeComesWithoutLink(t *testing.T) {
 	r := newRenderer(t)
 	for _, language := range notify.Languages() {
 		for _, channel := range notify.Channels() {
-			f := facts(codeFacts)
-			f.Link = "https://bode.example/c/secret"
-			m := render(t, r, notice(notify.Code, channel, language), f)
-			all := m.Subject + m.Text + m.HTML
-			for _, bad := range []string{"http", "href", "bode.example", "secret", "RT4-9PK"} {
-				if strings.Contains(all, bad) {
-					t.Errorf("%s %s: code message holds %q", language, channel, bad)
+			for _, kind := range []notify.Kind{notify.Code, notify.ContactCode} {
+				f := factsOf(kind)
+				f.Link, f.NoticeCode = "https://bode.example/c/secret", "RT4-9PK"
+				m := render(t, r, notice(kind, channel, language), f)
+				all := m.Subject + m.Text + m.HTML
+				for _, bad := range []string{"http", "href", "bode.example", "secret", "RT4-9PK"} {
+					if strings.Contains(all, bad) {
+						t.Errorf("%s %s: %s holds %q", language, channel, kind, bad)
+					}
 				}
-			}
-			if !strings.Contains(m.Text, "418302") || strings.Contains(m.Subject, "418302") {
-				t.Errorf("%s %s: the code belongs in the text, not in the subject", language, channel)
+				if !strings.Contains(m.Text, "418302") || strings.Contains(m.Subject, "418302") {
+					t.Errorf("%s %s: the code belongs in the text of %s, not in the subject", language, channel, kind)
+				}
 			}
 		}
 		for _, kind := range notify.Kinds() {
-			if kind == notify.Code {
+			if kind == notify.Code || kind == notify.ContactCode {
 				continue
 			}
-			f := facts()
+			f := factsOf(kind)
 			f.Code, f.CodeMinutes = "418302", 10
 			for _, channel := range notify.Channels() {
 				m := render(t, r, notice(kind, channel, language), f)
@@ -179,6 +197,19 @@ func TestRefusesMissingFacts(t *testing.T) {
 		"code of letters":       {notify.Code, func(f *notify.Facts) { f.Code, f.CodeMinutes = "see http", 5 }},
 		"no validity":           {notify.Code, func(f *notify.Facts) { f.Code = "418302" }},
 		"receipt about nothing": {notify.Receipt, func(f *notify.Facts) { f.Outcome = "" }},
+		"delegate of nobody":    {notify.DelegateNamed, func(f *notify.Facts) { f.RecipientName = "" }},
+		"delegate to nothing":   {notify.DelegateNamed, func(f *notify.Facts) { f.Link = "" }},
+		"address code missing":  {notify.ContactCode, func(f *notify.Facts) { f.Code, f.CodeMinutes = "", 5 }},
+		"address code of words": {notify.ContactCode, func(f *notify.Facts) { f.Code, f.CodeMinutes = "call us", 5 }},
+		"reset without link":    {notify.PasswordReset, func(f *notify.Facts) { f.Link, f.Until = "", time.Unix(1, 0) }},
+		"reset without end":     {notify.PasswordReset, func(f *notify.Facts) {}},
+		"reset elsewhere":       {notify.PasswordReset, func(f *notify.Facts) { f.Link, f.Until = "https://evil.test/reset", time.Unix(1, 0) }},
+		"invited by nobody":     {notify.Invitation, func(f *notify.Facts) { f.Until = time.Unix(1, 0) }},
+		"refused for nothing":   {notify.ApplicationRefused, func(f *notify.Facts) { f.Account = "Acme nv" }},
+		"closed for ever":       {notify.AccountClosed, func(f *notify.Facts) {}},
+		"nobody can stop it":    {notify.RecoveryStarted, func(f *notify.Facts) { f.Link = "" }},
+		"nothing changed":       {notify.SignInChanged, func(f *notify.Facts) {}},
+		"mandate of nobody":     {notify.MandateGranted, func(f *notify.Facts) {}},
 	}
 	for name, c := range cases {
 		for _, channel := range notify.Channels() {

@@ -20,28 +20,32 @@ const (
 // waited for by somebody; anything else can let a grey list pass
 // (RFC 5321 §4.5.4.1).
 func delays(k Kind) []time.Duration {
-	if k == Code {
+	if k.isCode() {
 		return []time.Duration{5 * time.Second, 15 * time.Second, 30 * time.Second, time.Minute, 2 * time.Minute, 3 * time.Minute, 3 * time.Minute}
 	}
 	return []time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour, 4 * time.Hour, 8 * time.Hour, 12 * time.Hour}
 }
 
-// lastRetry is when a notice stops being worth another attempt: a code when it
-// expires, an invitation when nobody can decide any more, an SMS after a day,
+// lastRetry is when a notice stops being worth another attempt: a code or a link
+// when it expires, an announcement when nobody can decide any more, an SMS after a day,
 // anything after two. f may be empty when the facts were not asked.
 func lastRetry(n Notice, created time.Time, f Facts) time.Time {
 	life := 48 * time.Hour
 	switch {
-	case n.Kind == Code && f.CodeMinutes > 0:
+	case n.Kind.isCode() && f.CodeMinutes > 0:
 		life = time.Duration(f.CodeMinutes) * time.Minute
-	case n.Kind == Code:
+	case n.Kind.isCode():
 		life = codeLife
 	case n.Channel == SMS:
 		life = 24 * time.Hour
 	}
 	last := created.Add(life)
-	if (n.Kind == Announcement || n.Kind == Reminder) && !f.Deadline.IsZero() && f.Deadline.Before(last) {
-		last = f.Deadline
+	ends := f.Until
+	if n.Kind == Announcement || n.Kind == Reminder || n.Kind == DelegateNamed {
+		ends = f.Deadline
+	}
+	if !ends.IsZero() && ends.Before(last) {
+		last = ends
 	}
 	return last
 }
@@ -54,7 +58,7 @@ func retryDelay(n Notice, number int, ended, last time.Time, r Result) (time.Dur
 		return 0, false
 	}
 	d := delays(n.Kind)[number-1]
-	if r.InDoubt && n.Kind != Code {
+	if r.InDoubt && !n.Kind.isCode() {
 		d = max(d, doubtDelay)
 	}
 	d = spread(n.ID, number, d)

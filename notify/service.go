@@ -114,7 +114,7 @@ func (s *Service) Queue(b *pgx.Batch, notices ...Notice) ([]river.InsertManyPara
 // jobOpts puts codes first: somebody sits waiting for one. at is zero for now.
 func jobOpts(k Kind, at time.Time) *river.InsertOpts {
 	opts := &river.InsertOpts{Queue: Queue, Priority: 2, ScheduledAt: at}
-	if k == Code {
+	if k.isCode() {
 		opts.Priority = 1
 	}
 	return opts
@@ -122,14 +122,15 @@ func jobOpts(k Kind, at time.Time) *river.InsertOpts {
 
 // columns are notices as arrays, one per column of insertNotices.
 type columns struct {
-	id, account, delivery, kind, channel, address, language, ref []string
-	created, notBefore                                           []time.Time
+	id, kind, channel, address, language, ref []string
+	account, delivery                         []*string
+	created, notBefore                        []time.Time
 }
 
 func (c *columns) add(n Notice, created, notBefore time.Time) {
 	c.id = append(c.id, n.ID)
-	c.account = append(c.account, n.Account)
-	c.delivery = append(c.delivery, n.Delivery)
+	c.account = append(c.account, orNull(n.Account))
+	c.delivery = append(c.delivery, orNull(n.Delivery))
 	c.kind = append(c.kind, string(n.Kind))
 	c.channel = append(c.channel, string(n.Channel))
 	c.address = append(c.address, n.To)
@@ -141,6 +142,14 @@ func (c *columns) add(n Notice, created, notBefore time.Time) {
 
 func (c *columns) args() []any {
 	return []any{c.id, c.account, c.delivery, c.kind, c.channel, c.address, c.language, c.ref, c.created, c.notBefore}
+}
+
+// orNull is nil for "": a notice of no account, or of no delivery.
+func orNull(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
 }
 
 // instant is t as it is stored: UTC, microseconds.
@@ -156,6 +165,19 @@ func (s *Service) Forget(ctx context.Context, tx pgx.Tx, deliveries ...string) e
 		return fmt.Errorf("notify: forget notices: %w", err)
 	}
 	return nil
+}
+
+const forgetNotes = `DELETE FROM notice WHERE delivery_id IS NULL AND closed_at < $1`
+
+// ForgetNotes removes the notices to account holders that were closed before an
+// instant, with their attempts, in tx: they hold an address, and nothing refers
+// to them. It returns how many. R19.
+func (s *Service) ForgetNotes(ctx context.Context, tx pgx.Tx, before time.Time) (int, error) {
+	tag, err := tx.Exec(ctx, forgetNotes, before)
+	if err != nil {
+		return 0, fmt.Errorf("notify: forget notes: %w", err)
+	}
+	return int(tag.RowsAffected()), nil
 }
 
 const selectOverdue = `

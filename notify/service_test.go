@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -154,4 +155,58 @@ func TestSchemaRefuses(t *testing.T) {
 		}
 	}
 	r.exec(`DELETE FROM notice WHERE id = $1`, id) // retention may
+}
+
+// A note to an account holder belongs to no delivery: nobody but its reader is
+// told of it, and it is forgotten by its age.
+func TestAccountNotes(t *testing.T) {
+	t.Parallel()
+	mail := &scripted{results: []notify.Result{{Outcome: notify.Temporary}, {Outcome: notify.Sent}}}
+	r := newRig(t, byMail(mail))
+	note := func(n *notify.Notice) { n.Kind, n.Delivery = notify.SignInChanged, "" }
+	held := r.notice("an@example.org", note)
+	nobodys := r.notice("els@example.org", note, func(n *notify.Notice) { n.Kind, n.Account = notify.AccountExists, "" })
+	for what, bad := range map[string]notify.Notice{
+		"note of a delivery":        r.notice("an@example.org", func(n *notify.Notice) { n.Kind = notify.SignInChanged }),
+		"code of a delivery":        r.notice("an@example.org", func(n *notify.Notice) { n.Kind = notify.ContactCode }),
+		"announcement of none":      r.notice("an@example.org", func(n *notify.Notice) { n.Delivery = "" }),
+		"announcement of nobody":    r.notice("an@example.org", func(n *notify.Notice) { n.Account = "" }),
+		"delegate of no delivery":   r.notice("an@example.org", func(n *notify.Notice) { n.Kind, n.Delivery = notify.DelegateNamed, "" }),
+		"note of an unreal account": r.notice("an@example.org", note, func(n *notify.Notice) { n.Account = "acme" }),
+	} {
+		err := pgx.BeginFunc(t.Context(), r.pool, func(tx pgx.Tx) error { return r.service.Enqueue(t.Context(), tx, bad) })
+		if !errors.Is(err, notify.ErrInvalid) {
+			t.Errorf("%s: %v, want ErrInvalid", what, err)
+		}
+	}
+	r.enqueue(held, nobodys)
+	r.until("both sent", func(ctx context.Context) bool {
+		r.pass(time.Minute)
+		var n int
+		if err := r.pool.QueryRow(ctx, `SELECT count(*) FROM notice WHERE outcome = 'sent'`).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n == 2
+	})
+	var told int
+	if err := r.pool.QueryRow(t.Context(), `SELECT count(*) FROM told`).Scan(&told); err != nil || told != 0 {
+		t.Errorf("the sink heard of %d attempts, %v", told, err)
+	}
+	forget := func(at time.Time) (n int) {
+		t.Helper()
+		err := pgx.BeginFunc(t.Context(), r.pool, func(tx pgx.Tx) (err error) {
+			n, err = r.service.ForgetNotes(t.Context(), tx, at)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	if n := forget(time.Now().Add(-time.Hour)); n != 0 {
+		t.Errorf("%d notes forgotten before their time", n)
+	}
+	if n := forget(r.clock.now("").Add(time.Hour)); n != 2 {
+		t.Errorf("%d notes forgotten, want 2", n)
+	}
 }

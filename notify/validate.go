@@ -13,7 +13,7 @@ import (
 // Kinds lists every kind, Languages every language we write, Channels every
 // channel, in the order people read them.
 func Kinds() []Kind {
-	return []Kind{Announcement, Reminder, Code, Accepted, Rejected, Cancelled, GoesByPost, Receipt}
+	return append([]Kind{Announcement, Reminder, Code, Accepted, Rejected, Cancelled, GoesByPost, Receipt, DelegateNamed}, AccountKinds()...)
 }
 
 // Languages lists the languages of Belgium's three communities, and English.
@@ -28,7 +28,16 @@ var e164 = regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`)
 // validate refuses what no channel could carry. Addresses are never part of the
 // error: it ends up in logs.
 func (n Notice) validate() error {
-	for _, id := range []string{n.ID, n.Account, n.Delivery} {
+	ids := []string{n.ID}
+	switch {
+	case !n.Kind.ofAccount():
+		ids = append(ids, n.Account, n.Delivery)
+	case n.Delivery != "":
+		return fmt.Errorf("%w: %s: a %s belongs to no delivery", ErrInvalid, n.ID, n.Kind)
+	case n.Account != "":
+		ids = append(ids, n.Account)
+	}
+	for _, id := range ids {
 		if _, err := uuid.Parse(id); err != nil || len(id) != 36 {
 			return fmt.Errorf("%w: %q is no UUID", ErrInvalid, id)
 		}

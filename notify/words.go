@@ -22,7 +22,9 @@ type words struct {
 type values struct {
 	Service, Host, Sender, Recipient, Name, Number, Reference, Link string
 	NoticeCode, Code, Status, Subject                               string
+	Account, Who, What, Reason                                      string
 	Submitted, Deadline, DeadlineDay, DeadlineShort, Decided        string
+	Until, UntilDay                                                 string
 	Minutes                                                         int
 }
 

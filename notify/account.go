@@ -1,0 +1,87 @@
+package notify
+
+import (
+	"slices"
+	"strings"
+)
+
+// Kinds that tell account holders something about their account. They belong to
+// no delivery, make no event, and some belong to no account yet.
+const (
+	ContactCode         Kind = "contact_code"         // a one-time code that proves this address; never together with a link
+	AccountExists       Kind = "account_exists"       // this address has an account already
+	PasswordReset       Kind = "password_reset"       // a link to choose a new password
+	Invitation          Kind = "invitation"           // a link to join a company's account
+	ApplicationReceived Kind = "application_received" // for a company account
+	ApplicationApproved Kind = "application_approved" //
+	ApplicationRefused  Kind = "application_refused"  // and why
+	AccountSuspended    Kind = "account_suspended"    //
+	AccountResumed      Kind = "account_resumed"      //
+	AccountClosed       Kind = "account_closed"       // and when its data goes
+	RecoveryStarted     Kind = "recovery_started"     // somebody says the means to sign in are lost; a link to stop it
+	RecoveryDone        Kind = "recovery_done"        //
+	SignInChanged       Kind = "sign_in_changed"      // and what
+	ContactChanged      Kind = "contact_changed"      // to the old address
+	MandateGranted      Kind = "mandate_granted"      // to the grantee
+	MandateWithdrawn    Kind = "mandate_withdrawn"    //
+)
+
+// AccountKinds lists the kinds that belong to no delivery.
+func AccountKinds() []Kind {
+	return []Kind{ContactCode, AccountExists, PasswordReset, Invitation, ApplicationReceived, ApplicationApproved, ApplicationRefused,
+		AccountSuspended, AccountResumed, AccountClosed, RecoveryStarted, RecoveryDone, SignInChanged, ContactChanged, MandateGranted, MandateWithdrawn}
+}
+
+// ofAccount reports whether a notice of kind k belongs to no delivery.
+func (k Kind) ofAccount() bool { return slices.Contains(AccountKinds(), k) }
+
+// isCode reports whether somebody sits waiting for a code.
+func (k Kind) isCode() bool { return k == Code || k == ContactCode }
+
+// accountOutline is [outlineOf] for the kinds of accounts.
+func accountOutline(k Kind) outline {
+	kind := string(k)
+	o := outline{paragraphs: []string{kind + ".intro", kind + ".next"}, after: []string{"genuine.account"}, link: true}
+	switch k {
+	case ContactCode:
+		return outline{paragraphs: []string{"contact_code.intro"}, after: []string{"code.valid", "code.secret", "code.unasked"}}
+	case PasswordReset:
+		o.after = []string{"password_reset.unasked", "genuine.account"}
+	case Invitation, MandateGranted, MandateWithdrawn:
+		o.facts = []string{"account", "who", "until"}
+	case ApplicationRefused, AccountSuspended:
+		o.facts = []string{"account", "reason"}
+	case AccountResumed:
+		o.facts = []string{"account"}
+	case AccountClosed:
+		o.facts, o.after, o.link = []string{"account"}, []string{"account_closed.unasked"}, false
+	case SignInChanged, ContactChanged:
+		o.paragraphs, o.facts, o.after = []string{kind + ".intro"}, []string{"what"}, []string{kind + ".unasked", "genuine.account"}
+	}
+	return o
+}
+
+// needAccount is the part of [Facts.need] for the kinds of accounts.
+func (f Facts) needAccount(k Kind, require func(name string, given bool)) {
+	switch k {
+	case ContactCode:
+		require("Code", f.Code != "" && strings.Trim(f.Code, "0123456789") == "")
+		require("CodeMinutes", f.CodeMinutes > 0)
+	case PasswordReset, RecoveryStarted:
+		require("Link", f.Link != "")
+		require("Until", !f.Until.IsZero())
+	case Invitation:
+		require("Account", f.Account != "")
+		require("Link", f.Link != "")
+		require("Until", !f.Until.IsZero())
+	case ApplicationReceived, ApplicationApproved, MandateGranted, MandateWithdrawn:
+		require("Account", f.Account != "")
+	case ApplicationRefused:
+		require("Account", f.Account != "")
+		require("Reason", f.Reason != "")
+	case AccountClosed:
+		require("Until", !f.Until.IsZero())
+	case SignInChanged, ContactChanged:
+		require("What", f.What != "")
+	}
+}
