@@ -10,13 +10,16 @@ import (
 // Errors of signing in and of keys. To the outside an unknown login, a wrong
 // password and a wrong code are one thing.
 var (
-	ErrSignIn      = errors.New("identity: sign-in refused")           // login, password or code is wrong, or the account is closed
-	ErrLocked      = errors.New("identity: too many attempts")         // as *Locked, with when to come back
-	ErrBusy        = errors.New("identity: too many sign-ins at once") // try again in a moment
-	ErrSessionOver = errors.New("identity: no such session, or it ended")
-	ErrKey         = errors.New("identity: no such key, or it was revoked")
-	ErrToken       = errors.New("identity: token is unknown, used or expired") // password reset
-	ErrCode        = errors.New("identity: code does not fit")                 // while confirming a second factor
+	ErrSignIn       = errors.New("identity: sign-in refused")           // login, password or code is wrong, or the account is closed
+	ErrLocked       = errors.New("identity: too many attempts")         // as *Locked, with when to come back
+	ErrBusy         = errors.New("identity: too many sign-ins at once") // try again in a moment
+	ErrSessionOver  = errors.New("identity: no such session, or it ended")
+	ErrKey          = errors.New("identity: no such key, or it was revoked")
+	ErrToken        = errors.New("identity: token is unknown, used or expired")  // password reset
+	ErrCode         = errors.New("identity: code does not fit")                  // of a second factor, or of an address: wrong, too old, used, never asked for
+	ErrTooManyCodes = errors.New("identity: too many codes asked for, or tried") // come back within the hour, or ask for a new one
+	ErrNotFresh     = errors.New("identity: factors were shown too long ago")    // prove it again, then do it
+	ErrLastFactor   = errors.New("identity: another second factor has to stay")  // add one first
 )
 
 // Errors of accounts and people.
@@ -28,6 +31,7 @@ var (
 	ErrLastAdministrator = errors.New("identity: an account needs an administrator") // R7: appoint another first
 	ErrClosed            = errors.New("identity: account is closed")
 	ErrSuspended         = errors.New("identity: account is suspended")         // an operator did; reading goes on
+	ErrStale             = errors.New("identity: note no longer makes sense")   // close it unsent
 	ErrSealed            = errors.New("identity: sealed data cannot be opened") // altered, moved, or sealed under a lost key
 )
 

@@ -85,14 +85,15 @@ func build(pool *pgxpool.Pool, out outside, log *slog.Logger) (*app, error) {
 	if err != nil {
 		return nil, err
 	}
-	if a.identity, err = identity.New(identity.Config{Pool: pool, Box: box, DigestKey: out.secrets.digest, Logger: log}); err != nil {
-		return nil, err
-	}
 	codes, err := otp.New(otp.Config{Pool: pool, Key: out.secrets.codes})
 	if err != nil {
 		return nil, err
 	}
 	if a.notices, err = notify.New(notify.Config{}); err != nil {
+		return nil, err
+	}
+	if a.identity, err = identity.New(identity.Config{Pool: pool, Box: box, DigestKey: out.secrets.digest, Logger: log,
+		Teller: notes{a.notices}, Codes: addressCodes{pool, codes}}); err != nil {
 		return nil, err
 	}
 	workers := river.NewWorkers()
@@ -113,7 +114,7 @@ func build(pool *pgxpool.Pool, out outside, log *slog.Logger) (*app, error) {
 	if err != nil {
 		return nil, err
 	}
-	teller, err := notify.NewWorker(notify.WorkerConfig{Pool: pool, Source: a.deliveries, Sink: a.deliveries,
+	teller, err := notify.NewWorker(notify.WorkerConfig{Pool: pool, Source: facts{a.deliveries, a.identity, out.baseURL, out.service}, Sink: a.deliveries,
 		Transports: out.transports, Logger: log})
 	if err != nil {
 		return nil, err

@@ -75,13 +75,21 @@ func (a *app) sweep(ctx context.Context) error {
 	}
 }
 
+// notesKept is how long operators can see what became of a note to an account
+// holder.
+const notesKept = 30 * 24 * time.Hour
+
 // retain removes what has been kept long enough.
 func (a *app) retain(ctx context.Context) error {
 	n, err := a.deliveries.Retain(ctx, 200)
 	if n > 0 {
 		a.log.InfoContext(ctx, "retention ended", "messages", n)
 	}
-	return errors.Join(err, a.identity.Sweep(ctx), a.identity.FlushKeyUses(ctx))
+	forget := pgx.BeginFunc(ctx, a.pool, func(tx pgx.Tx) error {
+		_, err := a.notices.ForgetNotes(ctx, tx, time.Now().Add(-notesKept))
+		return err
+	})
+	return errors.Join(err, forget, a.identity.Sweep(ctx), a.identity.FlushKeyUses(ctx))
 }
 
 // mend gives lost work a new job and removes content that nothing refers to.

@@ -1,0 +1,134 @@
+package identity
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Kinds of tickets, and the paths of the pages that use them: the token follows.
+const (
+	ticketReset      = "reset"
+	ticketInvitation = "invitation"
+	ticketRecovery   = "recovery"
+
+	pathSignIn     = "/portal/sign-in"
+	pathAccount    = "/portal/account"
+	pathReset      = "/portal/reset/"
+	pathInvitation = "/portal/invitation/"
+	pathRecovery   = "/portal/recovery/stop/"
+)
+
+// eraseWithin is when the personal data of a closed account is gone at the latest
+// (R7).
+const eraseWithin = 45 * 24 * time.Hour
+
+// NoteFacts are the facts of a note at the moment it is rendered.
+//
+// Errors: ErrStale when it no longer makes sense: a code or link that was used or
+// is too old, something that is gone.
+func (s *Service) NoteFacts(ctx context.Context, n Note) (f NoteFacts, err error) {
+	switch n.Kind {
+	case NoteContactCode:
+		if s.codes == nil {
+			return NoteFacts{}, ErrStale
+		}
+		f.Code, f.Until, err = s.codes.Code(ctx, n.Ref)
+		return f, err
+	case NoteAccountExists:
+		return NoteFacts{Path: pathSignIn}, nil
+	case NotePasswordReset:
+		return s.linkFacts(ctx, ticketReset, n.Ref, pathReset)
+	case NoteInvitation:
+		return s.linkFacts(ctx, ticketInvitation, n.Ref, pathInvitation)
+	case NoteRecoveryStarted:
+		return s.linkFacts(ctx, ticketRecovery, n.Ref, pathRecovery)
+	case NoteSignInChanged, NoteContactChanged:
+		return NoteFacts{What: n.Ref, Path: pathAccount}, nil
+	case NoteRecoveryDone:
+		return NoteFacts{Path: pathAccount}, nil
+	case NoteMandateGranted, NoteMandateWithdrawn:
+		return s.mandateFacts(ctx, n)
+	case NoteApplicationReceived, NoteApplicationApproved, NoteApplicationRefused:
+		return s.applicationFacts(ctx, n)
+	}
+	return s.accountFacts(ctx, n)
+}
+
+// linkFacts are those of a note that carries a ticket.
+func (s *Service) linkFacts(ctx context.Context, kind, id, path string) (NoteFacts, error) {
+	token, t, err := s.linkOf(ctx, kind, id)
+	if err != nil {
+		return NoteFacts{}, err
+	}
+	f := NoteFacts{Path: path + token, Until: t.Expires}
+	err = s.pool.QueryRow(ctx, `
+SELECT coalesce((SELECT given || ' ' || family FROM person WHERE id = $1), ''), coalesce((SELECT name FROM account WHERE id = $2), '')`,
+		orNull(t.Person), orNull(t.Account)).Scan(&f.Name, &f.Account)
+	if err != nil {
+		return NoteFacts{}, fmt.Errorf("identity: note facts: %w", err)
+	}
+	return f, nil
+}
+
+func (s *Service) mandateFacts(ctx context.Context, n Note) (f NoteFacts, err error) {
+	if !isID(n.Ref) {
+		return f, ErrStale
+	}
+	var until, revoked *time.Time
+	err = s.pool.QueryRow(ctx, `
+SELECT m.given || ' ' || m.family, a.name, m.valid_until, m.revoked_at FROM mandate m JOIN account a ON a.id = m.account_id
+ WHERE m.id = $1 AND a.erased_at IS NULL`, n.Ref).Scan(&f.Name, &f.Account, &until, &revoked)
+	if errors.Is(err, pgx.ErrNoRows) || err == nil && n.Kind == NoteMandateGranted && revoked != nil {
+		return NoteFacts{}, ErrStale
+	}
+	if err != nil {
+		return NoteFacts{}, fmt.Errorf("identity: note facts: %w", err)
+	}
+	if n.Kind == NoteMandateGranted && until != nil {
+		f.Until = *until
+	}
+	return f, nil
+}
+
+// accountFacts are those of a note about an account, which is its Ref.
+func (s *Service) accountFacts(ctx context.Context, n Note) (f NoteFacts, err error) {
+	if !isID(n.Ref) {
+		return f, ErrStale
+	}
+	var closed *time.Time
+	err = s.pool.QueryRow(ctx, `SELECT name, closed_at FROM account WHERE id = $1`, n.Ref).Scan(&f.Account, &closed)
+	if errors.Is(err, pgx.ErrNoRows) || err == nil && (n.Kind == NoteAccountClosed) != (closed != nil) {
+		return NoteFacts{}, ErrStale
+	}
+	if err != nil {
+		return NoteFacts{}, fmt.Errorf("identity: note facts: %w", err)
+	}
+	if closed != nil {
+		f.Until = closed.Add(eraseWithin)
+		return f, nil
+	}
+	f.Path = pathAccount
+	return f, nil
+}
+
+// applicationFacts are those of a note about an application for a company account.
+func (s *Service) applicationFacts(ctx context.Context, n Note) (f NoteFacts, err error) {
+	if !isID(n.Ref) {
+		return f, ErrStale
+	}
+	err = s.pool.QueryRow(ctx, `SELECT given || ' ' || family, name, reason FROM application WHERE id = $1`, n.Ref).Scan(&f.Name, &f.Account, &f.Reason)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return NoteFacts{}, ErrStale
+	}
+	if err != nil {
+		return NoteFacts{}, fmt.Errorf("identity: note facts: %w", err)
+	}
+	if n.Kind != NoteApplicationRefused {
+		f.Reason = ""
+	}
+	return f, nil
+}
