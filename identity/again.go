@@ -93,12 +93,22 @@ func (s *Service) refuseAgain(ctx context.Context, by Actor, at time.Time) error
 //
 // Errors: ErrForbidden, ErrSessionOver.
 func (s *Service) RenewSession(ctx context.Context, tx pgx.Tx, by Actor, token, method string) (fresh string, err error) {
-	hash, ok := tokenHash(token)
-	if !by.isPerson(by.Subject) || !ok {
+	if !by.isPerson(by.Subject) {
 		return "", ErrForbidden
 	}
 	at := s.now()
-	fresh = newToken()
+	if fresh, err = s.renewSession(ctx, tx, by, token, method, at); err != nil {
+		return "", err
+	}
+	return fresh, s.logBy(ctx, tx, by, by.Account, at, "proven_again")
+}
+
+func (s *Service) renewSession(ctx context.Context, tx pgx.Tx, by Actor, token, method string, at time.Time) (string, error) {
+	hash, ok := tokenHash(token)
+	if !ok {
+		return "", ErrSessionOver
+	}
+	fresh := newToken()
 	freshHash, _ := tokenHash(fresh)
 	tag, err := tx.Exec(ctx, `
 UPDATE session SET token_hash = $3, method = $4, proven_at = $5, seen_at = $5, expires_at = least($6, absolute_expires_at)
@@ -110,5 +120,5 @@ UPDATE session SET token_hash = $3, method = $4, proven_at = $5, seen_at = $5, e
 	if tag.RowsAffected() != 1 {
 		return "", ErrSessionOver
 	}
-	return fresh, s.logBy(ctx, tx, by, by.Account, at, "proven_again")
+	return fresh, nil
 }

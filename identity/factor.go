@@ -31,9 +31,9 @@ type Factor struct {
 
 // EnrolFactor makes an authenticator secret for a person. It does nothing until
 // ConfirmFactor; an existing one goes on working until then. Only the person
-// may, and the system.
+// may, see [Service.MayChangeFactors], and the system.
 //
-// Errors: ErrForbidden, ErrNotFound.
+// Errors: ErrForbidden, ErrNotFresh, ErrNotFound.
 func (s *Service) EnrolFactor(ctx context.Context, by Actor, person, issuer string) (Factor, error) {
 	if by.Kind != ActorSystem && !by.isPerson(person) {
 		return Factor{}, ErrForbidden
@@ -48,12 +48,23 @@ func (s *Service) EnrolFactor(ctx context.Context, by Actor, person, issuer stri
 		return Factor{}, err
 	}
 	var login string
-	err = s.pool.QueryRow(ctx, `UPDATE person SET totp_pending = $2 WHERE id = $1 RETURNING login`, person, sealed).Scan(&login)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return Factor{}, ErrNotFound
-	}
+	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		if by.Kind != ActorSystem {
+			if err := s.MayChangeFactors(ctx, tx, by); err != nil {
+				return err
+			}
+		}
+		err := tx.QueryRow(ctx, `UPDATE person SET totp_pending = $2 WHERE id = $1 RETURNING login`, person, sealed).Scan(&login)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return ErrNotFound
+		}
+		if err != nil {
+			return fmt.Errorf("identity: enrol factor: %w", err)
+		}
+		return nil
+	})
 	if err != nil {
-		return Factor{}, fmt.Errorf("identity: enrol factor: %w", err)
+		return Factor{}, err
 	}
 	secret := base32.StdEncoding.EncodeToString(raw)
 	q := url.Values{"secret": {secret}, "issuer": {issuer}, "algorithm": {"SHA1"}, "digits": {"6"}, "period": {"30"}}
@@ -63,11 +74,12 @@ func (s *Service) EnrolFactor(ctx context.Context, by Actor, person, issuer stri
 
 // ConfirmFactor puts the enrolled factor in force once a code of it was typed,
 // and returns fresh recovery codes (R28), which are shown once; older ones are
-// dead. From then on every sign-in needs a code.
+// dead. From then on every sign-in needs a code. Only the system may, for
+// somebody whom an operator recognised; a person uses [Service.ConfirmOwnFactor].
 //
 // Errors: ErrForbidden, ErrNotFound, ErrCode, *Locked.
 func (s *Service) ConfirmFactor(ctx context.Context, by Actor, person, code string) (recovery []string, err error) {
-	if by.Kind != ActorSystem && !by.isPerson(person) {
+	if by.Kind != ActorSystem {
 		return nil, ErrForbidden
 	}
 	if !isID(person) {
@@ -77,35 +89,78 @@ func (s *Service) ConfirmFactor(ctx context.Context, by Actor, person, code stri
 		return nil, err
 	}
 	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		var sealed []byte
-		err := tx.QueryRow(ctx, `SELECT totp_pending FROM person WHERE id = $1 FOR UPDATE`, person).Scan(&sealed)
-		if errors.Is(err, pgx.ErrNoRows) {
-			return ErrNotFound
-		}
-		if err != nil {
-			return fmt.Errorf("identity: confirm factor: %w", err)
-		}
-		if sealed == nil {
-			return ErrCode
-		}
-		at := s.now()
-		step, err := s.stepOf(sealed, person, code, at, 0)
-		if err != nil {
+		if recovery, err = s.confirm(ctx, tx, person, code); err != nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, `UPDATE person SET totp_secret = totp_pending, totp_pending = NULL, totp_step = $2 WHERE id = $1`, person, step)
-		if err != nil {
-			return fmt.Errorf("identity: confirm factor: %w", err)
-		}
-		if recovery, err = s.renewRecovery(ctx, tx, person, at); err != nil {
+		if err := s.log1(ctx, tx, Access{Person: person, At: s.now(), Action: "factor_confirmed"}); err != nil {
 			return err
 		}
-		return s.logBy(ctx, tx, by, by.Account, at, "factor_confirmed")
+		return s.tellFactor(ctx, tx, person, "", "factor_confirmed")
 	})
 	if err != nil {
 		return nil, err
 	}
 	return recovery, nil
+}
+
+// ConfirmOwnFactor is ConfirmFactor for the actor, in the session of token: one
+// that was opened with less becomes a session of two factors, see
+// [Service.FactorAdded].
+//
+// Errors: ErrForbidden, ErrNotFresh, ErrSessionOver, ErrCode, *Locked.
+func (s *Service) ConfirmOwnFactor(ctx context.Context, by Actor, token, code string) (a Added, err error) {
+	if !by.isPerson(by.Subject) {
+		return Added{}, ErrForbidden
+	}
+	if err := s.try(ctx, s.now(), s.countedBy(factorLimit(), "confirm", by.Subject)); err != nil {
+		return Added{}, err
+	}
+	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		if err := s.MayChangeFactors(ctx, tx, by); err != nil {
+			return err
+		}
+		recovery, err := s.confirm(ctx, tx, by.Subject, code)
+		if err != nil {
+			return err
+		}
+		a, err = s.FactorAdded(ctx, tx, by, token, MethodTOTP, "factor_confirmed")
+		a.Recovery = recovery
+		return err
+	})
+	if err != nil {
+		return Added{}, err
+	}
+	return a, nil
+}
+
+// confirm puts what was enrolled in force, if code is of it, and forgives the
+// tries that it took.
+func (s *Service) confirm(ctx context.Context, tx pgx.Tx, person, code string) (recovery []string, err error) {
+	var sealed []byte
+	err = tx.QueryRow(ctx, `SELECT totp_pending FROM person WHERE id = $1 FOR UPDATE`, person).Scan(&sealed)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, ErrNotFound
+	}
+	if err != nil {
+		return nil, fmt.Errorf("identity: confirm factor: %w", err)
+	}
+	if sealed == nil {
+		return nil, ErrCode
+	}
+	at := s.now()
+	step, err := s.stepOf(sealed, person, code, at, 0)
+	if err != nil {
+		return nil, err
+	}
+	_, err = tx.Exec(ctx, `UPDATE person SET totp_secret = totp_pending, totp_pending = NULL, totp_step = $2 WHERE id = $1`, person, step)
+	if err != nil {
+		return nil, fmt.Errorf("identity: confirm factor: %w", err)
+	}
+	tries := s.countedBy(factorLimit(), "confirm", person)
+	if err := s.forgive(ctx, tx, []counted{tries}, tries); err != nil {
+		return nil, err
+	}
+	return s.renewRecovery(ctx, tx, person, at)
 }
 
 // stepOf returns the step whose code was typed, if it is later than the last one
@@ -159,21 +214,19 @@ func (s *Service) renewRecovery(ctx context.Context, tx pgx.Tx, person string, a
 }
 
 // RenewRecovery gives a person new recovery codes; older ones are dead. Errors:
-// ErrForbidden, ErrNotFound.
+// ErrForbidden, ErrNotFresh.
 func (s *Service) RenewRecovery(ctx context.Context, by Actor, person string) (codes []string, err error) {
 	if !by.isPerson(person) {
 		return nil, ErrForbidden
 	}
 	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, `SELECT id FROM person WHERE id = $1 FOR UPDATE`, person)
-		if err := oneRow(tag.RowsAffected(), err); err != nil {
+		if err := s.MayChangeFactors(ctx, tx, by); err != nil {
 			return err
 		}
-		at := s.now()
-		if codes, err = s.renewRecovery(ctx, tx, person, at); err != nil {
+		if codes, err = s.renewRecovery(ctx, tx, person, s.now()); err != nil {
 			return err
 		}
-		return s.logBy(ctx, tx, by, by.Account, at, "recovery_codes_renewed")
+		return s.FactorChanged(ctx, tx, by, "recovery_codes_renewed")
 	})
 	if err != nil {
 		return nil, err

@@ -31,7 +31,8 @@ func (s *Service) Members(ctx context.Context, by Actor, account string) ([]Memb
 	}
 	rows, err := s.pool.Query(ctx, `
 SELECT p.id, p.given, p.family, p.login, p.email, p.mobile, m.role,
-       p.identification_id IS NOT NULL, p.totp_secret IS NOT NULL, m.created_at
+       p.identification_id IS NOT NULL,
+       p.totp_secret IS NOT NULL OR EXISTS (SELECT FROM webauthn_credential w WHERE w.person_id = p.id), m.created_at
   FROM membership m JOIN person p ON p.id = m.person_id
  WHERE m.account_id = $1
  ORDER BY m.role, p.family, p.given, p.id`, account)

@@ -81,7 +81,7 @@ func person(login, given, family string) identity.NewPerson {
 }
 
 func (b *bundle) actor(person string) identity.Actor {
-	return identity.Actor{Kind: identity.ActorPerson, Subject: person, Account: b.account, IP: ip, UserAgent: agent}
+	return identity.Actor{Kind: identity.ActorPerson, Subject: person, Account: b.account, Method: identity.MethodTOTP, ProvenAt: b.now(), IP: ip, UserAgent: agent}
 }
 
 func (b *bundle) add(login string, role identity.Role) string {

@@ -24,12 +24,12 @@ type Session struct {
 	Account     string
 	AccountKind Kind
 	AccountName string // legal name; empty for a private account
-	Role        Role   // Reader while the person's data is restricted or the account suspended
+	Role        Role   // Reader while the person's data is restricted, the account suspended, or new factors are to be made
 	Given       string
 	Family      string
 	Login       string
 	Language    string
-	Method      string    // MethodPassword, MethodTOTP, MethodRecovery
+	Method      string    // MethodPassword, MethodTOTP, MethodRecovery, MethodPasskey, MethodReproofed
 	Proven      Level     // by the identification the person is bound to
 	Record      string    // that identification; empty when there is none (R2)
 	Provider    string    // its issuer
@@ -94,7 +94,7 @@ UPDATE session SET seen_at = $2, expires_at = least($3, absolute_expires_at) WHE
 
 const selectSession = `
 SELECT s.person_id, s.account_id, a.kind, a.name,
-       CASE WHEN p.restricted_at IS NULL AND a.suspended_at IS NULL OR m.role = 'billing' THEN m.role ELSE 'reader' END,
+       CASE WHEN p.restricted_at IS NULL AND a.suspended_at IS NULL AND s.method <> 'reproofed' OR m.role = 'billing' THEN m.role ELSE 'reader' END,
        p.given, p.family, p.login, s.language, s.method,
        coalesce(i.level, ''), coalesce(i.id::text, ''), coalesce(i.provider, ''), '',
        s.created_at, s.proven_at, s.seen_at, s.expires_at, s.ip, s.user_agent
@@ -130,11 +130,15 @@ RETURNING account_id, person_id, ip, user_agent, language`, hash, at).Scan(&a.Ac
 
 // SignOutOthers ends every other session of the actor, wherever it is open.
 func (s *Service) SignOutOthers(ctx context.Context, by Actor, token string) error {
-	hash, _ := tokenHash(token)
 	if !by.isPerson(by.Subject) {
 		return ErrForbidden
 	}
-	_, err := s.pool.Exec(ctx, `UPDATE session SET revoked_at = $3 WHERE person_id = $1 AND token_hash IS DISTINCT FROM $2 AND revoked_at IS NULL`, by.Subject, hash, s.now())
+	return s.endOthers(ctx, s.pool, by, token, s.now())
+}
+
+func (s *Service) endOthers(ctx context.Context, q querier, by Actor, token string, at time.Time) error {
+	hash, _ := tokenHash(token)
+	_, err := q.Exec(ctx, `UPDATE session SET revoked_at = $3 WHERE person_id = $1 AND token_hash IS DISTINCT FROM $2 AND revoked_at IS NULL`, by.Subject, hash, at)
 	if err != nil {
 		return fmt.Errorf("identity: sign out others: %w", err)
 	}

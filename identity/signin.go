@@ -21,8 +21,9 @@ const (
 
 // SignIn opens a session for a person in one of the person's accounts, the one
 // joined first. code is a code of the authenticator, or a recovery code, and is
-// ignored for a person without a second factor. token is the session's only
-// key; it is kept as a digest.
+// ignored for a person without a second factor; for one who has nothing but
+// passkeys only a recovery code serves. token is the session's only key; it is
+// kept as a digest.
 //
 // A wrong login, a wrong password and a wrong code give the same answer after
 // the same work. Tries are counted before they are looked at; a success forgives
@@ -50,7 +51,7 @@ func (s *Service) SignIn(ctx context.Context, login, password, code, ip, userAge
 	if !right || c.Account == "" {
 		return "", Session{}, s.refuse(ctx, c, from, at)
 	}
-	if c.TOTP != nil {
+	if c.Factor {
 		if err := s.try(ctx, at, s.countedBy(factorLimit(), c.Person)); errors.Is(err, ErrLocked) {
 			return "", Session{}, s.refuse(ctx, c, from, at) // saying "locked" would say that the password is right
 		} else if err != nil {
@@ -97,18 +98,19 @@ func (s *Service) SignIn(ctx context.Context, login, password, code, ip, userAge
 type candidate struct {
 	Person       string
 	PasswordHash string
-	TOTP         []byte
+	Factor       bool // there is a second factor
 	Language     string
 	Account      string // empty when every account is closed
 }
 
 func (s *Service) candidate(ctx context.Context, login string) (c candidate, err error) {
 	err = s.pool.QueryRow(ctx, `
-SELECT p.id, p.password_hash, p.totp_secret, p.language, coalesce((
+SELECT p.id, p.password_hash,
+       p.totp_secret IS NOT NULL OR EXISTS (SELECT FROM webauthn_credential w WHERE w.person_id = p.id), p.language, coalesce((
        SELECT m.account_id::text FROM membership m JOIN account a ON a.id = m.account_id
         WHERE m.person_id = p.id AND a.closed_at IS NULL
         ORDER BY m.created_at, m.account_id LIMIT 1), '')
-  FROM person p WHERE p.login = $1`, login).Scan(&c.Person, &c.PasswordHash, &c.TOTP, &c.Language, &c.Account)
+  FROM person p WHERE p.login = $1`, login).Scan(&c.Person, &c.PasswordHash, &c.Factor, &c.Language, &c.Account)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return candidate{PasswordHash: s.hasher.dummy}, nil
 	}
@@ -135,14 +137,17 @@ func (s *Service) secondFactor(ctx context.Context, tx pgx.Tx, c candidate, code
 	var sealed []byte
 	var hash string
 	var last int64
-	err = tx.QueryRow(ctx, `SELECT totp_secret, totp_step, password_hash FROM person WHERE id = $1 FOR UPDATE`, c.Person).Scan(&sealed, &last, &hash)
+	var passkey bool
+	err = tx.QueryRow(ctx, `
+SELECT totp_secret, totp_step, password_hash, EXISTS (SELECT FROM webauthn_credential w WHERE w.person_id = p.id)
+  FROM person p WHERE id = $1 FOR UPDATE OF p`, c.Person).Scan(&sealed, &last, &hash, &passkey)
 	if errors.Is(err, pgx.ErrNoRows) || err == nil && hash != c.PasswordHash {
 		return "", ErrCode // gone, or the password changed meanwhile
 	}
 	if err != nil {
 		return "", fmt.Errorf("identity: second factor: %w", err)
 	}
-	if sealed == nil {
+	if sealed == nil && !passkey {
 		return MethodPassword, nil
 	}
 	if recoveryForm(code) != "" {
@@ -154,6 +159,9 @@ func (s *Service) secondFactor(ctx context.Context, tx pgx.Tx, c candidate, code
 			return MethodRecovery, nil
 		}
 		return "", ErrCode
+	}
+	if sealed == nil {
+		return "", ErrCode // somebody with a passkey alone signs in with that
 	}
 	step, err := s.stepOf(sealed, c.Person, code, at, last)
 	if err != nil {

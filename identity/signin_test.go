@@ -111,17 +111,17 @@ func TestConfirmFactor(t *testing.T) {
 	b.want(err, identity.ErrForbidden, "factor of somebody else")
 	_, err = b.ConfirmFactor(t.Context(), by, els, "123456")
 	b.want(err, identity.ErrForbidden, "confirming for somebody else")
-	_, err = b.ConfirmFactor(t.Context(), by, b.admin, "123456")
+	_, err = b.ConfirmFactor(t.Context(), identity.System, b.admin, "123456")
 	b.want(err, identity.ErrCode, "nothing enrolled")
 	f := must(b.EnrolFactor(t.Context(), by, b.admin, "Bode"))(t)
 	if !strings.HasPrefix(f.URL, "otpauth://totp/Bode:an?") || !strings.Contains(f.URL, "secret="+f.Secret) {
 		t.Errorf("URL %s", f.URL)
 	}
-	_, err = b.ConfirmFactor(t.Context(), by, b.admin, "12345")
+	_, err = b.ConfirmFactor(t.Context(), identity.System, b.admin, "12345")
 	b.want(err, identity.ErrCode, "wrong code")
 	_, _, err = b.signIn("an", password, "")
 	b.want(err, nil, "unconfirmed factor is not asked for")
-	codes, err := b.ConfirmFactor(t.Context(), by, b.admin, b.code(f.Secret))
+	codes, err := b.ConfirmFactor(t.Context(), identity.System, b.admin, b.code(f.Secret))
 	b.want(err, nil, "confirm")
 	if len(codes) != 10 {
 		t.Errorf("%d recovery codes", len(codes))
@@ -129,9 +129,9 @@ func TestConfirmFactor(t *testing.T) {
 	_, _, err = b.signIn("an", password, b.code(f.Secret))
 	b.want(err, identity.ErrSignIn, "the step that confirmed")
 	for range 8 {
-		b.ConfirmFactor(t.Context(), by, b.admin, "000000")
+		b.ConfirmFactor(t.Context(), identity.System, b.admin, "000000")
 	}
-	_, err = b.ConfirmFactor(t.Context(), by, b.admin, "000000")
+	_, err = b.ConfirmFactor(t.Context(), identity.System, b.admin, "000000")
 	b.want(err, identity.ErrLocked, "guessing")
 }
 
