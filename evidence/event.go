@@ -37,6 +37,8 @@ const (
 const (
 	SubmissionCancelled     Name = "SubmissionCancelled"     // the sender withdrew before a decision
 	RecipientIdentification Name = "RecipientIdentification" // somebody identified; Details say whether it was the addressee
+	DelegateNamed           Name = "DelegateNamed"           // somebody was named to receive this item for the recipient: ReceivedBy
+	DelegateWithdrawn       Name = "DelegateWithdrawn"       // and no longer is
 	PostalItemPosted        Name = "PostalItemPosted"        // the postal operator has the letter
 	PostalItemDelivered     Name = "PostalItemDelivered"     // the postal operator delivered it
 	PostalItemReturned      Name = "PostalItemReturned"      // the postal operator brought it back

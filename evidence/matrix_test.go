@@ -54,7 +54,7 @@ func readings() []reading {
 			e.Recipient.Email, e.Recipient.Mobile = times(n, e.Recipient.Email), ""
 			return n < 2
 		}, "RecipientDetails/Identifier"},
-		{"§8.2 I07", "0", map[string]string{"0..1": participation}, func(e *event, _ *issuer, n int) bool { e.ReceivedBy = delegate(n); return n < 2 },
+		{"§8.2 I07", "0", map[string]string{"0..1": participation, "1": "own5"}, func(e *event, _ *issuer, n int) bool { e.ReceivedBy = delegate(n); return n < 2 },
 			"RecipientsDelegateDetails <e:RecipientsDelegateDetails/>"},
 		{"§8.2 I09", "1", map[string]string{"0": "A.1 A.2", "0..1": "B.1 B.2 B.3"}, nil, "EvidenceRefersToRecipient <EvidenceRefersToRecipient/>"},
 		{"§8.2 I10", "1..n", map[string]string{"0..n": "A.2 F.3"}, func(e *event, _ *issuer, n int) bool {
@@ -64,7 +64,7 @@ func readings() []reading {
 			}
 			return n < 3
 		}, "SenderDelegateDetails/AssuranceLevelsDetails"},
-		{"§8.2 I12", "0", map[string]string{"0..n": "D.2 E.2 own2", "1..n": "C.3 C.4 D.1 D.6 E.1"}, func(e *event, _ *issuer, n int) bool {
+		{"§8.2 I12", "0", map[string]string{"0..n": "D.2 E.2 own2", "1..n": "C.3 C.4 D.1 D.6 E.1 own5"}, func(e *event, _ *issuer, n int) bool {
 			e.ReceivedBy, e.Recipient.Proof = delegate(1), nil
 			for _, p := range []*evidence.Party{e.ReceivedBy, &e.Recipient}[:min(n, 2)] {
 				p.Proof = proof
@@ -93,7 +93,7 @@ func at(n int, t time.Time) time.Time {
 
 // codes are the codes of EN 319 522-1 Table 1, in the order of Names.
 func codes() []string {
-	return strings.Fields("A.1 A.2 B.1 B.2 B.3 C.1 C.2 C.3 C.4 C.5 C.6 D.1 D.2 D.3 D.4 D.5 D.6 E.1 E.2 F.1 F.2 F.3 own1 own2 own3 own3 own4")
+	return strings.Fields("A.1 A.2 B.1 B.2 B.3 C.1 C.2 C.3 C.4 C.5 C.6 D.1 D.2 D.3 D.4 D.5 D.6 E.1 E.2 F.1 F.2 F.3 own1 own2 own3 own3 own4 own5 own5")
 }
 
 // cell is how often the component occurs in an event of that code.

@@ -32,6 +32,7 @@ func ownNames() []Name {
 	return []Name{
 		SubmissionCancelled, RecipientIdentification,
 		PostalItemPosted, PostalItemDelivered, PostalItemReturned,
+		DelegateNamed, DelegateWithdrawn,
 	}
 }
 

@@ -49,9 +49,11 @@ func badPart(p Part) bool {
 	return p.Name == "" || !strings.Contains(p.MediaType, "/") || p.Size < 0 || !isSHA256(p.SHA256)
 }
 
-// identified lists the events that only an identified recipient can cause.
+// identified lists the events that only an identified recipient, or who acts for
+// one, can cause.
 func identified() func(Event) bool {
-	return on(ConsignmentAcceptance, ConsignmentRejection, ContentConsignment, ContentAccessTracking, ContentHandover)
+	return on(ConsignmentAcceptance, ConsignmentRejection, ContentConsignment, ContentAccessTracking, ContentHandover,
+		DelegateNamed, DelegateWithdrawn)
 }
 
 func identityRules() []rule {

@@ -13,8 +13,8 @@ import (
 
 func TestEveryEventPasses(t *testing.T) {
 	t.Parallel()
-	if n := len(evidence.Names()); n != 27 {
-		t.Errorf("got %d names, want ETSI's 22 and our 5", n)
+	if n := len(evidence.Names()); n != 29 {
+		t.Errorf("got %d names, want ETSI's 22 and our 7", n)
 	}
 	for _, name := range evidence.Names() {
 		if found := evidencetest.Event(name).Lint(evidencetest.Issuer()); len(found) > 0 {
@@ -76,6 +76,20 @@ func TestEveryRuleBites(t *testing.T) {
 			d.Event.Recipient.Identifier = evidence.Identifier{Scheme: "BE:NRN", Value: "85073003328"}
 		}, "national number"},
 		{e1, func(d *doc) { d.Event.Recipient.Proof.Level = "very high" }, "levels"},
+		{a1, func(d *doc) { d.Event.SentBy.Mandate = &evidence.Mandate{Given: "founder", At: evidencetest.At()} }, "mandate"},
+		{a1, func(d *doc) { d.Event.SentBy.Mandate = &evidence.Mandate{ID: "m-1", At: evidencetest.At()} }, "mandate"},
+		{a1, func(d *doc) {
+			d.Event.SentBy.Mandate = &evidence.Mandate{ID: "m-1", Given: "Mr X", At: evidencetest.At()}
+		}, "mandate"},
+		{a1, func(d *doc) { d.Event.SentBy.Mandate = &evidence.Mandate{ID: "m-1", Given: "founder"} }, "mandate"},
+		{a1, func(d *doc) {
+			d.Event.Sender.Mandate = &evidence.Mandate{ID: "m-1", Given: "founder", At: evidencetest.At()}
+		}, "mandate"},
+		{e1, func(d *doc) {
+			d.Event.Recipient.Mandate = &evidence.Mandate{ID: "m-1", Given: "founder", At: evidencetest.At()}
+		}, "mandate"},
+		{evidence.DelegateNamed, func(d *doc) { d.Event.ReceivedBy = nil }, "I07"},
+		{evidence.DelegateNamed, func(d *doc) { d.Event.Recipient.Proof = nil }, "I12"},
 		{a1, func(d *doc) { d.Hash = strings.Repeat("0", 64) }, "chain"},
 		{a1, func(d *doc) { d.Nonce = [evidence.NonceSize]byte{} }, "chain"},
 		{a1, func(d *doc) { d.History = evidencetest.History()[:2] }, "chain"},
@@ -107,6 +121,9 @@ func TestAllowed(t *testing.T) {
 		"a delegate identified instead of the recipient": func(d *evidence.Document) {
 			d.Event.ReceivedBy, d.Event.Recipient.Proof = &evidence.Party{Kind: evidence.NaturalPerson, Given: "Jo", Family: "Maes",
 				Proof: d.Event.Recipient.Proof}, nil
+		},
+		"a delegate under a mandate": func(d *evidence.Document) {
+			d.Event.SentBy.Mandate = &evidence.Mandate{ID: "m-1", Given: "approval", At: evidencetest.At(), Record: "r-2"}
 		},
 		"a company that receives": func(d *evidence.Document) {
 			d.Event.Recipient = evidence.Party{Kind: evidence.LegalPerson, Name: "NV", Email: "x@nv.example", Proof: d.Event.Recipient.Proof}

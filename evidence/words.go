@@ -77,6 +77,6 @@ func (r Report) Verdict(lang string) string {
 // Label is the word for a fact of a report: "sender", "recipient", "event",
 // "event_time", "stamp_time", "authority", "message", "subject", "signer",
 // "submitted", "issuer", "claim", "file", "detail", "part", "reason", "method",
-// "acting", "log", "log_index", "log_size", "witness", "need", "content_part",
+// "acting", "mandate", "log", "log_index", "log_size", "witness", "need", "content_part",
 // "content_none", "content_missing", "yes", "no", "unchecked". "" when unknown.
 func Label(key, lang string) string { return words().Label[key][language(lang)] }

@@ -134,6 +134,9 @@ func (t *teller) party(key string, p *evidence.Party) {
 	if proof := p.Proof; proof != nil {
 		t.fact("method", join(", ", proof.Method, proof.Provider, proof.Level, join(" ", proof.Given, proof.Family), instant(proof.At)))
 	}
+	if m := p.Mandate; m != nil {
+		t.fact("mandate", join(", ", m.ID, m.Given, instant(m.At)))
+	}
 }
 
 // checks says every answer; of the good ones, and of what was left, each once.

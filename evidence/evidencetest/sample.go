@@ -57,9 +57,16 @@ func Event(name evidence.Name) evidence.Event {
 	}
 	switch name {
 	case evidence.ConsignmentAcceptance, evidence.ConsignmentRejection, evidence.ContentConsignment,
-		evidence.ContentAccessTracking, evidence.ContentHandover, evidence.RecipientIdentification:
+		evidence.ContentAccessTracking, evidence.ContentHandover, evidence.RecipientIdentification,
+		evidence.DelegateNamed, evidence.DelegateWithdrawn:
 		e.Recipient.Proof = &evidence.Proof{Given: "An Maria", Family: "Peeters", Method: "itsme",
 			Provider: "https://idp.example", Level: "http://eidas.europa.eu/LoA/high", At: at.Add(-time.Second), Record: "r-1"}
+	}
+	switch name {
+	case evidence.DelegateNamed, evidence.DelegateWithdrawn:
+		e.ReceivedBy = &evidence.Party{Kind: evidence.NaturalPerson, Given: "Jo", Family: "Maes",
+			Identifier: evidence.Identifier{Scheme: "bode:delegate", Value: "0193aa00-0000-7000-8000-00000000000e"},
+			Mandate:    &evidence.Mandate{ID: "0193aa00-0000-7000-8000-00000000000e", Given: "naming", At: at, Record: "r-1"}}
 	case evidence.RelayToNonERDS, evidence.RelayToNonERDSFailure:
 		e.External = "bpost 3232 1234 5678"
 	}

@@ -44,7 +44,7 @@ func (p *paper) parties() {
 		if q == nil || q.Proof != nil {
 			return nil
 		}
-		return set(fontBold, nameOf(*q))
+		return append(set(fontBold, nameOf(*q)), p.mandate(q, w-gap)...)
 	}
 	add("acting", acting(e.SentBy), acting(e.ReceivedBy))
 	proven := func(q evidence.Party, actor *evidence.Party) (out []line) {
@@ -54,6 +54,7 @@ func (p *paper) parties() {
 		if actor != nil && actor.Proof != nil {
 			out = append(out, p.proof(nameOf(*actor), *actor.Proof, w-gap)...)
 			out = append(out, set(fontNote, p.w.fill(p.w.Label["acted_for"], "name", nameOf(q)))...)
+			out = append(out, p.mandate(actor, w-gap)...)
 		}
 		return out
 	}
@@ -88,6 +89,20 @@ func (p *paper) proof(known string, r evidence.Proof, w float64) []line {
 	}
 	if r.Record != "" {
 		out = append(out, p.set(fontTiny, p.w.Label["record"]+" "+r.Record, w)...)
+	}
+	return out
+}
+
+// mandate says under what somebody acted, how it was given and since when.
+func (p *paper) mandate(q *evidence.Party, w float64) []line {
+	m := q.Mandate
+	if m == nil {
+		return nil
+	}
+	out := p.set(fontText, p.w.detail("mandate")+": "+p.w.value(evidence.Detail{Key: "mandate", Value: m.Given}, p.zone)+", "+p.w.short(m.At.In(p.zone)), w)
+	out = append(out, p.set(fontTiny, m.ID, w)...)
+	if m.Record != "" {
+		out = append(out, p.set(fontTiny, p.w.Label["record"]+" "+m.Record, w)...)
 	}
 	return out
 }

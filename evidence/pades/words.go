@@ -224,7 +224,7 @@ func limitOf(n evidence.Name) string {
 		return "content"
 	case evidence.ContentHandover, evidence.ContentAccessTracking:
 		return "handover"
-	case evidence.RecipientIdentification:
+	case evidence.RecipientIdentification, evidence.DelegateNamed, evidence.DelegateWithdrawn:
 		return "identification"
 	case evidence.RelayToNonERDS, evidence.ReceivedFromNonERDS, evidence.PostalItemPosted, evidence.PostalItemDelivered, evidence.PostalItemReturned:
 		return "postal"
