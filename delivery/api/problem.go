@@ -64,6 +64,8 @@ var sentinels = []struct {
 	{identity.ErrNotFound, errNotFound},
 	{delivery.ErrPurged, problem{status: http.StatusGone, code: "retention_ended"}},
 	{evidence.ErrPending, problem{status: http.StatusConflict, code: "evidence_pending", retry: time.Second}},
+	{identity.ErrNoMandate, problem{status: http.StatusForbidden, code: "no_mandate"}},
+	{identity.ErrSuspended, problem{status: http.StatusForbidden, code: "account_suspended"}},
 	{delivery.ErrKeyReused, problem{status: http.StatusConflict, code: "idempotency_key_reused"}},
 	{delivery.ErrTooLarge, errDocument},
 	{delivery.ErrDigest, problem{status: http.StatusUnprocessableEntity, code: "digest_mismatch"}},

@@ -141,6 +141,8 @@ func TestRefusesMessage(t *testing.T) {
 		{"policy/retention_months", -1, "/policy/retention_months range"},
 		{"policy/level", "low", "/policy/level unsupported"},
 		{"policy/fallback", "pigeon", "/policy/fallback unsupported"},
+		{"policy/class", "Human Resources", "/policy/class class"},
+		{"policy/class", strings.Repeat("a", 41), "/policy/class class"},
 		{"policy/methods", []any{"a\x00"}, "/policy/methods/0 control_character"},
 		{"policy/methods", []any{strings.Repeat("a", 41)}, "/policy/methods/0 length"},
 		{"policy/methods", make11(), "/policy/methods too_many"},

@@ -55,16 +55,17 @@ type policy struct {
 	PostAtOnce      bool     `json:"post_at_once"`
 	RetentionMonths int      `json:"retention_months"`
 	Receipts        bool     `json:"receipts"`
+	Class           string   `json:"class,omitempty"`
 }
 
 func policyOf(p delivery.Policy) policy {
-	return policy{p.Mode, p.CollectDays, p.Reminders, string(p.Level), p.Methods, string(p.Fallback), p.PostAtOnce, p.RetentionMonths, p.Receipts}
+	return policy{p.Mode, p.CollectDays, p.Reminders, string(p.Level), p.Methods, string(p.Fallback), p.PostAtOnce, p.RetentionMonths, p.Receipts, p.Class}
 }
 
 func (p policy) domain() delivery.Policy {
 	return delivery.Policy{Mode: p.Mode, CollectDays: p.CollectDays, Reminders: p.Reminders, Level: identity.Level(p.Level),
 		Methods: p.Methods, Fallback: delivery.Fallback(p.Fallback), PostAtOnce: p.PostAtOnce,
-		RetentionMonths: p.RetentionMonths, Receipts: p.Receipts}
+		RetentionMonths: p.RetentionMonths, Receipts: p.Receipts, Class: p.Class}
 }
 
 func (in newMessage) submission() delivery.Submission {

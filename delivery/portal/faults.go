@@ -18,6 +18,7 @@ var places = map[string]string{
 	"postal_address/postcode": "postcode", "postal_address/city": "city", "postal_address/country": "country",
 	"identification/birth_date": "birth_date", "identification/national_number": "national_number", "": "given",
 	"/subject": "subject", "/body": "body", "/reference": "reference", "/policy/collect_days": "days", "/policy/fallback": "fallback",
+	"/policy/class": "class",
 }
 
 // faultsOf says what is wrong with a draft in the words of its form. A code has

@@ -72,7 +72,7 @@ func (p *Portal) as(role identity.Role) func(func(*visitor) error) echo.HandlerF
 			if !v.may(role) {
 				return web.ErrForbidden
 			}
-			return outward(h(v))
+			return outward(p.explain(v, h(v)))
 		}
 	}
 }
