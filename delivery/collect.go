@@ -176,37 +176,19 @@ func (e ChannelError) Error() string { return string(e.Channel) + ": " + e.Err.E
 // Unwrap gives the reason.
 func (e ChannelError) Unwrap() error { return e.Err }
 
-// SaveLogin keeps the start of an identification with the session, which must
-// have both codes. Errors: ErrUnidentified.
-func (s *Service) SaveLogin(ctx context.Context, c Collecting, login []byte) error {
-	tag, err := s.Pool.Exec(ctx, `UPDATE collect_session SET login = $2
-		WHERE token_hash = $1 AND email_at IS NOT NULL AND sms_at IS NOT NULL`, c.hash, login)
-	if err == nil && tag.RowsAffected() != 1 {
-		err = ErrUnidentified
-	}
-	return err
-}
-
-// TakeLogin gives back the start of an identification, once. Errors:
-// ErrNotFound when there is none (any more).
-func (s *Service) TakeLogin(ctx context.Context, c Collecting) (login []byte, err error) {
-	err = s.Pool.QueryRow(ctx, `WITH old AS (SELECT token_hash, login FROM collect_session WHERE token_hash = $1 AND login IS NOT NULL FOR UPDATE)
-		UPDATE collect_session s SET login = NULL FROM old WHERE s.token_hash = old.token_hash RETURNING old.login`, c.hash).Scan(&login)
-	if errors.Is(err, pgx.ErrNoRows) {
-		err = ErrNotFound
-	}
-	return login, err
-}
-
-// Identify compares who identified with the addressee and records the outcome;
-// a match is noted on the session. Errors: ErrMismatch (recorded),
-// ErrUnidentified, ErrNotOpen, ErrWindowClosed.
-func (s *Service) Identify(ctx context.Context, c Collecting, p identity.Proof, ip, userAgent string) error {
+// Identify compares who identified on an errand with the addressee and records
+// the outcome; a match is noted on the session. The errand ends with it: of any
+// number of calls one records. Errors: ErrMismatch (recorded), ErrUnidentified,
+// ErrNotOpen, ErrWindowClosed, identity.ErrLoginStale.
+func (s *Service) Identify(ctx context.Context, c Collecting, l identity.Login, p identity.Proof, ip, userAgent string) error {
 	if !c.Codes() {
 		return ErrUnidentified
 	}
 	matched := false
 	err := pgx.BeginFunc(ctx, s.Pool, func(tx pgx.Tx) error {
+		if err := s.Identities.EndLogin(ctx, tx, l); err != nil {
+			return err
+		}
 		kept, err := s.Identities.SaveIdentification(ctx, tx, p,
 			identity.Occasion{Purpose: identity.RecipientProofing, Delivery: string(c.Delivery), IP: ip, UserAgent: userAgent})
 		if err != nil {

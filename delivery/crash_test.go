@@ -93,7 +93,7 @@ func TestCrash(t *testing.T) {
 			_, err := s.SendCodes(r.ctx(), late, "", addressee(r.clock.now()))
 			return err
 		}},
-		{"identify", []string{"journal"}, func(s *delivery.Service) error { return s.Identify(r.ctx(), c, r.proof(), "", "") }},
+		{"identify", []string{"journal"}, func(s *delivery.Service) error { return s.Identify(r.ctx(), c, r.errand(), r.proof(), "", "") }},
 		{"accept", []string{"journal", "notices", "outbox"}, func(s *delivery.Service) error { _, err := s.Accept(r.ctx(), c); return err }},
 		{"transfer", []string{"journal", "notices"}, func(s *delivery.Service) error { _, err := s.Transferred(r.ctx(), c, 0); return err }},
 		{"expire", []string{"journal", "notices", "outbox"}, func(s *delivery.Service) error {

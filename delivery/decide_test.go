@@ -104,7 +104,7 @@ func TestTooLate(t *testing.T) {
 	for verb, do := range map[string]func() error{
 		"accept":   func() error { _, err := r.Accept(r.ctx(), c); return err },
 		"reject":   func() error { _, err := r.Reject(r.ctx(), c); return err },
-		"identify": func() error { return r.Identify(r.ctx(), c, r.proof(), "", "") },
+		"identify": func() error { return r.Identify(r.ctx(), c, r.errand(), r.proof(), "", "") },
 		"visit":    func() error { _, err := r.SendCodes(r.ctx(), d, "", identity.Actor{}); return err },
 	} {
 		if err := do(); !errors.Is(err, delivery.ErrWindowClosed) {
@@ -137,11 +137,8 @@ func TestCollectRefused(t *testing.T) {
 		}
 	}
 	without := delivery.Collecting{Delivery: d.ID}
-	if err := r.Identify(r.ctx(), without, r.proof(), "", ""); !errors.Is(err, delivery.ErrUnidentified) {
+	if err := r.Identify(r.ctx(), without, r.errand(), r.proof(), "", ""); !errors.Is(err, delivery.ErrUnidentified) {
 		t.Errorf("identify without codes: %v", err)
-	}
-	if err := r.SaveLogin(r.ctx(), without, []byte("x")); !errors.Is(err, delivery.ErrUnidentified) {
-		t.Errorf("login without codes: %v", err)
 	}
 	for name, change := range map[string]func(*identity.Proof){
 		"somebody else": func(p *identity.Proof) { p.Given, p.Family = "Bert", "Maes" },
@@ -149,13 +146,13 @@ func TestCollectRefused(t *testing.T) {
 	} {
 		p := r.proof()
 		change(&p)
-		if err := r.Identify(r.ctx(), c, p, "", ""); !errors.Is(err, delivery.ErrMismatch) {
+		if err := r.Identify(r.ctx(), c, r.errand(), p, "", ""); !errors.Is(err, delivery.ErrMismatch) {
 			t.Errorf("%s: %v, want ErrMismatch", name, err)
 		}
 	}
 	weak := r.proof()
 	weak.Level = identity.LevelSubstantial
-	if err := r.Identify(r.ctx(), c, weak, "", ""); !errors.Is(err, delivery.ErrUnidentified) {
+	if err := r.Identify(r.ctx(), c, r.errand(), weak, "", ""); !errors.Is(err, delivery.ErrUnidentified) {
 		t.Errorf("level substantial where high is asked: %v", err)
 	}
 	if c = r.session(d, session); c.Actor != nil {
@@ -169,7 +166,7 @@ func TestCollectRefused(t *testing.T) {
 			t.Errorf("%s is recorded", e)
 		}
 	}
-	r.must(r.Identify(r.ctx(), c, r.proof(), "", ""))
+	r.must(r.Identify(r.ctx(), c, r.errand(), r.proof(), "", ""))
 	c = r.session(d, session)
 	if _, _, err := r.OpenPart(r.ctx(), c, 0); !errors.Is(err, delivery.ErrNotOpen) {
 		t.Errorf("open before accepting: %v, want ErrNotOpen", err)
@@ -240,16 +237,15 @@ func TestCodes(t *testing.T) {
 	}
 }
 
-// TestLogin keeps the start of an identification, once.
-func TestLogin(t *testing.T) {
+// TestOneErrand records what was proven on an errand once.
+func TestOneErrand(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	d := r.notified()
-	c := r.session(d, r.visit(d))
-	r.must(r.SaveLogin(r.ctx(), c, []byte("start")))
-	errs := race(slices.Repeat([]func() error{func() error { _, err := r.TakeLogin(r.ctx(), c); return err }}, 8)...)
-	if n := won(t, errs, delivery.ErrNotFound); n != 1 {
-		t.Errorf("taken %d times", n)
+	c, l := r.session(d, r.visit(d)), r.errand()
+	errs := race(slices.Repeat([]func() error{func() error { return r.Identify(r.ctx(), c, l, r.proof(), "", "") }}, 8)...)
+	if n := won(t, errs, identity.ErrLoginStale); n != 1 {
+		t.Errorf("identified %d times", n)
 	}
 }
 

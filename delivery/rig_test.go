@@ -269,11 +269,21 @@ func (r *rig) session(d delivery.Delivery, session string) delivery.Collecting {
 	return c
 }
 
+// errand is one on which somebody identified.
+func (r *rig) errand() identity.Login {
+	r.t.Helper()
+	id, secret, err := r.people.OpenLogin(r.ctx(), identity.NewLogin{Errand: "collect", Session: "s", Language: "nl", Back: "/c/x"})
+	r.must(err)
+	l, err := r.people.Login(r.ctx(), id, secret)
+	r.must(err)
+	return l
+}
+
 // identified is the browser of the addressee, who may decide.
 func (r *rig) identified(d delivery.Delivery) delivery.Collecting {
 	r.t.Helper()
 	session := r.visit(d)
-	r.must(r.Identify(r.ctx(), r.session(d, session), r.proof(), "192.0.2.9", "browser"))
+	r.must(r.Identify(r.ctx(), r.session(d, session), r.errand(), r.proof(), "192.0.2.9", "browser"))
 	return r.session(d, session)
 }
 

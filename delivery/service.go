@@ -55,6 +55,7 @@ type Notices interface {
 type Identities interface {
 	Authorise(ctx context.Context, tx pgx.Tx, by identity.Actor, p identity.Power, class string, at time.Time) (identity.Mandate, error)
 	SaveIdentification(ctx context.Context, tx pgx.Tx, p identity.Proof, o identity.Occasion) (identity.Identification, error)
+	EndLogin(ctx context.Context, tx pgx.Tx, l identity.Login) error
 	DeleteIdentifications(ctx context.Context, tx pgx.Tx, delivery string) error
 	NationalNumberDigest(number string) string
 }

@@ -76,16 +76,31 @@ func (a Assurance) Grant(p Purpose, method string, claimed Level) Level {
 		if row.Method != method || row.Claimed != claimed {
 			continue
 		}
-		switch p {
-		case RecipientProofing:
-			return row.Recipient
-		case SenderProofing:
-			return row.Sender
-		case Authentication:
-			return row.Again
-		}
+		return row.granted(p)
 	}
 	return LevelNone
+}
+
+func (r assuranceRow) granted(p Purpose) Level {
+	switch p {
+	case RecipientProofing:
+		return r.Recipient
+	case SenderProofing:
+		return r.Sender
+	case Authentication:
+		return r.Again
+	}
+	return LevelNone
+}
+
+// best is the highest level that any claim of a means is worth for a purpose.
+func (a Assurance) best(p Purpose, method string) (l Level) {
+	for _, row := range a.rows {
+		if g := row.granted(p); row.Method == method && !l.AtLeast(g) {
+			l = g
+		}
+	}
+	return l
 }
 
 // Assurance is the policy in force.

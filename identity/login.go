@@ -3,9 +3,11 @@ package identity
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -70,6 +72,9 @@ func (s *Service) OpenLogin(ctx context.Context, n NewLogin) (id, secret string,
 	if len(n.Approve) > 7500 {
 		bad = append(bad, FieldError{"approve", "too_long"})
 	}
+	if !strings.HasPrefix(n.Back, "/") || strings.HasPrefix(n.Back, "//") || strings.ContainsAny(n.Back, "\\\r\n") || len(n.Back) > 500 {
+		bad = append(bad, FieldError{"back", "malformed"})
+	}
 	if err := bad.orNil(); err != nil {
 		return "", "", err
 	}
@@ -78,11 +83,15 @@ func (s *Service) OpenLogin(ctx context.Context, n NewLogin) (id, secret string,
 	}
 	secret = newToken()
 	hash, _ := tokenHash(secret)
+	sealed, err := s.box.Seal([]byte(n.Back), loginPlace(id))
+	if err != nil {
+		return "", "", err
+	}
 	at := s.now()
 	_, err = s.pool.Exec(ctx, `
 INSERT INTO login (id, secret_hash, purpose, subject, binding, level, methods, language, about, approve, back, created_at, expires_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
-		id, hash, n.Errand, n.Subject, hashed(n.Session), n.Level, notNil(n.Methods), n.Language, clean(n.About, 1000), n.Approve, n.Back, at, at.Add(loginLife))
+		id, hash, n.Errand, n.Subject, hashed(n.Session), n.Level, notNil(n.Methods), n.Language, clean(n.About, 1000), n.Approve, sealed, at, at.Add(loginLife))
 	if err != nil {
 		return "", "", fmt.Errorf("identity: open login: %w", err)
 	}
@@ -101,15 +110,18 @@ func (s *Service) Login(ctx context.Context, id, secret string) (l Login, err er
 	if !ok || !isID(id) {
 		return Login{}, ErrLoginStale
 	}
+	var sealed []byte
 	err = s.pool.QueryRow(ctx, selectLogin, id, hash, s.now()).Scan(&l.ID, &l.Errand, &l.Subject, &l.Level, &l.Methods, &l.Language,
-		&l.About, &l.Approve, &l.Back, &l.Method, &l.Answered, &l.Expires, &l.binding)
+		&l.About, &l.Approve, &sealed, &l.Method, &l.Answered, &l.Expires, &l.binding)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return Login{}, ErrLoginStale
 	}
 	if err != nil {
 		return Login{}, fmt.Errorf("identity: login: %w", err)
 	}
-	return l, nil
+	back, err := s.box.Open(sealed, loginPlace(id))
+	l.Back = string(back)
+	return l, err
 }
 
 // BeginLogin begins an errand with one means; what was begun before is dead.
@@ -144,21 +156,56 @@ func (s *Service) BeginLogin(ctx context.Context, l Login, m Means, back string)
 	if err != nil {
 		return Challenge{}, err
 	}
+	shown, err := s.sealShown(id, c)
+	if err != nil {
+		return Challenge{}, err
+	}
 	var key []byte
 	if c.Key != "" {
 		key = hashed(c.Key)
 	}
 	at := s.now()
 	_, err = s.pool.Exec(ctx, `
-INSERT INTO login_challenge (login_id, id, method, key_hash, saved, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7)
+INSERT INTO login_challenge (login_id, id, method, key_hash, saved, shown, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 ON CONFLICT (login_id) DO UPDATE SET id = excluded.id, method = excluded.method, key_hash = excluded.key_hash, saved = excluded.saved,
-       answer = NULL, created_at = excluded.created_at, expires_at = excluded.expires_at`,
-		l.ID, id, m.Method(), key, saved, at, at.Add(c.Life))
+       shown = excluded.shown, answer = NULL, created_at = excluded.created_at, expires_at = excluded.expires_at`,
+		l.ID, id, m.Method(), key, saved, shown, at, at.Add(c.Life))
 	if violates(err, "login_challenge_login_id_fkey") {
 		return Challenge{}, ErrLoginStale
 	}
 	if err != nil {
 		return Challenge{}, fmt.Errorf("identity: begin login: %w", err)
+	}
+	return c, nil
+}
+
+// sealShown keeps what the person is shown of a challenge: not what was saved.
+func (s *Service) sealShown(id string, c Challenge) ([]byte, error) {
+	c.Saved = nil
+	plain, err := json.Marshal(c)
+	if err != nil {
+		return nil, fmt.Errorf("identity: begin login: %w", err)
+	}
+	return s.box.Seal(plain, challengePlace(id, "shown"))
+}
+
+// Challenge is what was begun last for an errand, without Saved: to show its
+// page again. Errors: ErrLoginStale when nothing waits.
+func (s *Service) Challenge(ctx context.Context, l Login) (c Challenge, err error) {
+	var id string
+	var shown []byte
+	err = s.pool.QueryRow(ctx, `SELECT id, shown FROM login_challenge WHERE login_id = $1 AND expires_at > $2`, l.ID, s.now()).Scan(&id, &shown)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return Challenge{}, ErrLoginStale
+	}
+	if err != nil {
+		return Challenge{}, fmt.Errorf("identity: challenge: %w", err)
+	}
+	if shown, err = s.box.Open(shown, challengePlace(id, "shown")); err != nil {
+		return Challenge{}, err
+	}
+	if err := json.Unmarshal(shown, &c); err != nil {
+		return Challenge{}, fmt.Errorf("%w: %w", ErrSealed, err)
 	}
 	return c, nil
 }
@@ -213,57 +260,8 @@ func (s *Service) EndLogin(ctx context.Context, tx pgx.Tx, l Login) error {
 	return nil
 }
 
-// Mailbox is the Mailbox of one means; path makes the address on our host where
-// the person of an errand goes on.
-func (s *Service) Mailbox(m Means, path func(login string) string) Mailbox {
-	return mailbox{s, m.Method(), path}
-}
-
-type mailbox struct {
-	s      *Service
-	method string
-	path   func(string) string
-}
-
-// Saved implements [Mailbox].
-func (b mailbox) Saved(ctx context.Context, key string) ([]byte, error) {
-	var id string
-	var saved []byte
-	err := b.s.pool.QueryRow(ctx, `SELECT id, saved FROM login_challenge WHERE key_hash = $1 AND method = $2 AND expires_at > $3`,
-		hashed(key), b.method, b.s.now()).Scan(&id, &saved)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return nil, ErrLoginStale
-	}
-	if err != nil {
-		return nil, fmt.Errorf("identity: mailbox: %w", err)
-	}
-	return b.s.box.Open(saved, challengePlace(id, "saved"))
-}
-
-// Deposit implements [Mailbox].
-func (b mailbox) Deposit(ctx context.Context, key string, answer []byte) (string, error) {
-	var id, login string
-	err := b.s.pool.QueryRow(ctx, `SELECT id, login_id FROM login_challenge WHERE key_hash = $1 AND method = $2 AND expires_at > $3`,
-		hashed(key), b.method, b.s.now()).Scan(&id, &login)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return "", ErrLoginStale
-	}
-	if err != nil {
-		return "", fmt.Errorf("identity: mailbox: %w", err)
-	}
-	sealed, err := b.s.box.Seal(answer, challengePlace(id, "answer"))
-	if err != nil {
-		return "", err
-	}
-	tag, err := b.s.pool.Exec(ctx, `UPDATE login_challenge SET answer = $2 WHERE id = $1 AND answer IS NULL`, id, sealed)
-	if err != nil {
-		return "", fmt.Errorf("identity: mailbox: %w", err)
-	}
-	if tag.RowsAffected() != 1 {
-		return "", ErrLoginStale
-	}
-	return b.path(login), nil
-}
+// loginPlace is where the way back stands: it may hold the token of a link.
+func loginPlace(id string) []byte { return []byte("login:" + id + ":back") }
 
 func challengePlace(id, part string) []byte { return []byte("login_challenge:" + id + ":" + part) }
 

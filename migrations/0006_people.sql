@@ -16,6 +16,9 @@ ALTER TABLE identification ADD CONSTRAINT identification_claimed CHECK (claimed 
 ALTER TABLE identification ADD CONSTRAINT identification_policy CHECK (octet_length(policy) <= 60);
 CREATE INDEX identification_person ON identification (person_id) WHERE person_id IS NOT NULL;
 
+-- What was begun with a provider has its own tables below.
+ALTER TABLE collect_session DROP COLUMN login;
+
 -- What people are used for changed: one-time codes prove addresses of account
 -- holders too.
 ALTER TABLE code_challenge RENAME COLUMN delivery_id TO subject_id;
@@ -35,7 +38,7 @@ CREATE TABLE login (
     language    text        NOT NULL,
     about       text        NOT NULL,            -- shown to the person: what this is for
     approve     text        NOT NULL DEFAULT '', -- the text to be approved; empty: to identify only
-    back        text        NOT NULL,            -- path to return to when the person gives up
+    back        bytea       NOT NULL,            -- path to return to when the person gives up; sealed, bound to the row: it may hold a link's token
     begun       integer     NOT NULL DEFAULT 0,  -- challenges so far
     created_at  timestamptz NOT NULL,
     expires_at  timestamptz NOT NULL,
@@ -44,7 +47,7 @@ CREATE TABLE login (
     CONSTRAINT login_purpose CHECK (purpose ~ '^[a-z_]{1,40}$'),
     CONSTRAINT login_level CHECK (level IN ('', 'low', 'substantial', 'high')),
     CONSTRAINT login_language CHECK (language IN ('nl', 'fr', 'de', 'en')),
-    CONSTRAINT login_back CHECK (back LIKE '/%' AND back NOT LIKE '//%' AND octet_length(back) <= 500),
+    CONSTRAINT login_back CHECK (octet_length(back) <= 1000),
     CONSTRAINT login_text_bounded CHECK (octet_length(about) <= 1000 AND octet_length(approve) <= 7500 AND octet_length(subject) <= 200),
     CONSTRAINT login_begun CHECK (begun BETWEEN 0 AND 20),
     CONSTRAINT login_short_lived CHECK (expires_at > created_at AND expires_at <= created_at + interval '1 hour')
@@ -52,7 +55,7 @@ CREATE TABLE login (
 CREATE INDEX login_age ON login (expires_at);
 
 -- A row is what was begun with one means for an errand: one at a time, used once
--- (DELETE … RETURNING). saved and answer are sealed and bound to the row.
+-- (DELETE … RETURNING). saved, shown and answer are sealed and bound to the row.
 -- key_hash is how an answer that does not come through the browser finds it.
 CREATE TABLE login_challenge (
     login_id   uuid        PRIMARY KEY REFERENCES login (id) ON DELETE CASCADE,
@@ -60,6 +63,7 @@ CREATE TABLE login_challenge (
     method     text        NOT NULL,
     key_hash   bytea,
     saved      bytea       NOT NULL,
+    shown      bytea       NOT NULL,             -- what the person is shown, to show it again
     answer     bytea,                            -- what came by the means' own way, once
     created_at timestamptz NOT NULL,
     expires_at timestamptz NOT NULL,

@@ -4,15 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/bode-erds/bode/delivery"
-	"github.com/bode-erds/bode/identity"
-	"github.com/bode-erds/bode/identity/oidc"
 	"github.com/bode-erds/bode/identity/otp"
 	"github.com/bode-erds/bode/notify"
 )
@@ -68,16 +65,4 @@ func codeError(err error) error {
 		}
 	}
 	return err
-}
-
-// login lets recipients identify at an OpenID provider.
-type login struct{ *oidc.Provider }
-
-func (l login) Begin(lang string) (string, []byte, error) {
-	c, err := l.Provider.Begin(context.Background(), identity.Ask{Language: lang})
-	return c.URL, c.Saved, err
-}
-
-func (l login) Finish(ctx context.Context, saved []byte, query url.Values, at time.Time) (identity.Proof, error) {
-	return l.Provider.Finish(ctx, saved, identity.Answer{Values: query}, at)
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/bode-erds/bode/delivery"
 	"github.com/bode-erds/bode/delivery/api"
 	"github.com/bode-erds/bode/delivery/collect"
+	"github.com/bode-erds/bode/delivery/identify"
 	"github.com/bode-erds/bode/delivery/portal"
 	"github.com/bode-erds/bode/delivery/post"
 	"github.com/bode-erds/bode/delivery/vault"
@@ -50,9 +51,9 @@ type outside struct {
 	dossiers   *asic.Writer
 	letters    post.Sealer
 	transports map[notify.Channel]notify.Transport
-	login      collect.Provider
-	jwks       http.Handler // our public keys, for the provider
-	loginHost  string       // origin of the provider's pages, for form-action
+	means      []identity.Means // of identifying, in the order in which they are offered
+	jwks       http.Handler     // our public keys, for the provider
+	hosts      []string         // origins that forms of ours lead to: of providers, and of the card's own host
 	post       delivery.PostPartner
 	proxies    []netip.Prefix
 	pace       pace
@@ -124,7 +125,7 @@ func build(pool *pgxpool.Pool, out outside, log *slog.Logger) (*app, error) {
 	river.AddWorker(workers, ledger.FinishWorker{Ledger: a.ledger})
 	river.AddWorker(workers, delivery.ConsignWorker{Service: a.deliveries})
 	river.AddWorker(workers, delivery.PostWorker{Service: a.deliveries})
-	a.handler, err = a.faces(box)
+	a.handler, err = a.faces()
 	return a, err
 }
 
@@ -146,8 +147,8 @@ func jobsConfig(workers *river.Workers, log *slog.Logger) *river.Config {
 }
 
 // faces mounts the HTML pages and the REST API on one handler.
-func (a *app) faces(box identity.Box) (http.Handler, error) {
-	pages, err := web.New(web.Config{BaseURL: a.out.baseURL, ServiceName: a.out.service, FormActions: []string{a.out.loginHost},
+func (a *app) faces() (http.Handler, error) {
+	pages, err := web.New(web.Config{BaseURL: a.out.baseURL, ServiceName: a.out.service, FormActions: a.out.hosts,
 		TrustedProxies: a.out.proxies, Log: a.log})
 	if err != nil {
 		return nil, err
@@ -165,12 +166,22 @@ func (a *app) faces(box identity.Box) (http.Handler, error) {
 	if err := senders.Register(e); err != nil {
 		return nil, err
 	}
-	recipients, err := collect.New(collect.Config{Web: pages, Deliveries: a.deliveries, Provider: a.out.login, Box: box,
+	recipients, err := collect.New(collect.Config{Web: pages, Deliveries: a.deliveries, Errands: a.identity,
 		Evidence: a.ledger, Dossiers: a, Log: a.log})
 	if err != nil {
 		return nil, err
 	}
 	if err := recipients.Register(e); err != nil {
+		return nil, err
+	}
+	who, err := identify.New(identify.Config{Web: pages, Identity: a.identity, Means: a.out.means, Account: senders.SessionToken,
+		Owners: map[string]identify.Owner{
+			collect.Errand: {Purpose: identity.RecipientProofing, Take: recipients.Identified},
+		}, Log: a.log})
+	if err != nil {
+		return nil, err
+	}
+	if err := who.Register(e); err != nil {
 		return nil, err
 	}
 	rest, err := api.New(api.Config{Deliveries: a.deliveries, Identity: a.identity, Evidence: a.ledger,

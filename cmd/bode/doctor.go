@@ -31,7 +31,11 @@ func (c doctorCmd) Run(ctx context.Context, log *slog.Logger) error {
 	say("settings", c.validate())
 	out, err := c.outside(ctx, discard())
 	say("keys, stores and channels open", err)
-	for what, part := range map[string]any{"content store answers": out.vault, "provider of identities answers": out.login} {
+	parts := map[string]any{"content store answers": out.vault}
+	for _, m := range out.means {
+		parts["identification with "+m.Method()+" answers"] = m
+	}
+	for what, part := range parts {
 		if p, ok := part.(interface{ Check(context.Context) error }); ok {
 			ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 			say(what, p.Check(ctx))

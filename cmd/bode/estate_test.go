@@ -22,6 +22,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bode-erds/bode/delivery/identify"
 	"github.com/bode-erds/bode/evidence/evidencetest"
 	"github.com/bode-erds/bode/evidence/tlog"
 	"github.com/bode-erds/bode/identity/identitytest"
@@ -63,7 +64,7 @@ func newEstate(t *testing.T) *estate {
 	tsa.Start()
 	t.Cleanup(tsa.Close)
 	provider, err := identitytest.Start(identitytest.Config{Clients: []identitytest.Client{{ID: "bode", Services: []string{"BODE_LOGIN"},
-		RedirectURLs: []string{base + "/c/callback"}, JWKSURL: base + jwksPath}}})
+		RedirectURLs: []string{base + identify.CallbackPath}, JWKSURL: base + jwksPath}}})
 	if err != nil {
 		t.Fatal(err)
 	}

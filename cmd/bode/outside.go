@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/bode-erds/bode/delivery"
+	"github.com/bode-erds/bode/delivery/identify"
 	"github.com/bode-erds/bode/delivery/post"
 	"github.com/bode-erds/bode/delivery/vault"
 	"github.com/bode-erds/bode/evidence"
@@ -36,7 +37,7 @@ func (c config) outside(ctx context.Context, log *slog.Logger) (o outside, err e
 		return o, err
 	}
 	o = outside{baseURL: c.BaseURL, service: c.Service, issuer: c.issuer(), proxies: c.Proxies, pace: production,
-		loginHost: origin(c.Login.Issuer)}
+		hosts: []string{origin(c.Login.Issuer)}}
 	for _, part := range []struct {
 		name string
 		open func() error
@@ -203,11 +204,11 @@ func (c config) openLogin(ctx context.Context, o *outside) error {
 		open = append(open, oidc.Key{Private: k})
 	}
 	p, err := oidc.New(ctx, oidc.Config{Issuer: c.Login.Issuer, ClientID: c.Login.Client, Service: c.Login.Code,
-		RedirectURL: c.BaseURL + "/c/callback", SigningKey: sign, EncryptionKeys: open})
+		RedirectURL: c.BaseURL + identify.CallbackPath, SigningKey: sign, EncryptionKeys: open})
 	if err != nil {
 		return err
 	}
-	o.login, o.jwks = login{p}, p.JWKSHandler()
+	o.means, o.jwks = append(o.means, p), p.JWKSHandler()
 	return nil
 }
 

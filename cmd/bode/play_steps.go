@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/bode-erds/bode/delivery"
+	"github.com/bode-erds/bode/identity"
 	"github.com/bode-erds/bode/notify"
 	"github.com/bode-erds/bode/notify/notifytest"
 )
@@ -141,13 +142,16 @@ func (p *player) arrive(ctx context.Context, i int) (*browser, error) {
 	if err := b.submit(ctx, "/check", fields); err != nil {
 		return nil, err
 	}
-	if err := b.submit(ctx, "/identify", nil); err != nil { // leads to the provider
+	if err := b.submit(ctx, "/identify", nil); err != nil {
+		return nil, err
+	}
+	if err := b.submit(ctx, "/begin", url.Values{"means": {identity.MethodItsme}}); err != nil { // leads to the provider
 		return nil, err
 	}
 	if err := b.submit(ctx, "/answer", url.Values{"person": {c.citizen}, "decision": {"approve"}}); err != nil { // and back
 		return nil, err
 	}
-	return b, b.submit(ctx, "/identified", nil)
+	return b, b.submit(ctx, "/finish", nil)
 }
 
 // collect is the recipient who takes the message.

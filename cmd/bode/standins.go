@@ -13,11 +13,13 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/bode-erds/bode/delivery/identify"
 	"github.com/bode-erds/bode/delivery/post"
 	"github.com/bode-erds/bode/delivery/vault"
 	"github.com/bode-erds/bode/evidence"
 	"github.com/bode-erds/bode/evidence/evidencetest"
 	"github.com/bode-erds/bode/evidence/tsp"
+	"github.com/bode-erds/bode/identity"
 	"github.com/bode-erds/bode/identity/identitytest"
 	"github.com/bode-erds/bode/identity/oidc"
 	"github.com/bode-erds/bode/notify"
@@ -62,7 +64,7 @@ func startStandIns(dir, base string, log *slog.Logger) (s *standIns, err error) 
 	if err = s.startTrust(dir, log); err != nil {
 		return s, err
 	}
-	redirect := base + "/c/callback"
+	redirect := base + identify.CallbackPath
 	if s.provider, err = identitytest.Start(identitytest.Config{Log: log, Clients: []identitytest.Client{{
 		ID: demoClient, Services: []string{demoService}, RedirectURLs: []string{redirect}, JWKSURL: base + jwksPath}}}); err != nil {
 		return s, err
@@ -106,7 +108,7 @@ func (s *standIns) startTrust(dir string, log *slog.Logger) (err error) {
 
 // outside puts the stand-ins where the real things would be.
 func (s *standIns) outside(dir, base string, log *slog.Logger) (o outside, err error) {
-	o = outside{baseURL: base, service: "Bode", login: login{s.login}, loginHost: origin(s.provider.Issuer()), jwks: s.login.JWKSHandler(),
+	o = outside{baseURL: base, service: "Bode", means: []identity.Means{s.login}, hosts: []string{origin(s.provider.Issuer())}, jwks: s.login.JWKSHandler(),
 		issuer: demoIssuer(base), pace: pace{sweep: time.Second, post: time.Second, retain: time.Minute, mend: time.Minute,
 			batch: 100 * time.Millisecond, complete: 200 * time.Millisecond, renew: time.Hour}}
 	if o.secrets, err = loadSecrets(filepath.Join(dir, "secrets"), true); err != nil {

@@ -171,17 +171,22 @@ func (b *browser) coded(d delivery.Delivery) *browser {
 	return b.submit("/check", url.Values{"email_code": {b.r.code(d, notify.Email)}, "sms_code": {b.r.code(d, notify.SMS)}}).want(http.StatusOK, "/identify")
 }
 
-// answered goes to the provider and comes back as the person chosen.
+// answered chooses itsme, goes to the provider and comes back as the person
+// chosen.
 func (b *browser) answered(c identitytest.Choice) *browser {
 	b.r.t.Helper()
-	action, _ := b.form("/identify")
-	q, err := http.NewRequestWithContext(b.r.t.Context(), http.MethodPost, action, nil)
+	if action, _ := b.form("/identify"); action != "" {
+		b.post(action, nil)
+	}
+	action, fields := b.form("/begin")
+	q, err := http.NewRequestWithContext(b.r.t.Context(), http.MethodPost, action, strings.NewReader(fields.Encode()))
 	b.r.must(err)
+	q.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	b.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	b.send(q)
 	b.client.CheckRedirect = nil
 	if b.status != http.StatusSeeOther {
-		b.r.t.Fatalf("identify answers %d", b.status)
+		b.r.t.Fatalf("begin answers %d", b.status)
 	}
 	back, err := identitytest.Answer(b.r.t.Context(), http.DefaultClient, b.header.Get("Location"), c)
 	b.r.must(err)
@@ -190,7 +195,7 @@ func (b *browser) answered(c identitytest.Choice) *browser {
 
 func (b *browser) identified(d delivery.Delivery) *browser {
 	b.r.t.Helper()
-	return b.coded(d).answered(identitytest.Choice{Person: "lotte"}).want(http.StatusOK, "/c/callback").submit("/identified", nil)
+	return b.coded(d).answered(identitytest.Choice{Person: "lotte"}).want(http.StatusOK, "/identify/callback").submit("/finish", nil)
 }
 
 func (b *browser) accepted(d delivery.Delivery) *browser {

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -27,7 +28,7 @@ func (c *Collect) sendCodes(x echo.Context, v *visit) error {
 	if err != nil {
 		return err
 	}
-	c.setCookie(x, c.cookieName("bode_collect", v.token), session, delivery.SessionLife)
+	c.cfg.Web.SetCookie(x, sessionCookie(v.token), session, int(delivery.SessionLife/time.Second))
 	return v.send(x, atCodes)
 }
 

@@ -5,27 +5,13 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"net/url"
 	"strings"
 	"time"
 
 	"github.com/bode-erds/bode/delivery"
 	"github.com/bode-erds/bode/delivery/web"
 	"github.com/bode-erds/bode/evidence"
-	"github.com/bode-erds/bode/identity"
 )
-
-// Provider identifies people somewhere else, with their browser in between.
-// Safe for concurrent use.
-type Provider interface {
-	// Begin gives the address to send the browser to, whose query carries the
-	// state, and what Finish needs: a secret, to be kept on the server.
-	Begin(lang string) (url string, saved []byte, err error)
-	// Finish turns the query of the provider's redirect into a Proof. at is the
-	// true time. An error means that nobody was identified: see the
-	// identity.ErrLogin… family.
-	Finish(ctx context.Context, saved []byte, query url.Values, at time.Time) (identity.Proof, error)
-}
 
 // Evidence gives evidence out.
 type Evidence interface {
@@ -47,8 +33,7 @@ type Dossiers interface {
 type Config struct {
 	Web        *web.Web
 	Deliveries *delivery.Service
-	Provider   Provider
-	Box        identity.Box // seals what was begun at the Provider
+	Errands    Errands
 	Evidence   Evidence
 	Dossiers   Dossiers
 	Log        *slog.Logger     // default slog.Default
@@ -56,7 +41,7 @@ type Config struct {
 }
 
 func (c *Config) validate() error {
-	if c.Web == nil || c.Deliveries == nil || c.Provider == nil || c.Box == nil || c.Evidence == nil || c.Dossiers == nil {
+	if c.Web == nil || c.Deliveries == nil || c.Errands == nil || c.Evidence == nil || c.Dossiers == nil {
 		return errors.New("collect: Config lacks a part")
 	}
 	if c.Log == nil {
@@ -70,9 +55,8 @@ func (c *Config) validate() error {
 
 // Collect serves the pages. Safe for concurrent use.
 type Collect struct {
-	cfg    Config
-	secure bool   // the service is reached by https
-	host   string // as people type it
+	cfg  Config
+	host string // as people type it
 }
 
 // New checks cfg and reads templates and translations.
@@ -80,7 +64,7 @@ func New(cfg Config) (*Collect, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	scheme, host, _ := strings.Cut(cfg.Deliveries.BaseURL, "://")
-	c := &Collect{cfg: cfg, secure: scheme == "https", host: host}
+	_, host, _ := strings.Cut(cfg.Deliveries.BaseURL, "://")
+	c := &Collect{cfg: cfg, host: host}
 	return c, addPages(cfg.Web)
 }

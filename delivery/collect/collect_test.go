@@ -259,20 +259,6 @@ type failing struct{ err error }
 
 func (f failing) Write([]byte) (int, error) { return 0, f.err }
 
-// Over TLS the cookie is bound to this one host.
-func TestCookieOverTLS(t *testing.T) {
-	t.Parallel()
-	c := &Collect{secure: true}
-	x := echo.New().NewContext(httptest.NewRequest(http.MethodGet, "/", nil), httptest.NewRecorder())
-	c.setCookie(x, c.cookieName("bode_collect", "token"), "value", time.Hour)
-	got := x.Response().Header().Get("Set-Cookie")
-	for _, want := range []string{"__Host-bode_collect_", "Path=/;", "Secure", "HttpOnly", "SameSite=Lax"} {
-		if !strings.Contains(got, want) {
-			t.Errorf("%q lacks %s", got, want)
-		}
-	}
-}
-
 func TestNewRefusesHalfAConfig(t *testing.T) {
 	t.Parallel()
 	if _, err := New(Config{}); err == nil {

@@ -31,7 +31,7 @@ func TestNoGetWritesAnything(t *testing.T) {
 	fetch := func(at string, more ...string) {
 		t.Helper()
 		before := r.everything()
-		for _, p := range append([]string{"", "/codes", "/check", "/identify", "/identified", "/decide", "/accept", "/refuse", "/read", "/open",
+		for _, p := range append([]string{"", "/codes", "/check", "/identify", "/mismatch", "/decide", "/accept", "/refuse", "/read", "/open",
 			"/documents/1", "/all", "/done", "/dossier", "/evidence/" + evidence.NewID() + ".pdf"}, more...) {
 			for _, lang := range []string{"", "?lang=fr"} {
 				b.get(r.link(d) + p + lang)
@@ -51,7 +51,7 @@ func TestNoGetWritesAnything(t *testing.T) {
 	fetch("identify")
 	b.get(r.link(d) + "/identify").answered(identitytest.Choice{Person: "lotte"})
 	callback, action, fields := b.at.RequestURI(), "", map[string][]string(nil)
-	action, fields = b.form("/identified")
+	action, fields = b.form("/finish")
 	fetch("callback", strings.Repeat("/..", 2)+callback)
 	b.post(action, fields).want(http.StatusOK, "/decide")
 	fetch("decide")
@@ -343,7 +343,7 @@ func TestReadAgain(t *testing.T) {
 		t.Errorf("state %s", got.State)
 	}
 	// Somebody else with the link and both codes is still nobody.
-	r.browser().coded(d).answered(identitytest.Choice{Person: "karim"}).submit("/identified", nil).want(http.StatusForbidden, "/identified").hides(secretSubject)
+	r.browser().coded(d).answered(identitytest.Choice{Person: "karim"}).submit("/finish", nil).want(http.StatusForbidden, "/mismatch").hides(secretSubject)
 }
 
 func TestCookiesAndHeaders(t *testing.T) {

@@ -1,7 +1,6 @@
 package collect
 
 import (
-	"context"
 	"errors"
 	"net/http"
 
@@ -9,11 +8,6 @@ import (
 
 	"github.com/bode-erds/bode/delivery"
 )
-
-// contextWithPatience bounds what is asked of others on behalf of a request.
-func contextWithPatience(x echo.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(x.Request().Context(), finishPatience)
-}
 
 // fail turns what a command refused into a page. Whatever is not known here is
 // an incident and left to delivery/web, which shows a number and logs the rest.

@@ -142,8 +142,8 @@ func TestNoStepCanBeSkipped(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	d := r.message()
-	gets := []string{"/codes", "/identify", "/decide", "/refuse", "/read", "/done", "/dossier", "/evidence/" + evidence.NewID() + ".pdf"}
-	posts := []string{"/check", "/identify", "/identified", "/accept", "/refuse", "/open", "/documents/1", "/all"}
+	gets := []string{"/codes", "/identify", "/mismatch", "/decide", "/refuse", "/read", "/done", "/dossier", "/evidence/" + evidence.NewID() + ".pdf"}
+	posts := []string{"/check", "/identify", "/accept", "/refuse", "/open", "/documents/1", "/all"}
 	skip := func(b *browser, at string, allowed ...string) {
 		t.Helper()
 		before := r.events(d)
@@ -166,8 +166,8 @@ func TestNoStepCanBeSkipped(t *testing.T) {
 	b.get(r.link(d)).submit("/codes", nil)
 	skip(b, "/codes", "/codes", "/check")
 	b.submit("/check", url.Values{"email_code": {r.code(d, notify.Email)}, "sms_code": {r.code(d, notify.SMS)}})
-	skip(b, "/identify", "/identify", "/identified")
-	b.get(r.link(d)+"/identify").answered(identitytest.Choice{Person: "lotte"}).submit("/identified", nil)
+	skip(b, "/identify", "/identify", "/mismatch")
+	b.get(r.link(d)+"/identify").answered(identitytest.Choice{Person: "lotte"}).submit("/finish", nil)
 	skip(b, "/decide", "/decide", "/accept", "/refuse")
 	b.get(r.link(d)+"/decide").submit("/accept", nil).want(http.StatusOK, "/read")
 	for _, p := range []string{"/codes", "/identify", "/decide", "/refuse"} {
@@ -199,7 +199,7 @@ func TestForeignSession(t *testing.T) {
 	}
 	for _, value := range []string{session[0].Value, "", "x", strings.Repeat("A", 43)} {
 		thief := r.browser()
-		thief.client.Jar.SetCookies(base, []*http.Cookie{{Name: name, Value: value, Path: "/c/"}})
+		thief.client.Jar.SetCookies(base, []*http.Cookie{{Name: name, Value: value, Path: "/"}})
 		for _, p := range []string{"/read", "/done", "/decide", "/dossier"} {
 			thief.get(r.link(theirs)+p).want(http.StatusOK, strings.TrimPrefix(r.link(theirs), r.server.URL)).hides(secretSubject, secretFile)
 		}
@@ -263,7 +263,7 @@ func TestManyPressesOneIdentification(t *testing.T) {
 	r := newRig(t)
 	d := r.message()
 	b := r.browser().coded(d).answered(identitytest.Choice{Person: "lotte"})
-	action, fields := b.form("/identified")
+	action, fields := b.form("/finish")
 	press(b, 16, func(int) string { return action }, fields)
 	n := 0
 	for _, name := range r.events(d) {
@@ -277,7 +277,7 @@ func TestManyPressesOneIdentification(t *testing.T) {
 	b.get(r.link(d)+"/decide").want(http.StatusOK, "/decide")
 	// The same answer once more, in a session of its own.
 	c := r.browser().coded(d)
-	c.post(action, fields).want(http.StatusConflict, "/identified")
+	c.post(action, fields).want(http.StatusBadRequest, "/finish")
 	c.get(r.link(d)+"/decide").want(http.StatusOK, "/identify")
 }
 
@@ -302,38 +302,43 @@ func press(b *browser, n int, action func(i int) string, fields url.Values) []in
 	return statuses
 }
 
-func TestProviderAnswersThatDoNotCount(t *testing.T) {
+// The proof of an errand is taken in the session that asked for it, and once.
+func TestForeignErrand(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	d := r.message()
-	b := r.browser().coded(d)
-	b.answered(identitytest.Choice{Person: "lotte"}).want(http.StatusOK, "/c/callback")
-	good := b.at.Query()
-	with := func(change func(url.Values)) string {
-		q := must(url.ParseQuery(good.Encode()))(t)
-		change(q)
-		return r.server.URL + "/c/callback?" + q.Encode()
+	b := r.browser().coded(d).answered(identitytest.Choice{Person: "lotte"})
+	action, fields := b.form("/finish")
+	thief := r.browser()
+	site := must(url.Parse(r.server.URL))(t)
+	var stolen []*http.Cookie
+	for _, c := range b.client.Jar.Cookies(site) {
+		if strings.HasPrefix(c.Name, "bode_errand_") {
+			stolen = append(stolen, c)
+		}
 	}
-	// Not this browser, or not this state.
-	r.browser().get(b.at.String()).want(http.StatusBadRequest, "/c/callback").shows("Wij herkennen deze browser niet")
-	b.get(with(func(q url.Values) { q.Set("state", "other") })).want(http.StatusBadRequest, "/c/callback")
-	b.get(with(func(q url.Values) { q.Del("state") })).want(http.StatusBadRequest, "/c/callback")
-	b.get(r.server.URL+"/c/callback").want(http.StatusBadRequest, "/c/callback")
-	b.get(with(func(q url.Values) { q.Set("error", "access_denied"); q.Del("code") })).want(http.StatusOK, "/c/callback").shows("U bent gestopt bij itsme")
-	// A link scanner may open the true address as often as it likes.
-	for range 3 {
-		b.get(with(func(url.Values) {})).want(http.StatusOK, "/c/callback")
-	}
-	// A code that is not the provider's ends what was begun.
-	action, fields := b.form("/identified")
-	fields.Set("code", "forged")
-	b.post(action, fields).want(http.StatusConflict, "/identified").shows("niet meer geldig")
-	b.post(action, good).want(http.StatusConflict, "/identified")
+	// The errand without the session that asked: an attacker who got that far has
+	// the victim's proof used up, and nothing else.
+	thief.client.Jar.SetCookies(site, stolen)
+	thief.post(action, fields).want(http.StatusConflict, "/finish")
 	if slices.Contains(r.events(d), evidence.RecipientIdentification) {
 		t.Error("somebody was identified")
 	}
-	b.get(r.link(d)+"/identify").answered(identitytest.Choice{Person: "lotte"}).submit("/identified", nil).want(http.StatusOK, "/decide")
-	b.get(b.at.String()).want(http.StatusOK, "/decide")
+	thief.get(r.link(d) + "/decide").hides(secretSubject)
+	b.get(r.link(d)+"/decide").want(http.StatusOK, "/identify")
+	// A session of the same message in another browser is another session too.
+	other := r.browser().coded(d)
+	b.get(r.link(d) + "/identify").answered(identitytest.Choice{Person: "lotte"})
+	action, fields = b.form("/finish")
+	for _, c := range b.client.Jar.Cookies(site) {
+		if strings.HasPrefix(c.Name, "bode_errand_") {
+			other.client.Jar.SetCookies(site, []*http.Cookie{c})
+		}
+	}
+	other.post(action, fields).want(http.StatusConflict, "/finish")
+	if slices.Contains(r.events(d), evidence.RecipientIdentification) {
+		t.Error("somebody was identified")
+	}
 }
 
 func TestProviderIsDown(t *testing.T) {
@@ -342,7 +347,7 @@ func TestProviderIsDown(t *testing.T) {
 	d := r.message()
 	b := r.browser().coded(d)
 	r.must(r.provider.Close())
-	b.submit("/identify", nil).want(http.StatusServiceUnavailable, "/identify").shows("itsme is nu niet bereikbaar")
+	b.submit("/identify", nil).submit("/begin", nil).want(http.StatusServiceUnavailable, "/begin").shows("itsme is nu niet bereikbaar")
 }
 
 // Somebody else learns only that it is not for them.
@@ -351,7 +356,7 @@ func TestMismatch(t *testing.T) {
 	r := newRig(t)
 	d := r.message(func(s *delivery.Submission) { s.Recipients[0].BirthDate = "1985-07-30" })
 	for i, c := range []identitytest.Choice{{Person: "karim"}, {As: identitytest.Person{Given: "Lotte", Family: "Peeters", BirthDate: "1985-07-31"}}} {
-		b := r.browser().coded(d).answered(c).submit("/identified", nil).want(http.StatusForbidden, "/identified").shows("Dit bericht is voor iemand anders")
+		b := r.browser().coded(d).answered(c).submit("/finish", nil).want(http.StatusForbidden, "/mismatch").shows("Dit bericht is voor iemand anders")
 		b.hides("Lotte", "Peeters", "1985", secretSubject, "lotte@")
 		b.get(r.link(d)+"/decide").want(http.StatusOK, "/identify")
 		b.post(r.link(d)+"/accept", nil).want(http.StatusOK, "/identify")

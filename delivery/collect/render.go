@@ -100,7 +100,7 @@ func step(name string) int {
 	switch name {
 	case "codes":
 		return 1
-	case "identify", "continue":
+	case "identify":
 		return 2
 	case "decide":
 		return 3

@@ -11,7 +11,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -27,6 +26,7 @@ import (
 
 	"github.com/bode-erds/bode/delivery"
 	"github.com/bode-erds/bode/delivery/collect"
+	"github.com/bode-erds/bode/delivery/identify"
 	"github.com/bode-erds/bode/delivery/vault"
 	"github.com/bode-erds/bode/delivery/web"
 	"github.com/bode-erds/bode/evidence"
@@ -115,11 +115,15 @@ func newRig(t testing.TB) *rig {
 	pages, err := web.New(web.Config{BaseURL: base, FormActions: []string{strings.TrimSuffix(r.provider.Issuer(), "/v2")},
 		Log: slog.New(slog.DiscardHandler)})
 	r.must(err)
-	face, err := collect.New(collect.Config{Web: pages, Deliveries: r.deliveries, Provider: login, Box: box,
+	face, err := collect.New(collect.Config{Web: pages, Deliveries: r.deliveries, Errands: people,
 		Evidence: r.proofs, Dossiers: r.proofs, Log: slog.New(slog.DiscardHandler)})
+	r.must(err)
+	who, err := identify.New(identify.Config{Web: pages, Identity: people, Means: []identity.Means{login}, Log: slog.New(slog.DiscardHandler),
+		Owners: map[string]identify.Owner{collect.Errand: {Purpose: identity.RecipientProofing, Take: face.Identified}}})
 	r.must(err)
 	e := pages.Echo()
 	r.must(face.Register(e))
+	r.must(who.Register(e))
 	r.server = &httptest.Server{Listener: listener, Config: &http.Server{Handler: e, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)}}
 	r.server.Start()
 	t.Cleanup(r.server.Close)
@@ -127,7 +131,7 @@ func newRig(t testing.TB) *rig {
 }
 
 // startProvider runs a provider that sends people back to base.
-func (r *rig) startProvider(base string) collect.Provider {
+func (r *rig) startProvider(base string) identity.Means {
 	r.t.Helper()
 	keys := testKeys()
 	var err error
@@ -135,30 +139,25 @@ func (r *rig) startProvider(base string) collect.Provider {
 	r.must(err)
 	r.t.Cleanup(func() { r.provider.Close() })
 	rp, err := oidc.New(context.Background(), oidc.Config{Issuer: r.provider.Issuer(), ClientID: "bode-test", Service: "BODE_TEST",
-		RedirectURL: base + "/c/callback", SigningKey: keys[1], EncryptionKeys: []oidc.Key{{Private: keys[2]}},
+		RedirectURL: base + identify.CallbackPath, SigningKey: keys[1], EncryptionKeys: []oidc.Key{{Private: keys[2]}},
 		HTTPClient: &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}})
 	r.must(err)
 	published := httptest.NewServer(rp.JWKSHandler())
 	r.t.Cleanup(published.Close)
 	r.provider.AddClient(identitytest.Client{ID: "bode-test", Services: []string{"BODE_TEST"},
-		RedirectURLs: []string{base + "/c/callback"}, JWKSURL: published.URL})
+		RedirectURLs: []string{base + identify.CallbackPath}, JWKSURL: published.URL})
 	return login{rp, r.finished}
 }
 
-// login is what the program puts between the face and the provider.
+// login is the provider, watched.
 type login struct {
 	*oidc.Provider
 	finished *atomic.Int64
 }
 
-func (l login) Begin(lang string) (string, []byte, error) {
-	c, err := l.Provider.Begin(context.Background(), identity.Ask{Language: lang})
-	return c.URL, c.Saved, err
-}
-
-func (l login) Finish(ctx context.Context, saved []byte, query url.Values, at time.Time) (identity.Proof, error) {
+func (l login) Finish(ctx context.Context, saved []byte, a identity.Answer, at time.Time) (identity.Proof, error) {
 	l.finished.Store(at.UnixNano())
-	return l.Provider.Finish(ctx, saved, identity.Answer{Values: query}, at)
+	return l.Provider.Finish(ctx, saved, a, at)
 }
 
 // proofs is the ledger, with documents for those pieces that a test sealed.

@@ -8,7 +8,7 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// maxForm bounds a form: codes, or the provider's answer. In octets.
+// maxForm bounds a form, in octets.
 const maxForm = 64 << 10
 
 // handler answers one request of a recipient whose link is known.
@@ -32,7 +32,7 @@ func (c *Collect) pages() []route {
 		{http.MethodPost, "/check", []place{atCodes}, c.checkCodes},
 		{http.MethodGet, "/identify", []place{atIdentify}, c.identify},
 		{http.MethodPost, "/identify", []place{atIdentify}, c.beginLogin},
-		{http.MethodPost, "/identified", []place{atIdentify}, c.finishLogin},
+		{http.MethodGet, string(atMismatch), []place{atIdentify}, c.mismatch},
 		{http.MethodGet, "/decide", []place{atDecide}, c.decide},
 		{http.MethodPost, "/accept", []place{atDecide}, c.accept},
 		{http.MethodGet, "/refuse", []place{atDecide}, c.refuse},
@@ -65,10 +65,9 @@ func (c *Collect) Register(e *echo.Echo) error {
 	}
 	// A POST may answer with a page. Its address, when reloaded or read in
 	// another language, leads to the page that is next.
-	for _, path := range []string{"/check", "/identified", "/accept", "/open", "/documents/:n", "/all"} {
+	for _, path := range []string{"/check", "/accept", "/open", "/documents/:n", "/all"} {
 		e.GET("/c/:token"+path, c.at(route{}), short)
 	}
-	e.GET("/c/callback", c.callback, short)
 	return nil
 }
 

@@ -21,6 +21,7 @@ const (
 	atStart    place = ""          // nothing shown yet, or nothing left to do: the start page says which
 	atCodes    place = "/codes"    // codes are on their way
 	atIdentify place = "/identify" // both codes entered
+	atMismatch place = "/mismatch" // as atIdentify, after somebody else identified; nobody's next page
 	atDecide   place = "/decide"   // identified as the addressee
 	atRead     place = "/read"     // accepted, by this or an earlier visit
 	atDone     place = "/done"     // refused
@@ -50,11 +51,9 @@ func (c *Collect) visit(x echo.Context) (*visit, error) {
 	if v.now, err = c.cfg.Deliveries.NowFor(ctx, v.d); err != nil {
 		return nil, err
 	}
-	cookie, err := x.Cookie(c.cookieName("bode_collect", v.token))
-	if err != nil {
-		return v, nil // none sent
+	if v.session = c.cfg.Web.Cookie(x, sessionCookie(v.token)); v.session == "" {
+		return v, nil
 	}
-	v.session = cookie.Value
 	v.shown, err = c.cfg.Deliveries.Session(ctx, v.d.ID, v.session)
 	if errors.Is(err, delivery.ErrNotFound) {
 		return v, nil // over
@@ -107,26 +106,9 @@ func client(x echo.Context) identity.Actor {
 	return identity.Actor{Kind: identity.ActorRecipient, IP: x.RealIP(), UserAgent: evidence.Text(x.Request().UserAgent(), 500)}
 }
 
-// cookieName is one name per link, so that two messages can be open side by
+// sessionCookie is one name per link, so that two messages can be open side by
 // side without one ending the other's session.
-func (c *Collect) cookieName(base, of string) string {
-	sum := sha256.Sum256([]byte(of))
-	name := base + "_" + hex.EncodeToString(sum[:4])
-	if c.secure {
-		name = "__Host-" + name // RFC 6265bis §4.1.3.2: only over TLS, only from this host
-	}
-	return name
-}
-
-// setCookie keeps value in the browser for life; "" takes it away.
-func (c *Collect) setCookie(x echo.Context, name, value string, life time.Duration) {
-	cookie := &http.Cookie{Name: name, Value: value, Path: "/c/", MaxAge: int(life / time.Second),
-		HttpOnly: true, Secure: c.secure, SameSite: http.SameSiteLaxMode} // Lax: the provider sends people back to us
-	if c.secure {
-		cookie.Path = "/" // as the prefix of its name demands
-	}
-	if value == "" {
-		cookie.MaxAge = -1
-	}
-	x.SetCookie(cookie)
+func sessionCookie(token string) string {
+	sum := sha256.Sum256([]byte(token))
+	return "bode_collect_" + hex.EncodeToString(sum[:4])
 }
