@@ -107,7 +107,13 @@ func (s *Service) Sweep(ctx context.Context) error {
 	}{
 		{`DELETE FROM access_log WHERE at < $1`, at.AddDate(0, -AccessKept, 0)},
 		{`DELETE FROM session WHERE absolute_expires_at < $1`, at},
-		{`DELETE FROM password_reset WHERE expires_at < $1`, at},
+		{`DELETE FROM ticket WHERE expires_at < $1`, at},
+		{`WITH gone AS (DELETE FROM sign_up WHERE expires_at < $1 RETURNING id) DELETE FROM code_challenge WHERE subject_id IN (SELECT id FROM gone)`, at},
+		{`WITH gone AS (DELETE FROM contact_draft WHERE expires_at < $1 RETURNING id) DELETE FROM code_challenge WHERE subject_id IN (SELECT id FROM gone)`, at},
+		{`DELETE FROM mandate_draft WHERE expires_at < $1`, at},
+		{`DELETE FROM application WHERE person_id IS NULL AND state <> 'approved' AND filed_at < $1`, at},
+		{`DELETE FROM application WHERE state = 'filed' AND reason = '' AND filed_at < $1`, at.Add(-unsignedKept)},
+		{`DELETE FROM application WHERE state = 'refused' AND decided_at < $1`, at.AddDate(0, -AccessKept, 0)},
 		{`DELETE FROM attempt_limit WHERE last_at < $1 AND blocked_until < $1`, at.Add(-forgetAfter)},
 	} {
 		if _, err := s.pool.Exec(ctx, d.sql, d.upTo); err != nil {

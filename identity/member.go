@@ -75,15 +75,16 @@ func (s *Service) SetRole(ctx context.Context, by Actor, account, person string,
 	})
 }
 
-// RemoveMember ends somebody's membership and the sessions in that account. The
+// RemoveMember ends somebody's membership, with the sessions and the mandates in
+// that account. The
 // data of a person who is in no other account goes with it, at once (R7). An
 // administrator may remove anybody, a person oneself, but never the last
 // administrator: that is what closing the account is for.
 //
 // Errors: ErrForbidden, ErrNotFound, ErrClosed, ErrLastAdministrator.
 func (s *Service) RemoveMember(ctx context.Context, by Actor, account, person string) error {
-	return s.changeMember(ctx, by, account, person, "person_removed", func(tx pgx.Tx, _ Kind, _ time.Time) error {
-		return removeMember(ctx, tx, account, person)
+	return s.changeMember(ctx, by, account, person, "person_removed", func(tx pgx.Tx, _ Kind, at time.Time) error {
+		return removeMember(ctx, tx, account, person, by.Subject, at)
 	})
 }
 
@@ -118,7 +119,12 @@ func (s *Service) changeMember(ctx context.Context, by Actor, account, person, a
 	})
 }
 
-func removeMember(ctx context.Context, tx pgx.Tx, account, person string) error {
+// removeMember ends a membership, with the mandates that went with it. The
+// account is locked.
+func removeMember(ctx context.Context, tx pgx.Tx, account, person, by string, at time.Time) error {
+	if err := revokeMandates(ctx, tx, account, person, by, at); err != nil {
+		return err
+	}
 	tag, err := tx.Exec(ctx, `DELETE FROM membership WHERE account_id = $1 AND person_id = $2`, account, person)
 	if err := oneRow(tag.RowsAffected(), err); err != nil {
 		return err

@@ -54,6 +54,8 @@ func (s *Service) NoteFacts(ctx context.Context, n Note) (f NoteFacts, err error
 		return s.mandateFacts(ctx, n)
 	case NoteApplicationReceived, NoteApplicationApproved, NoteApplicationRefused:
 		return s.applicationFacts(ctx, n)
+	case NoteAccountSuspended, NoteAccountResumed:
+		return s.suspensionFacts(ctx, n)
 	}
 	return s.accountFacts(ctx, n)
 }
@@ -63,6 +65,9 @@ func (s *Service) linkFacts(ctx context.Context, kind, id, path string) (NoteFac
 	token, t, err := s.linkOf(ctx, kind, id)
 	if err != nil {
 		return NoteFacts{}, err
+	}
+	if kind == ticketReset && t.Person == "" {
+		return NoteFacts{}, ErrStale // asked for a login that does not exist
 	}
 	f := NoteFacts{Path: path + token, Until: t.Expires}
 	err = s.pool.QueryRow(ctx, `
@@ -80,7 +85,7 @@ func (s *Service) mandateFacts(ctx context.Context, n Note) (f NoteFacts, err er
 	}
 	var until, revoked *time.Time
 	err = s.pool.QueryRow(ctx, `
-SELECT m.given || ' ' || m.family, a.name, m.valid_until, m.revoked_at FROM mandate m JOIN account a ON a.id = m.account_id
+SELECT m.given || ' ' || m.family, `+principalName+`, m.valid_until, m.revoked_at FROM mandate m JOIN account a ON a.id = m.account_id
  WHERE m.id = $1 AND a.erased_at IS NULL`, n.Ref).Scan(&f.Name, &f.Account, &until, &revoked)
 	if errors.Is(err, pgx.ErrNoRows) || err == nil && n.Kind == NoteMandateGranted && revoked != nil {
 		return NoteFacts{}, ErrStale
@@ -88,7 +93,7 @@ SELECT m.given || ' ' || m.family, a.name, m.valid_until, m.revoked_at FROM mand
 	if err != nil {
 		return NoteFacts{}, fmt.Errorf("identity: note facts: %w", err)
 	}
-	if n.Kind == NoteMandateGranted && until != nil {
+	if f.Path = pathMandates; n.Kind == NoteMandateGranted && until != nil {
 		f.Until = *until
 	}
 	return f, nil
@@ -112,23 +117,5 @@ func (s *Service) accountFacts(ctx context.Context, n Note) (f NoteFacts, err er
 		return f, nil
 	}
 	f.Path = pathAccount
-	return f, nil
-}
-
-// applicationFacts are those of a note about an application for a company account.
-func (s *Service) applicationFacts(ctx context.Context, n Note) (f NoteFacts, err error) {
-	if !isID(n.Ref) {
-		return f, ErrStale
-	}
-	err = s.pool.QueryRow(ctx, `SELECT given || ' ' || family, name, reason FROM application WHERE id = $1`, n.Ref).Scan(&f.Name, &f.Account, &f.Reason)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return NoteFacts{}, ErrStale
-	}
-	if err != nil {
-		return NoteFacts{}, fmt.Errorf("identity: note facts: %w", err)
-	}
-	if n.Kind != NoteApplicationRefused {
-		f.Reason = ""
-	}
 	return f, nil
 }

@@ -139,9 +139,9 @@ func eraseAccount(ctx context.Context, tx pgx.Tx, account string, at time.Time) 
 		return fmt.Errorf("identity: erase: %w", err)
 	}
 	for _, p := range people {
-		if err := removeMember(ctx, tx, account, p); err != nil {
+		if err := removeMember(ctx, tx, account, p, System.Subject, at); err != nil {
 			return err
 		}
 	}
-	return nil
+	return eraseCompany(ctx, tx, account)
 }

@@ -45,6 +45,9 @@ type Config struct {
 	Teller Teller
 	// Codes prove addresses of account holders; without it nobody can sign up.
 	Codes Codes
+	// Signatures looks at approval forms that come back signed; without it two
+	// operators look at each.
+	Signatures Signatures
 }
 
 func (c Config) validate() error {
@@ -77,6 +80,8 @@ type Service struct {
 	assurance Assurance
 	teller    Teller
 	codes     Codes
+
+	signatures Signatures
 }
 
 // New makes a Service. It does not touch the database.
@@ -88,7 +93,7 @@ func New(cfg Config) (*Service, error) {
 		return nil, err
 	}
 	s := &Service{pool: cfg.Pool, box: cfg.Box, key: cfg.DigestKey, clock: cfg.Now, log: cfg.Logger, idle: cfg.Idle, absolute: cfg.Absolute,
-		assurance: cfg.Assurance, teller: cfg.Teller, codes: cfg.Codes}
+		assurance: cfg.Assurance, teller: cfg.Teller, codes: cfg.Codes, signatures: cfg.Signatures}
 	var err error
 	if s.assurance.Version == "" {
 		if s.assurance, err = ReadAssurance(bytes.NewReader(ownAssurance)); err != nil {
