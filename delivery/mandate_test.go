@@ -195,3 +195,34 @@ func TestWithdrawnAtOnce(t *testing.T) {
 		t.Errorf("after withdrawal: %v", err)
 	}
 }
+
+// A company shows how it was proven to be who it says, a private account nothing
+// of the kind.
+func TestSenderParty(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	p, err := r.people.Profile(r.ctx(), r.account)
+	r.must(err)
+	if got := delivery.SenderParty(p).Proof; got == nil || got.Method != "application" || !got.At.Equal(r.clock.now().AddDate(-1, 0, 0)) || got.Level+got.Given+got.Family != "" {
+		t.Errorf("a company that applied: %+v", got)
+	}
+	r.exec(`INSERT INTO mandate (id, account_id, person_id, given, family, powers, valid_from, granted_by, granted_at, proof_kind)
+		SELECT gen_random_uuid(), account_id, person_id, given, family, powers, valid_from, granted_by, granted_at - interval '1 day', 'operator' FROM mandate`)
+	if p, err = r.people.Profile(r.ctx(), r.account); err != nil || delivery.SenderParty(p).Proof.Method != "operator" {
+		t.Errorf("a company that an operator entered: %+v, %v", p, err)
+	}
+	by := r.sender(r.account)
+	by.Sender = delivery.SenderParty(p)
+	m, _, err := r.Submit(r.ctx(), by, submission(1), delivery.Once{})
+	r.must(err)
+	events, err := r.Events(r.ctx(), m.Account, r.deliveries(m)[0].ID)
+	r.must(err)
+	for _, f := range events[0].Lint(evidencetest.Issuer()) {
+		t.Errorf("%s %s", f.Clause, f.What)
+	}
+	p.Kind, p.Given, p.Family = identity.Private, "Lotte", "Peeters"
+	p.ProvenBy = ""
+	if got := delivery.SenderParty(p).Proof; got != nil {
+		t.Errorf("a private account: %+v", got)
+	}
+}

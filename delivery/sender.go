@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"context"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -20,8 +21,20 @@ func SenderParty(p identity.AccountProfile) evidence.Party {
 		if p.EnterpriseNumber != "" {
 			party.Identifier = evidence.Identifier{Scheme: p.Country + ":KBO", Value: p.EnterpriseNumber}
 		}
+		party.Proof = companyProof(p)
 	}
 	return party
+}
+
+// companyProof is how it was proven that a company is who it says: by an
+// application that was approved, or by an operator. No level is claimed: the
+// levels are of persons. nil when nobody vouched for it.
+func companyProof(p identity.AccountProfile) *evidence.Proof {
+	method := map[string]string{identity.ProofFounder: "application", identity.ProofOperator: "operator"}[p.ProvenBy]
+	if method == "" || p.ProvenAt == nil {
+		return nil
+	}
+	return &evidence.Proof{Method: method, At: p.ProvenAt.UTC().Truncate(time.Microsecond)}
 }
 
 // Check finds every fault of a submission without submitting it.

@@ -118,38 +118,46 @@ func (s *Service) CreateAccount(ctx context.Context, a NewAccount, first NewPers
 	if err != nil {
 		return "", "", err
 	}
-	if account, err = newID(); err != nil {
-		return "", "", err
-	}
-	at := s.now()
 	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, insertAccount, account, a.Kind, a.Name, a.Email, orNull(a.EnterpriseNumber),
-			orNull(a.VATNumber), a.Country, a.Address, at)
-		if err != nil {
-			return fmt.Errorf("identity: create account: %w", err)
-		}
-		if person, err = s.insertPerson(ctx, tx, first, hash, at); err != nil {
-			return err
-		}
-		if err := insertMember(ctx, tx, account, person, Administrator, person, at); err != nil {
-			return err
-		}
-		for _, c := range agreed {
-			if err := insertConsent(ctx, tx, account, person, c, at); err != nil {
-				return err
-			}
-		}
-		if a.Kind == Company {
-			if err := firstMandate(ctx, tx, account, person, first, at); err != nil {
-				return err
-			}
-		}
-		return s.log1(ctx, tx, Access{Account: account, Person: person, At: at, Action: "account_opened", Language: first.Language})
+		account, person, err = s.openAccount(ctx, tx, a, first, hash, agreed, Access{At: s.now()})
+		return err
 	})
 	if err != nil {
 		return "", "", err
 	}
 	return account, person, nil
+}
+
+// openAccount is CreateAccount in a transaction, with the password hashed; log
+// says when and from where.
+func (s *Service) openAccount(ctx context.Context, tx pgx.Tx, a NewAccount, first NewPerson, hash string, agreed []Consent, log Access) (account, person string, err error) {
+	if account, err = newID(); err != nil {
+		return "", "", err
+	}
+	at := log.At
+	_, err = tx.Exec(ctx, insertAccount, account, a.Kind, a.Name, a.Email, orNull(a.EnterpriseNumber),
+		orNull(a.VATNumber), a.Country, a.Address, at)
+	if err != nil {
+		return "", "", fmt.Errorf("identity: create account: %w", err)
+	}
+	if person, err = s.insertPerson(ctx, tx, first, hash, at); err != nil {
+		return "", "", err
+	}
+	if err := insertMember(ctx, tx, account, person, Administrator, person, at); err != nil {
+		return "", "", err
+	}
+	for _, c := range agreed {
+		if err := insertConsent(ctx, tx, account, person, c, at); err != nil {
+			return "", "", err
+		}
+	}
+	if a.Kind == Company {
+		if err := firstMandate(ctx, tx, account, person, first, at); err != nil {
+			return "", "", err
+		}
+	}
+	log.Account, log.Person, log.Action, log.Language = account, person, "account_opened", first.Language
+	return account, person, s.log1(ctx, tx, log)
 }
 
 // firstMandate gives the first administrator of a company every power. Who opens
@@ -185,6 +193,8 @@ type AccountProfile struct {
 	CreatedAt        time.Time
 	ClosedAt         *time.Time
 	SuspendedAt      *time.Time // reads, and does nothing else
+	ProvenBy         string     // how it was proven that a company is who it says: ProofFounder, ProofOperator; empty for a private account
+	ProvenAt         *time.Time
 }
 
 // Profile returns the account, closed or not. Errors: ErrNotFound.
@@ -216,11 +226,16 @@ const profileColumns = `a.id, a.kind, a.name,
        coalesce(a.enterprise_number, ''), coalesce(a.vat_number, ''), a.country,
        CASE WHEN a.kind = 'private' THEN coalesce(p.email, '') ELSE a.email END,
        CASE WHEN a.kind = 'private' THEN coalesce(p.mobile, '') ELSE '' END,
-       coalesce(a.address, '{}'), coalesce(p.language, ''), a.created_at, a.closed_at, a.suspended_at`
+       coalesce(a.address, '{}'), coalesce(p.language, ''), a.created_at, a.closed_at, a.suspended_at,
+       coalesce(o.proof_kind, ''), o.granted_at`
 
 const profilePerson = `
   LEFT JOIN LATERAL (
        SELECT p.given, p.family, p.email, p.mobile, p.language
          FROM membership m JOIN person p ON p.id = m.person_id
         WHERE m.account_id = a.id AND m.role = 'administrator'
-        ORDER BY m.created_at, m.person_id LIMIT 1) p ON true`
+        ORDER BY m.created_at, m.person_id LIMIT 1) p ON true
+  LEFT JOIN LATERAL (
+       SELECT m.proof_kind, m.granted_at FROM mandate m
+        WHERE a.kind = 'company' AND m.account_id = a.id AND m.proof_kind IN ('founder', 'operator')
+        ORDER BY m.granted_at, m.id LIMIT 1) o ON true`
