@@ -25,6 +25,7 @@ type request struct {
 	acr       string
 	idToken   []string // claims asked
 	userInfo  []string
+	text      string // shown for approval, with the line ends of the app; empty: identify only
 	lang      string
 	until     time.Time
 }
@@ -50,7 +51,12 @@ func (p *Provider) authorize(w http.ResponseWriter, r *http.Request) {
 		p.problem(w, lang, http.StatusBadRequest, "bad_client")
 		return
 	}
-	req, code, detail := parseRequest(q, client)
+	params, code, detail := p.confirming(r.Context(), q, client)
+	var req *request
+	if code == "" {
+		req, code, detail = parseRequest(params, client)
+		lang = language(params.Get("ui_locales"))
+	}
 	if code != "" {
 		p.redirect(w, r, redirect, url.Values{"error": {code}, "error_description": {detail}, "state": {q.Get("state")}})
 		return
@@ -84,8 +90,10 @@ func parseRequest(q url.Values, client Client) (req *request, code, detail strin
 		return nil, "unsupported_response_type", "response_type is not code"
 	case !slices.Contains(scopes, "openid"):
 		return nil, "invalid_scope", "openid is missing"
-	case len(services) != 1 || !slices.Contains(client.Services, services[0]):
+	case len(services) != 1 || !slices.Contains(append(slices.Clone(client.Services), client.Approvals...), services[0]):
 		return nil, "invalid_scope", "service is not one of this client"
+	case slices.Contains(client.Approvals, services[0]) != (q.Get("request") != ""):
+		return nil, "invalid_request_object", "a confirmation needs a request object, and nothing else does here"
 	case q.Get("state") == "" || q.Get("nonce") == "":
 		return nil, "invalid_request", "state and nonce are required"
 	case q.Get("code_challenge_method") != "S256" || len(q.Get("code_challenge")) != 43:
@@ -114,6 +122,11 @@ func parseRequest(q url.Values, client Client) (req *request, code, detail strin
 	}
 	for name := range asked.UserInfo {
 		req.userInfo = append(req.userInfo, name)
+	}
+	if q.Get("request") != "" {
+		if req.text, code, detail = approval(asked.IDToken); code != "" {
+			return nil, code, detail
+		}
 	}
 	return req, "", ""
 }

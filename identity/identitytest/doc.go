@@ -8,6 +8,10 @@
 // tokens signed RS256 and then encrypted RSA-OAEP-256 and A128CBC-HS256 to a key
 // of the client's published set, chosen at random.
 //
+// A service of [Client.Approvals] shows a text for approval. Its request comes as
+// a request object, signed and then encrypted to the provider, and its token says
+// again which text was approved.
+//
 // # The form
 //
 // GET of the authorization address answers a page with one HTML form, posted as

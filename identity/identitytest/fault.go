@@ -22,6 +22,10 @@ const (
 	A256GCM         Fault = "a256gcm"           // the same
 	Flipped         Fault = "flipped"           // one octet of the ciphertext differs
 	NoIDToken       Fault = "no id_token"       //
+	OwnKeyNamed     Fault = "jku and x5u"       // right kid, wrong key, which the header says where to fetch
+	OwnKeyInside    Fault = "jwk in the header" // right kid, wrong key, which the header brings
+	Zipped          Fault = "compressed"        //
+	TokenFat        Fault = "token of 170 kB"   //
 
 	// The token as a statement.
 	WrongNonce      Fault = "wrong nonce"
@@ -48,6 +52,11 @@ const (
 	ControlInName   Fault = "control character in name"
 	UnreadableBirth Fault = "birth date unreadable"
 
+	AuthTimeText    Fault = "auth_time is text"
+	TextNotReturned Fault = "approved text not returned" // correct: not promised
+	TextChanged     Fault = "another text approved"
+	TextOdd         Fault = "approved text is an object"
+
 	// The user information.
 	OtherSubject Fault = "userinfo about another sub"
 	PlainInfo    Fault = "userinfo as plain json"
@@ -71,6 +80,7 @@ const (
 	DiscoveryHuge  Fault = "discovery after 2 MiB of white space"
 	RedirectIssuer Fault = "iss of another provider on the redirect"
 	RedirectNoIss  Fault = "no iss on the redirect"
+	NoRequestKey   Fault = "jwks without encryption key"
 )
 
 // SetFault makes the provider break f from now on; None mends it.

@@ -31,6 +31,9 @@ func (p *Provider) statement(g *grant, access string) map[string]any {
 			c[name] = v
 		}
 	}
+	if g.text != "" && !p.is(TextNotReturned) {
+		c[claimTemplate], c[claimText] = "free_text", g.text
+	}
 	p.spoil(c, iat)
 	return c
 }
@@ -61,6 +64,10 @@ func (p *Provider) spoil(c map[string]any, iat int64) {
 		BadNumber:       {claimPrefix + "BENationalNumber", "85073099700"},
 		ControlInName:   {"family_name", "Pee\u0007ters"},
 		UnreadableBirth: {"birthdate", "30/07/1985"},
+		TextChanged:     {claimText, "I give everything to somebody else."},
+		TextOdd:         {claimText, map[string]any{"value": c[claimText]}},
+		AuthTimeText:    {"auth_time", "now"},
+		TokenFat:        {"picture", strings.Repeat("A", 128<<10)},
 	}
 	if s, ok := set[fault]; ok {
 		c[s.name] = s.value
@@ -126,7 +133,11 @@ func (p *Provider) seal(k kind, c map[string]any, keys jose.JSONWebKeySet) (stri
 	case p.is(A256GCM):
 		with = jose.A256GCM
 	}
-	encrypter, err := jose.NewEncrypter(with, to, (&jose.EncrypterOptions{}).WithContentType("JWT"))
+	how := (&jose.EncrypterOptions{}).WithContentType("JWT")
+	if p.is(Zipped) {
+		how.Compression = jose.DEFLATE
+	}
+	encrypter, err := jose.NewEncrypter(with, to, how)
 	if err != nil {
 		return "", err
 	}
@@ -147,31 +158,43 @@ func (p *Provider) sign(k kind, c map[string]any) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	key := jose.SigningKey{Algorithm: jose.RS256, Key: jose.JSONWebKey{Key: p.cfg.Key, KeyID: keyID}}
+	now := p.signs()
+	key := jose.SigningKey{Algorithm: jose.RS256, Key: jose.JSONWebKey{Key: now.key, KeyID: now.kid}}
+	with := (&jose.SignerOptions{}).WithType("JWT")
 	switch {
 	case p.is(BareClaims):
 		return string(payload), nil
 	case p.is(InnerNone):
 		encode := base64.RawURLEncoding.EncodeToString
-		return encode([]byte(`{"alg":"none","kid":"`+keyID+`"}`)) + "." + encode(payload) + ".", nil
+		return encode([]byte(`{"alg":"none","kid":"`+now.kid+`"}`)) + "." + encode(payload) + ".", nil
 	case p.is(InnerHS256):
-		secret, err := x509.MarshalPKIXPublicKey(&p.cfg.Key.PublicKey)
+		secret, err := x509.MarshalPKIXPublicKey(&now.key.PublicKey)
 		if err != nil {
 			return "", err
 		}
-		key = jose.SigningKey{Algorithm: jose.HS256, Key: jose.JSONWebKey{Key: secret, KeyID: keyID}}
+		key = jose.SigningKey{Algorithm: jose.HS256, Key: jose.JSONWebKey{Key: secret, KeyID: now.kid}}
 	case p.is(InnerNoKID):
-		key.Key = p.cfg.Key
+		key.Key = now.key
 	case p.is(InnerUnknownKID):
-		key.Key = jose.JSONWebKey{Key: p.cfg.Key, KeyID: "unheard-of"}
-	case p.is(ForeignSigner), k == information && p.is(ForeignInfo):
+		key.Key = jose.JSONWebKey{Key: now.key, KeyID: "unheard-of"}
+	case p.is(ForeignSigner, OwnKeyNamed, OwnKeyInside), k == information && p.is(ForeignInfo):
 		foreign, err := rsa.GenerateKey(rand.Reader, 2048)
 		if err != nil {
 			return "", err
 		}
-		key.Key = jose.JSONWebKey{Key: foreign, KeyID: keyID}
+		key.Key = jose.JSONWebKey{Key: foreign, KeyID: now.kid}
+		switch {
+		case p.is(OwnKeyNamed):
+			p.mu.Lock()
+			p.foreign = signing{foreign, now.kid}
+			p.mu.Unlock()
+			with = with.WithHeader("jku", p.issuer+"/own-keys").WithHeader("x5u", p.issuer+"/own-keys")
+		case p.is(OwnKeyInside):
+			key.Key, with.EmbedJWK = foreign, true
+			with = with.WithHeader("kid", now.kid)
+		}
 	}
-	signer, err := jose.NewSigner(key, (&jose.SignerOptions{}).WithType("JWT"))
+	signer, err := jose.NewSigner(key, with)
 	if err != nil {
 		return "", err
 	}

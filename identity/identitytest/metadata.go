@@ -35,6 +35,10 @@ func (p *Provider) discovery(w http.ResponseWriter, r *http.Request) {
 		"acr_values_supported":                           []string{acrBasic, acrAdvanced},
 		"ui_locales_supported":                           []string{"nl", "fr", "de", "en"},
 		"claims_parameter_supported":                     true,
+		"request_parameter_supported":                    true,
+		"request_object_signing_alg_values_supported":    []string{"RS256"},
+		"request_object_encryption_alg_values_supported": []string{"RSA-OAEP-256"},
+		"request_object_encryption_enc_values_supported": []string{"A128CBC-HS256"},
 		"authorization_response_iss_parameter_supported": true,
 	}
 	if p.is(DiscoveryOther) {
@@ -54,9 +58,41 @@ func (p *Provider) keys(w http.ResponseWriter, r *http.Request) {
 	if p.is(KeysHuge) {
 		w = &padded{ResponseWriter: w}
 	}
-	writeJSON(w, http.StatusOK, jose.JSONWebKeySet{Keys: []jose.JSONWebKey{
-		{Key: &p.cfg.Key.PublicKey, KeyID: keyID, Use: "sig", Algorithm: "RS256"},
-	}})
+	now := p.signs()
+	set := jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: &now.key.PublicKey, KeyID: now.kid, Use: "sig", Algorithm: "RS256"}}}
+	if p.approves() && !p.is(NoRequestKey) {
+		open, err := p.open()
+		if err != nil {
+			http.Error(w, "key", http.StatusInternalServerError)
+			return
+		}
+		set.Keys = append(set.Keys, jose.JSONWebKey{Key: &open.PublicKey, KeyID: encryptionKeyID, Use: "enc"})
+	}
+	writeJSON(w, http.StatusOK, set)
+}
+
+// approves reports whether some client lets people approve texts.
+func (p *Provider) approves() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range p.clients {
+		if len(c.Approvals) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// ownKeys are those that a token with OwnKeyNamed tells the client to fetch.
+func (p *Provider) ownKeys(w http.ResponseWriter, _ *http.Request) {
+	p.mu.Lock()
+	f := p.foreign
+	p.mu.Unlock()
+	if f.key == nil {
+		w.WriteHeader(http.StatusNotFound)
+		return
+	}
+	writeJSON(w, http.StatusOK, jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: &f.key.PublicKey, KeyID: f.kid, Use: "sig"}}})
 }
 
 // clientKeys reads the published keys of c.

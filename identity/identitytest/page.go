@@ -44,13 +44,14 @@ type view struct {
 	Problem  string
 	Asker    string
 	Advanced bool
+	Approve  []string // lines of the text to be approved
 	People   []Person
 	Form     form
 }
 
 func (p *Provider) page(w http.ResponseWriter, status int, req *request, f form) {
 	p.render(w, status, req.redirect, view{
-		Lang: req.lang, Asker: host(req.redirect), Advanced: req.acr == acrAdvanced,
+		Lang: req.lang, Asker: host(req.redirect), Advanced: req.acr == acrAdvanced, Approve: req.lines(),
 		People: p.cfg.People, Form: f,
 	})
 }

@@ -15,6 +15,7 @@ type Person struct {
 	Family         string
 	BirthDate      string // YYYY-MM-DD, YYYY or empty
 	NationalNumber string // eleven digits or empty
+	Account        string // the account with the provider: somebody who makes another one is another subject
 }
 
 // People are the citizens the page lists unless Config names others. Order
@@ -103,7 +104,7 @@ func validNumber(s string) bool {
 
 // subject is stable per client and person and says nothing about either.
 func (p Person) subject(clientID string) string {
-	sum := sha256.Sum256([]byte(strings.Join([]string{clientID, p.Given, p.Family, p.BirthDate, p.NationalNumber}, "\x00")))
+	sum := sha256.Sum256([]byte(strings.Join([]string{clientID, p.Given, p.Family, p.BirthDate, p.NationalNumber, p.Account}, "\x00")))
 	return hex.EncodeToString(sum[:16])
 }
 
@@ -124,5 +125,15 @@ func (p Person) claims() map[string]any {
 	if p.NationalNumber != "" {
 		c[claimPrefix+"BENationalNumber"] = p.NationalNumber
 	}
+	const read = "2023-04-12T15:02:23Z"
+	c[claimPrefix+"IDDocumentSN"] = "592999999999"
+	c[claimPrefix+"IDIssuingCountry"] = map[string]string{"family_name": "BEL"}
+	c[claimPrefix+"validityTo"] = map[string]string{claimPrefix + "IDDocumentSN": "2031-03-31T00:00:00Z"}
+	c[claimPrefix+"verificationDate"] = map[string]string{"family_name": read, claimPrefix + "IDDocumentSN": read}
+	c[claimPrefix+"app"] = map[string]string{"appName": "identitytest", "appRelease": "1", "appInstalledDate": read}
+	c[claimPrefix+"account"] = map[string]string{"activationDate": read, "activationMechanism": "CARD_READER"}
+	c[claimPrefix+"identification_mode"] = "QR"
+	c[claimPrefix+"ongoing_call"] = false
+	c["phone_number"], c["phone_number_verified"] = "+32 470000000", true
 	return c
 }

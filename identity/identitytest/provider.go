@@ -18,12 +18,15 @@ const (
 	acrAdvanced = claimPrefix + "acr_advanced"
 	path        = "/v2"
 	keyID       = "identitytest-1"
+
+	encryptionKeyID = "identitytest-enc-1"
 )
 
 // Client is a relying party.
 type Client struct {
 	ID           string
 	Services     []string // service codes it may ask; exactly one per request
+	Approvals    []string // service codes for approving a text, only with a request object
 	RedirectURLs []string // compared octet by octet
 	JWKSURL      string   // its published keys, read at each token request
 }
@@ -48,8 +51,12 @@ type Provider struct {
 	done    chan struct{} // closed by Close: releases what hangs
 	closing sync.Once
 
+	open func() (*rsa.PrivateKey, error) // requests are encrypted to it; made when a client approves texts
+
 	mu       sync.Mutex
 	fault    Fault
+	signing  signing
+	foreign  signing // of OwnKeyNamed
 	clients  map[string]Client
 	requests map[string]*request // by the hidden field
 	codes    map[string]*grant
@@ -78,10 +85,11 @@ func Start(cfg Config) (*Provider, error) {
 		}
 	}
 	p := &Provider{
-		cfg: cfg, http: &http.Client{Timeout: 5 * time.Second}, done: make(chan struct{}),
+		cfg: cfg, signing: signing{cfg.Key, keyID}, http: &http.Client{Timeout: 5 * time.Second}, done: make(chan struct{}),
 		clients: map[string]Client{}, requests: map[string]*request{},
 		codes: map[string]*grant{}, access: map[string]*grant{}, jtis: map[string]time.Time{},
 	}
+	p.open = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) })
 	if p.text, err = readTexts(); err != nil {
 		return nil, err
 	}
@@ -112,6 +120,7 @@ func (p *Provider) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+path+"/.well-known/openid-configuration", p.discovery)
 	mux.HandleFunc("GET "+path+"/jwks", p.keys)
+	mux.HandleFunc("GET "+path+"/own-keys", p.ownKeys)
 	mux.HandleFunc("GET "+path+"/authorization", p.authorize)
 	mux.HandleFunc("POST "+path+"/answer", p.answer)
 	mux.HandleFunc("POST "+path+"/token", p.token)
@@ -128,6 +137,25 @@ func (p *Provider) AddClient(c Client) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.clients[c.ID] = c
+}
+
+// signing is the key that tokens are signed with.
+type signing struct {
+	key *rsa.PrivateKey
+	kid string
+}
+
+// Rotate signs with another key from now on and publishes no other.
+func (p *Provider) Rotate(key *rsa.PrivateKey, kid string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.signing = signing{key, kid}
+}
+
+func (p *Provider) signs() signing {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.signing
 }
 
 // Close stops answering at once. Closing again does nothing.

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 
 	gooidc "github.com/coreos/go-oidc/v3/oidc"
 	"golang.org/x/oauth2"
@@ -23,6 +22,8 @@ type start struct {
 	Nonce    string         `json:"nonce"`
 	Verifier string         `json:"verifier"` // PKCE; a secret
 	Level    identity.Level `json:"level"`    // least that serves
+	Text     string         `json:"text"`     // to be approved; empty: identify only
+	Request  string         `json:"request"`  // our signed request object, when Text is to be approved
 }
 
 // Method implements [identity.Means].
@@ -41,12 +42,20 @@ func (p *Provider) Begin(ctx context.Context, a identity.Ask) (identity.Challeng
 	if !p.want.AtLeast(a.Level) {
 		return identity.Challenge{}, fmt.Errorf("%w: %q is not asked of this provider", ErrLevel, a.Level)
 	}
+	if a.Text != "" && !p.Approves(a.Text) {
+		return identity.Challenge{}, fmt.Errorf("%w: this text cannot be shown", ErrConfig)
+	}
 	d, err := p.discover(ctx)
 	if err != nil {
 		return identity.Challenge{}, err
 	}
-	s := start{State: rand.Text(), Nonce: rand.Text(), Verifier: oauth2.GenerateVerifier(), Level: a.Level}
-	to, err := p.address(d, s, a)
+	s := start{State: rand.Text(), Nonce: rand.Text(), Verifier: oauth2.GenerateVerifier(), Level: a.Level, Text: a.Text}
+	var to string
+	if a.Text == "" {
+		to, err = p.identification(d, s, a.Language)
+	} else {
+		to, err = p.confirmation(d, &s, a.Language)
+	}
 	if err != nil {
 		return identity.Challenge{}, err
 	}
@@ -57,32 +66,38 @@ func (p *Provider) Begin(ctx context.Context, a identity.Ask) (identity.Challeng
 	return identity.Challenge{Form: identity.FormRedirect, URL: to, Key: s.State, Saved: saved}, nil
 }
 
-// address is where the browser goes. A language that is none of ours leaves the
-// choice to the provider.
-func (p *Provider) address(d *discovered, s start, a identity.Ask) (string, error) {
-	asked, err := p.claimsParameter()
+// identification is where the browser goes to identify. A language that is none
+// of ours leaves the choice to the provider.
+func (p *Provider) identification(d *discovered, s start, language string) (string, error) {
+	asked, err := json.Marshal(p.asked())
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("oidc: claims parameter: %w", err)
 	}
 	options := []oauth2.AuthCodeOption{
 		gooidc.Nonce(s.Nonce),
 		oauth2.S256ChallengeOption(s.Verifier),
-		oauth2.SetAuthURLParam("acr_values", p.cfg.ACR),
-		oauth2.SetAuthURLParam("claims", asked),
+		oauth2.SetAuthURLParam("claims", string(asked)),
 		oauth2.SetAuthURLParam("prompt", "login"), // never a session of yesterday
 	}
-	if slices.Contains([]string{"nl", "fr", "de", "en"}, a.Language) {
-		options = append(options, oauth2.SetAuthURLParam("ui_locales", a.Language))
+	if p.cfg.ACR != "" {
+		options = append(options, oauth2.SetAuthURLParam("acr_values", p.cfg.ACR))
 	}
-	return p.oauth(d).AuthCodeURL(s.State, options...), nil
+	if spoken(language) {
+		options = append(options, oauth2.SetAuthURLParam("ui_locales", language))
+	}
+	return p.oauth(d, p.cfg.Service).AuthCodeURL(s.State, options...), nil
 }
 
-func (p *Provider) oauth(d *discovered) *oauth2.Config {
+func spoken(language string) bool {
+	return slices.Contains([]string{"nl", "fr", "de", "en"}, language)
+}
+
+func (p *Provider) oauth(d *discovered, service string) *oauth2.Config {
 	endpoint := d.op.Endpoint()
 	endpoint.AuthStyle = oauth2.AuthStyleInParams // no secret: the assertion speaks for us
 	scopes := []string{gooidc.ScopeOpenID}
-	if p.cfg.Service != "" {
-		scopes = append(scopes, "service:"+p.cfg.Service)
+	if service != "" {
+		scopes = append(scopes, "service:"+service)
 	}
 	return &oauth2.Config{
 		ClientID:    p.cfg.ClientID,
@@ -92,24 +107,17 @@ func (p *Provider) oauth(d *discovered) *oauth2.Config {
 	}
 }
 
-// claimsParameter asks for what we use and nothing more. acr stands in the
+// asked is the claims parameter: what we use and nothing more. acr stands in the
 // id_token without a value, because asking a value both here and in acr_values
 // is left open by the standard.
-func (p *Provider) claimsParameter() (string, error) {
+func (p *Provider) asked() map[string]map[string]any {
 	person := make(map[string]any)
 	for _, name := range p.cfg.wantedClaims() {
 		person[name] = nil
 	}
-	request := map[string]map[string]any{"id_token": {"acr": nil}}
 	if p.cfg.UserInfo {
-		request["userinfo"] = person
-	} else {
-		person["acr"] = nil
-		request["id_token"] = person
+		return map[string]map[string]any{"id_token": {"acr": nil}, "userinfo": person}
 	}
-	var b strings.Builder
-	if err := json.NewEncoder(&b).Encode(request); err != nil {
-		return "", fmt.Errorf("oidc: claims parameter: %w", err)
-	}
-	return strings.TrimSpace(b.String()), nil
+	person["acr"] = nil
+	return map[string]map[string]any{"id_token": person}
 }

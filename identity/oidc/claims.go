@@ -1,6 +1,7 @@
 package oidc
 
 import (
+	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -11,21 +12,27 @@ import (
 	"github.com/bode-erds/bode/identity"
 )
 
-const (
-	claimBirthText      = "http://itsme.services/v2/claim/birthdate_as_string"
-	claimNationalNumber = "http://itsme.services/v2/claim/BENationalNumber"
-)
+// longestClaim bounds what is kept of one further claim, in octets.
+const longestClaim = 2000
 
-// claims is what we read of a token besides what go-oidc reads.
-type claims struct {
-	ACR             string `json:"acr"`
-	AuthorizedParty string `json:"azp"`
-	AuthTime        int64  `json:"auth_time"` // seconds since 1970; 0 when not given
-	Given           string `json:"given_name"`
-	Family          string `json:"family_name"`
-	BirthDate       string `json:"birthdate"`
-	BirthText       string `json:"http://itsme.services/v2/claim/birthdate_as_string"`
-	NationalNumber  string `json:"http://itsme.services/v2/claim/BENationalNumber"`
+// claims are the content of a token.
+type claims map[string]json.RawMessage
+
+// text is a claim that is a string, as it is.
+func (c claims) text(name string) (s string, there bool) {
+	raw, there := c[name]
+	if name == "" || !there || json.Unmarshal(raw, &s) != nil {
+		return "", false
+	}
+	return s, true
+}
+
+// seconds is a claim that is an instant, 0 when it is not given.
+func (c claims) seconds(name string) (s float64, err error) {
+	if raw, there := c[name]; there {
+		err = json.Unmarshal(raw, &s)
+	}
+	return s, err
 }
 
 // level maps acr to a level and refuses less than was asked. itsme has written
@@ -40,26 +47,83 @@ func (p *Provider) level(acr string, least identity.Level) (identity.Level, erro
 
 // fill writes the person into proof. A person can have no given name, and a
 // document can have no full date of birth; a family name there always is.
-func (c claims) fill(proof *identity.Proof) (err error) {
-	defer func() {
-		if err != nil {
-			*proof = identity.Proof{}
-		}
-	}()
-	if proof.Given, err = name(c.Given); err != nil {
+func (c claims) fill(proof *identity.Proof, names Names, further []string) error {
+	given, _ := c.text(names.Given)
+	family, _ := c.text(names.Family)
+	var err error
+	if proof.Given, err = name(given); err != nil {
 		return fmt.Errorf("%w: given name", err)
 	}
-	if proof.Family, err = name(c.Family); err != nil {
+	if proof.Family, err = name(family); err != nil {
 		return fmt.Errorf("%w: family name", err)
 	}
 	if proof.Family == "" {
 		return fmt.Errorf("%w: no family name", ErrClaims)
 	}
-	if proof.BirthDate = birthDate(c.BirthDate); proof.BirthDate == "" {
-		proof.BirthDate = birthDate(c.BirthText)
+	for _, claim := range []string{names.BirthDate, names.BirthText} {
+		if date, _ := c.text(claim); proof.BirthDate == "" {
+			proof.BirthDate = birthDate(date)
+		}
 	}
-	proof.NationalNumber, err = nationalNumber(c.NationalNumber)
+	number, _ := c.text(names.NationalNumber)
+	proof.DocumentExpires = firstDate(c[names.DocumentExpires])
+	proof.Claims = c.further(further)
+	proof.NationalNumber, err = nationalNumber(number)
 	return err
+}
+
+// further are the other claims that were asked, under the last part of their
+// name; what is neither text nor a truth value stays JSON.
+func (c claims) further(names []string) map[string]string {
+	kept := make(map[string]string)
+	for _, name := range names {
+		raw, there := c[name]
+		if !there || len(raw) > longestClaim {
+			continue
+		}
+		value, isText := c.text(name)
+		if !isText {
+			value = string(raw)
+		}
+		if name == "phone_number" {
+			value = phone(value)
+		}
+		if value != "" && value != "null" {
+			kept[name[strings.LastIndexByte(name, '/')+1:]] = value
+		}
+	}
+	return kept
+}
+
+// phone drops what people write between digits; itsme writes a blank after the
+// country code. What is no E.164 number then is "".
+func phone(s string) string {
+	s = strings.NewReplacer(" ", "", "-", "", ".", "", "(", "", ")", "", "/", "").Replace(s)
+	if bare, ok := strings.CutPrefix(s, "00"); ok {
+		s = "+" + bare
+	}
+	if len(s) < 8 || len(s) > 16 || s[0] != '+' || s[1] == '0' || strings.Trim(s[1:], "0123456789") != "" {
+		return ""
+	}
+	return s
+}
+
+// firstDate is the earliest date of a metadata claim, an object with an instant
+// per claim it speaks of; "" when there is none.
+func firstDate(raw json.RawMessage) (first string) {
+	all := make(map[string]string)
+	if json.Unmarshal(raw, &all) != nil {
+		var one string
+		_ = json.Unmarshal(raw, &one)
+		all[""] = one
+	}
+	for _, at := range all {
+		day := at[:min(len(at), len(time.DateOnly))]
+		if _, err := time.Parse(time.DateOnly, day); err == nil && (first == "" || day < first) {
+			first = day
+		}
+	}
+	return first
 }
 
 // name folds white space and refuses what no document can carry.
@@ -72,7 +136,7 @@ func name(s string) (string, error) {
 }
 
 // birthDate returns s when it is YYYY-MM-DD, YYYY-MM or YYYY with a real date,
-// else "": a date that cannot be read is a date that was not given, and no
+// turns DD.MM.YYYY around, and is else "": a date that cannot be read is a date that was not given, and no
 // match will be built on it. Year 0000 means "withheld".
 //
 // OpenID Connect Core 1.0 §5.1
@@ -81,6 +145,9 @@ func birthDate(s string) string {
 		if t, err := time.Parse(layout, s); err == nil && t.Year() > 0 {
 			return s
 		}
+	}
+	if t, err := time.Parse("02.01.2006", s); err == nil && t.Year() > 0 {
+		return t.Format(time.DateOnly)
 	}
 	return ""
 }

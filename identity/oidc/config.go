@@ -16,44 +16,46 @@ import (
 	"github.com/bode-erds/bode/identity"
 )
 
-// How itsme names what it did. Compared without regard to case.
-const (
-	ACRBasic    = "http://itsme.services/v2/claim/acr_basic"    // biometric or code
-	ACRAdvanced = "http://itsme.services/v2/claim/acr_advanced" // the itsme code, always
-)
-
-// Config is what one provider needs. Issuer, ClientID, RedirectURL, SigningKey
-// and EncryptionKeys have no default.
+// Config is what one provider needs. Issuer, ClientID, RedirectURL and SigningKey
+// have no default, nor has EncryptionKeys unless Plain is set.
 type Config struct {
-	Issuer      string // https, or http on a loopback address
-	ClientID    string
-	Service     string // itsme's service code; becomes the scope "service:CODE"; empty: not sent
-	RedirectURL string // registered with the provider, compared there octet by octet
-	Method      string // name of this means in a Proof; default "itsme"
+	Issuer          string // https, or http on a loopback address
+	ClientID        string
+	Service         string // itsme's service code; becomes the scope "service:CODE"; empty: not sent
+	ApprovalService string // service code of type Confirmation; empty: no text can be approved
+	RedirectURL     string // registered with the provider, compared there octet by octet
+	Method          string // identity.MethodItsme (default), MethodFAS or MethodLuxTrust: whose dialect gives the next five
 
-	ACR    string                    // asked of the provider; default ACRAdvanced
-	Levels map[string]identity.Level // level per acr, "" for a token without acr; default: advanced high, basic and none substantial
+	ACR    string                    // asked of the provider; see the dialects
+	Levels map[string]identity.Level // level per acr, "" for a token without acr; see the dialects
+	Names  Names                     // claims that say who somebody is; see the dialects
+	Claims []string                  // asked besides, and kept in Proof.Claims; see the dialects
+	Scopes []string                  // asked besides openid and the service; see the dialects
 
-	SigningKey       *rsa.PrivateKey  // signs our client assertions
+	SigningKey       *rsa.PrivateKey  // signs our client assertions and request objects
 	OtherSigningKeys []*rsa.PublicKey // published too: the next key before the switch, the last one after
-	EncryptionKeys   []Key            // at least one that is not retired
+	EncryptionKeys   []Key            // at least one that is in use
 	KeyAlgorithms    []string         // JWE alg; default RSA-OAEP-256
 	ContentAlgorithm []string         // JWE enc; default A128CBC-HS256
 
-	AssertionAudience string   // aud of our client assertions; default the token endpoint
-	UserInfo          bool     // ask the identity data of the userinfo endpoint, not in the id_token
-	Claims            []string // asked besides names, birth date and national number
-	Scopes            []string // asked besides openid and the service
+	// Plain says why this provider's contract lets tokens come signed but not
+	// encrypted; it stands among the checks of every proof. Empty: what is not
+	// encrypted is refused. Once set, what is encrypted is refused.
+	Plain string
+
+	AssertionAudience string // aud of our client assertions; default the token endpoint
+	UserInfo          bool   // ask the identity data of the userinfo endpoint, not in the id_token
 
 	HTTPClient *http.Client     // default: one with a Timeout of 10 s; never follows redirects, reads 1 MiB at most
-	Now        func() time.Time // age of the discovery document only; default time.Now
+	Now        func() time.Time // age of the discovery document and of request objects only; default time.Now
 }
 
-// Key is a private key tokens are encrypted to. A retired one is no longer
-// published but still opens tokens: providers keep our key set for 24 hours.
+// Key is a private key tokens are encrypted to. One that is replaced is no longer
+// published and opens tokens until then: a day later at least, because providers
+// keep our key set for 24 hours.
 type Key struct {
 	Private *rsa.PrivateKey
-	Retired bool
+	Until   time.Time // zero: in use
 }
 
 // Provider is one OpenID provider and our standing with it. Safe for concurrent
@@ -62,7 +64,7 @@ type Provider struct {
 	cfg      Config
 	life     context.Context
 	client   *http.Client
-	decrypt  map[string]*rsa.PrivateKey // by kid
+	decrypt  map[string]Key // by kid
 	keyAlgs  []jose.KeyAlgorithm
 	encs     []jose.ContentEncryption
 	want     identity.Level
@@ -83,9 +85,9 @@ func New(ctx context.Context, cfg Config) (*Provider, error) {
 	}
 	p := &Provider{
 		cfg: cfg, life: ctx, client: boundedClient(cfg.HTTPClient),
-		decrypt: make(map[string]*rsa.PrivateKey, len(cfg.EncryptionKeys)),
+		decrypt: make(map[string]Key, len(cfg.EncryptionKeys)),
 		looking: make(chan struct{}, 1),
-		want:    cfg.Levels[cfg.ACR],
+		want:    cfg.Levels[strings.ToLower(cfg.ACR)],
 	}
 	for _, a := range cfg.KeyAlgorithms {
 		p.keyAlgs = append(p.keyAlgs, jose.KeyAlgorithm(a))
@@ -94,7 +96,7 @@ func New(ctx context.Context, cfg Config) (*Provider, error) {
 		p.encs = append(p.encs, jose.ContentEncryption(e))
 	}
 	for _, k := range cfg.EncryptionKeys {
-		p.decrypt[KeyID(&k.Private.PublicKey)] = k.Private
+		p.decrypt[KeyID(&k.Private.PublicKey)] = k
 	}
 	var err error
 	p.jwks, err = publicKeys(cfg)
@@ -103,23 +105,14 @@ func New(ctx context.Context, cfg Config) (*Provider, error) {
 
 func (c *Config) applyDefaults() {
 	if c.Method == "" {
-		c.Method = "itsme"
+		c.Method = identity.MethodItsme
 	}
-	if c.ACR == "" {
-		c.ACR = ACRAdvanced
-	}
-	if c.Levels == nil {
-		c.Levels = map[string]identity.Level{
-			ACRAdvanced: identity.LevelHigh,
-			ACRBasic:    identity.LevelSubstantial,
-			"":          identity.LevelSubstantial,
-		}
-	}
+	c.speak(dialects()[c.Method])
 	levels := make(map[string]identity.Level, len(c.Levels))
 	for acr, level := range c.Levels {
 		levels[strings.ToLower(acr)] = level
 	}
-	c.Levels, c.ACR = levels, strings.ToLower(c.ACR)
+	c.Levels = levels
 	if len(c.KeyAlgorithms) == 0 {
 		c.KeyAlgorithms = []string{string(jose.RSA_OAEP_256)}
 	}
@@ -136,12 +129,11 @@ func (c *Config) applyDefaults() {
 
 // wantedClaims lists what is asked about the person, sorted.
 func (c *Config) wantedClaims() []string {
-	set := map[string]bool{
-		"given_name": true, "family_name": true, "birthdate": true,
-		claimBirthText: true, claimNationalNumber: true,
-	}
-	for _, name := range c.Claims {
-		set[name] = true
+	set := make(map[string]bool)
+	for _, name := range append(c.Names.all(), c.Claims...) {
+		if name != "" {
+			set[name] = true
+		}
 	}
 	return slices.Sorted(maps.Keys(set))
 }

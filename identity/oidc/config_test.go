@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/go-jose/go-jose/v4"
 
@@ -49,6 +50,11 @@ func TestNewRefusesBadConfiguration(t *testing.T) {
 		"relative redirect":   func(c *oidc.Config) { c.RedirectURL = "/done" },
 		"fragment":            func(c *oidc.Config) { c.RedirectURL += "#x" },
 		"scope smuggled":      func(c *oidc.Config) { c.Service = "A profile" },
+		"scope smuggled too":  func(c *oidc.Config) { c.ApprovalService = "A profile" },
+		"means of others":     func(c *oidc.Config) { c.Method = identity.MethodWallet },
+		"no family name":      func(c *oidc.Config) { c.Names = oidc.Names{Given: "given_name"} },
+		"level of luxtrust":   func(c *oidc.Config) { c.Method = identity.MethodLuxTrust },
+		"plain with keys":     func(c *oidc.Config) { c.Plain = "contract" },
 		"level of nothing":    func(c *oidc.Config) { c.ACR = "urn:example:other" },
 		"level none":          func(c *oidc.Config) { c.Levels = map[string]identity.Level{oidc.ACRAdvanced: ""} },
 		"rsa1_5":              func(c *oidc.Config) { c.KeyAlgorithms = []string{"RSA-OAEP-256", "RSA1_5"} },
@@ -58,7 +64,7 @@ func TestNewRefusesBadConfiguration(t *testing.T) {
 		"no signing key":      func(c *oidc.Config) { c.SigningKey = nil },
 		"weak signing key":    func(c *oidc.Config) { c.SigningKey = weak },
 		"no encryption key":   func(c *oidc.Config) { c.EncryptionKeys = nil },
-		"all retired":         func(c *oidc.Config) { c.EncryptionKeys[0].Retired = true },
+		"all retired":         func(c *oidc.Config) { c.EncryptionKeys[0].Until = time.Now() },
 		"empty key":           func(c *oidc.Config) { c.EncryptionKeys = append(c.EncryptionKeys, oidc.Key{}) },
 		"one key, two uses":   func(c *oidc.Config) { c.EncryptionKeys[0].Private = c.SigningKey },
 		"enc key twice":       func(c *oidc.Config) { c.EncryptionKeys = append(c.EncryptionKeys, c.EncryptionKeys[0]) },
@@ -77,7 +83,7 @@ func TestJWKSHandler(t *testing.T) {
 	keys := testKeys()
 	c := goodConfig()
 	c.OtherSigningKeys = []*rsa.PublicKey{&keys[0].PublicKey}
-	c.EncryptionKeys = append(c.EncryptionKeys, oidc.Key{Private: keys[3], Retired: true})
+	c.EncryptionKeys = append(c.EncryptionKeys, oidc.Key{Private: keys[3], Until: time.Now()})
 	p, err := oidc.New(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
@@ -123,7 +129,7 @@ func TestEveryEncryptionKeyOpens(t *testing.T) {
 	keys := testKeys()
 	r := newRig(t, func(c *oidc.Config) { c.EncryptionKeys = append(c.EncryptionKeys, oidc.Key{Private: keys[3]}) })
 	cfg := r.cfg
-	cfg.EncryptionKeys = []oidc.Key{{Private: keys[2], Retired: true}, {Private: keys[3]}}
+	cfg.EncryptionKeys = []oidc.Key{{Private: keys[2], Until: time.Now().Add(time.Hour)}, {Private: keys[3]}}
 	after, err := oidc.New(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -164,7 +170,7 @@ func TestBegin(t *testing.T) {
 		"code_challenge_method": "S256", "acr_values": oidc.ACRAdvanced, "ui_locales": "nl", "prompt": "login",
 		"claims": `{"id_token":{"acr":null,"birthdate":null,"family_name":null,"given_name":null,` +
 			`"http://itsme.services/v2/claim/BENationalNumber":null,"http://itsme.services/v2/claim/birthdate_as_string":null,` +
-			`"http://itsme.services/v2/claim/identification_mode":null}}`,
+			`"http://itsme.services/v2/claim/identification_mode":null,"http://itsme.services/v2/claim/validityTo":null}}`,
 	} {
 		if q.Get(name) != want {
 			t.Errorf("%s = %q, want %q", name, q.Get(name), want)

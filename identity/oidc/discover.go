@@ -2,6 +2,7 @@ package oidc
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	gooidc "github.com/coreos/go-oidc/v3/oidc"
+	"github.com/go-jose/go-jose/v4"
 )
 
 const (
@@ -20,10 +22,11 @@ const (
 
 // discovered is what the provider says about itself, and its keys.
 type discovered struct {
-	op   *gooidc.Provider
-	meta metadata
-	keys gooidc.KeySet // read at first use, again when a kid is not in it
-	at   time.Time
+	op         *gooidc.Provider
+	meta       metadata
+	keys       gooidc.KeySet     // read at first use, again when a kid is not in it
+	encryption []jose.JSONWebKey // what requests are encrypted to; read only when we make some
+	at         time.Time
 }
 
 // metadata is the part of the discovery document that go-oidc does not keep.
@@ -34,6 +37,8 @@ type metadata struct {
 	AuthMethods    []string `json:"token_endpoint_auth_methods_supported"`
 	EncryptionAlgs []string `json:"id_token_encryption_alg_values_supported"`
 	EncryptionEncs []string `json:"id_token_encryption_enc_values_supported"`
+	RequestAlgs    []string `json:"request_object_encryption_alg_values_supported"`
+	RequestEncs    []string `json:"request_object_encryption_enc_values_supported"`
 }
 
 // Check asks the provider for its discovery document and compares it with our
@@ -44,21 +49,28 @@ func (p *Provider) Check(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, c := range []struct {
+	type expectation struct {
 		field        string
 		theirs, ours []string
-	}{
+	}
+	want := []expectation{
 		{"code_challenge_methods_supported", d.meta.Challenges, []string{"S256"}},
 		{"token_endpoint_auth_methods_supported", d.meta.AuthMethods, []string{"private_key_jwt"}},
-		{"id_token_encryption_alg_values_supported", d.meta.EncryptionAlgs, p.cfg.KeyAlgorithms},
-		{"id_token_encryption_enc_values_supported", d.meta.EncryptionEncs, p.cfg.ContentAlgorithm},
-	} {
+	}
+	if p.cfg.Plain == "" {
+		want = append(want, expectation{"id_token_encryption_alg_values_supported", d.meta.EncryptionAlgs, p.cfg.KeyAlgorithms},
+			expectation{"id_token_encryption_enc_values_supported", d.meta.EncryptionEncs, p.cfg.ContentAlgorithm})
+	}
+	for _, c := range want {
 		shared := slices.ContainsFunc(c.ours, func(s string) bool { return slices.Contains(c.theirs, s) })
 		if len(c.theirs) > 0 && !shared {
 			return fmt.Errorf("%w: %s has none of %q", ErrConfig, c.field, c.ours)
 		}
 	}
-	return nil
+	if p.cfg.ApprovalService != "" {
+		_, err = p.encrypt(d, "a request")
+	}
+	return err
 }
 
 // discover returns what is known, asking when nothing is or when it is old. One
@@ -131,7 +143,33 @@ func (p *Provider) ask(now time.Time) (*discovered, error) {
 		}
 	}
 	d.keys = gooidc.NewRemoteKeySet(gooidc.ClientContext(p.life, p.client), d.meta.JWKSURL)
+	if p.cfg.ApprovalService != "" {
+		if d.encryption, err = p.askKeys(d.meta.JWKSURL); err != nil {
+			return nil, err
+		}
+	}
 	return d, nil
+}
+
+// askKeys reads the keys that requests are encrypted to.
+func (p *Provider) askKeys(address string) ([]jose.JSONWebKey, error) {
+	req, err := http.NewRequestWithContext(p.life, http.MethodGet, address, nil)
+	if err != nil {
+		return nil, fmt.Errorf("%w: the provider's keys: %w", ErrConfig, err)
+	}
+	resp, err := p.client.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("%w: the provider's keys: %w", ErrUnavailable, err)
+	}
+	defer resp.Body.Close()
+	var set jose.JSONWebKeySet
+	if resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("%w: the provider's keys: status %d", ErrUnavailable, resp.StatusCode)
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&set); err != nil {
+		return nil, fmt.Errorf("%w: the provider's keys: not understood", ErrUnavailable)
+	}
+	return usable(set), nil
 }
 
 // boundedClient is base with answers cut at maxBody and no redirects: no

@@ -1,6 +1,11 @@
-// Package oidc identifies people through an OpenID Connect provider that speaks
-// itsme's dialect: authorization code with PKCE, a client that signs its own
-// assertion, and tokens that are signed and then encrypted to us.
+// Package oidc identifies people through an OpenID Connect provider: itsme, and by
+// configuration the Belgian federal authentication or LuxTrust. Authorization code
+// with PKCE, a client that signs its own assertion, and tokens that are signed and
+// then encrypted to us.
+//
+// With itsme a person can also approve a text, which the app shows. The request
+// for that is signed and encrypted to the provider, so that nobody on the way
+// sees or changes what will be shown.
 //
 // One identification is two calls with a browser in between:
 //
@@ -22,9 +27,12 @@
 // named by kid; inside it a JWS, RS256, by a key of the provider, named by kid;
 // iss, exactly one aud, azp, nonce, iat, exp, auth_time, at_hash; acr against the
 // level that was asked. The user information, when used, is opened the same way
-// and must speak of the same subject.
+// and must speak of the same subject. A text that was
+// approved, when the provider says it again, must be the one that was shown; what
+// ties it to the token in any case is the nonce, which stands only inside the
+// encrypted request.
 //
-// Sources: OpenID Connect Core 1.0 §3.1, §5.5, §9, §10; Discovery 1.0; RFC 7636
+// Sources: OpenID Connect Core 1.0 §3.1, §5.5, §6.1, §9, §10; Discovery 1.0; RFC 7636
 // (PKCE); RFC 7523 (client assertion); RFC 7516, 7519 (JWE, JWT); RFC 9207.
 // Identification of recipients: CIR (EU) 2025/1944 annex I (REQ-QERDS-5.2.1).
 package oidc

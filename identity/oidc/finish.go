@@ -21,6 +21,11 @@ const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 // Finish implements [identity.Means]. The values of the answer are the query of
 // the redirect, posted by the page that received it.
 //
+// Proof.Token is the signed id_token, decrypted; after it, a line each, the signed
+// user information and, when a text was approved, our signed request for it. A
+// person who deletes the account and makes another has a new Subject and the
+// same NationalNumber: identity.Service goes by both.
+//
 // Errors: ErrState, ErrRefused, ErrUnavailable, ErrConfig, ErrCode, ErrToken,
 // ErrLevel, ErrClaims.
 //
@@ -62,25 +67,58 @@ func (p *Provider) Finish(ctx context.Context, kept []byte, a identity.Answer, a
 	if err := p.checkToken(token, saved.Nonce, answer.AccessToken, at); err != nil {
 		return identity.Proof{}, err
 	}
-	level, err := p.level(token.claims.ACR, saved.Level)
+	return p.prove(ctx, d, saved, token, answer.AccessToken, at)
+}
+
+// prove turns a token that holds into a Proof.
+func (p *Provider) prove(ctx context.Context, d *discovered, saved start, t *token, access string, at time.Time) (identity.Proof, error) {
+	acr, _ := t.claims.text("acr")
+	level, err := p.level(acr, saved.Level)
 	if err != nil {
 		return identity.Proof{}, err
 	}
 	proof := identity.Proof{
-		Method: p.cfg.Method, Provider: p.cfg.Issuer, Subject: token.id.Subject,
-		Level: level, At: at.UTC(), Token: []byte(token.jws),
+		Method: p.cfg.Method, Provider: p.cfg.Issuer, Subject: t.id.Subject, Level: level, At: at.UTC(),
+		Token: []byte(t.jws), Artefact: "jws", Checks: p.checks(t, acr),
 	}
-	person := token.claims
+	person := t.claims
 	if p.cfg.UserInfo {
-		info, err := p.userInfo(ctx, d, answer.AccessToken, token.id.Subject)
+		info, err := p.userInfo(ctx, d, access, t.id.Subject, at)
 		if err != nil {
 			return identity.Proof{}, err
 		}
 		person = info.claims
-		proof.Token = []byte(token.jws + "\n" + info.jws)
+		proof.Token = append(proof.Token, "\n"+info.jws...)
 	}
-	err = person.fill(&proof)
-	return proof, err
+	if saved.Text != "" {
+		check, err := approved(t.claims, saved.Text)
+		if err != nil {
+			return identity.Proof{}, err
+		}
+		proof.Approved, proof.Checks = saved.Text, append(proof.Checks, check)
+		proof.Token = append(proof.Token, "\n"+saved.Request...)
+	}
+	if err := person.fill(&proof, p.cfg.Names, p.cfg.Claims); err != nil {
+		return identity.Proof{}, err
+	}
+	return proof, nil
+}
+
+// checks lists what was checked of a token, in order.
+func (p *Provider) checks(t *token, acr string) []identity.Check {
+	checks := []identity.Check{{Name: "state", Result: "ok"}, {Name: "encryption", Result: "ok"}, {Name: "signature", Result: "ok"},
+		{Name: "nonce", Result: "ok"}, {Name: "audience", Result: "ok"}, {Name: "time", Result: "ok"},
+		{Name: "access token", Result: "ok"}, {Name: "acr", Result: "ok"}}
+	if p.cfg.Plain != "" {
+		checks[1].Result = "none: " + p.cfg.Plain
+	}
+	if t.id.AccessTokenHash == "" {
+		checks[6].Result = "not bound"
+	}
+	if acr == "" {
+		checks[7].Result = "not given"
+	}
+	return checks
 }
 
 func checkState(saved start, query url.Values) error {
@@ -109,7 +147,7 @@ func (p *Provider) exchange(ctx context.Context, d *discovered, code, verifier s
 		return nil, fmt.Errorf("oidc: sign assertion: %w", err)
 	}
 	ctx = context.WithValue(ctx, oauth2.HTTPClient, p.client)
-	answer, err := p.oauth(d).Exchange(ctx, code,
+	answer, err := p.oauth(d, "").Exchange(ctx, code,
 		oauth2.VerifierOption(verifier),
 		oauth2.SetAuthURLParam("client_assertion_type", assertionType),
 		oauth2.SetAuthURLParam("client_assertion", assertion))
@@ -129,7 +167,7 @@ func (p *Provider) exchange(ctx context.Context, d *discovered, code, verifier s
 // content: itsme labels it application/json.
 //
 // OpenID Connect Core 1.0 §5.3.2
-func (p *Provider) userInfo(ctx context.Context, d *discovered, accessToken, subject string) (*token, error) {
+func (p *Provider) userInfo(ctx context.Context, d *discovered, accessToken, subject string, at time.Time) (*token, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, d.op.UserInfoEndpoint(), nil)
 	if err != nil {
 		return nil, fmt.Errorf("%w: userinfo: %w", ErrConfig, err)
@@ -144,5 +182,5 @@ func (p *Provider) userInfo(ctx context.Context, d *discovered, accessToken, sub
 	if err != nil || resp.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("%w: userinfo: status %d", ErrUnavailable, resp.StatusCode)
 	}
-	return p.readUserInfo(ctx, d, string(body), subject)
+	return p.readUserInfo(ctx, d, string(body), subject, at)
 }

@@ -66,7 +66,7 @@ func publicKeys(cfg Config) ([]byte, error) {
 		set.Keys = append(set.Keys, jose.JSONWebKey{Key: k, KeyID: KeyID(k), Use: "sig", Algorithm: string(jose.RS256)})
 	}
 	for _, k := range cfg.EncryptionKeys {
-		if !k.Retired {
+		if k.Until.IsZero() {
 			pub := &k.Private.PublicKey
 			set.Keys = append(set.Keys, jose.JSONWebKey{Key: pub, KeyID: KeyID(pub), Use: "enc"})
 		}
@@ -99,9 +99,7 @@ func (p *Provider) assertion(tokenURL string, at time.Time) (string, error) {
 	if aud == "" {
 		aud = tokenURL
 	}
-	key := jose.JSONWebKey{Key: p.cfg.SigningKey, KeyID: KeyID(&p.cfg.SigningKey.PublicKey)}
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.RS256, Key: key},
-		(&jose.SignerOptions{}).WithType("JWT"))
+	signer, err := p.signer()
 	if err != nil {
 		return "", err
 	}
@@ -116,4 +114,9 @@ func (p *Provider) assertion(tokenURL string, at time.Time) (string, error) {
 		p.cfg.ClientID, p.cfg.ClientID, aud, rand.Text(),
 		jwt.NewNumericDate(at), jwt.NewNumericDate(at.Add(time.Minute)),
 	}).Serialize()
+}
+
+func (p *Provider) signer() (jose.Signer, error) {
+	key := jose.JSONWebKey{Key: p.cfg.SigningKey, KeyID: KeyID(&p.cfg.SigningKey.PublicKey)}
+	return jose.NewSigner(jose.SigningKey{Algorithm: jose.RS256, Key: key}, (&jose.SignerOptions{}).WithType("JWT"))
 }

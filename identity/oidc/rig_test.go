@@ -65,10 +65,14 @@ func newRig(t *testing.T, change ...func(*oidc.Config)) *rig {
 	published := httptest.NewServer(r.rp.JWKSHandler())
 	t.Cleanup(published.Close)
 	r.jwks = published.URL
-	idp.AddClient(identitytest.Client{
+	client := identitytest.Client{
 		ID: "bode-test", Services: []string{"BODE_TEST_LOGIN", "BODE_TEST_IDENT"},
 		RedirectURLs: []string{redirectURL}, JWKSURL: published.URL,
-	})
+	}
+	if r.cfg.ApprovalService != "" {
+		client.Approvals = []string{"BODE_TEST_APPROVE"}
+	}
+	idp.AddClient(client)
 	return r
 }
 
@@ -79,6 +83,9 @@ type start struct {
 	State    string `json:"state"`
 	Nonce    string `json:"nonce"`
 	Verifier string `json:"verifier"`
+	Level    string `json:"level"`
+	Text     string `json:"text"`
+	Request  string `json:"request"`
 }
 
 func (s start) saved() []byte {
@@ -146,6 +153,16 @@ func wantRefusal(t *testing.T, p identity.Proof, err, want error) {
 		if !errors.Is(want, other) && errors.Is(err, other) {
 			t.Errorf("error %v is also %v", err, other)
 		}
+	}
+	faced := 0 // a face knows exactly one thing to do
+	for _, known := range []error{identity.ErrLoginRefused, identity.ErrLoginStale, identity.ErrLoginLevel,
+		identity.ErrLoginUnavailable, identity.ErrLoginUnusable, identity.ErrLoginDocument} {
+		if errors.Is(err, known) {
+			faced++
+		}
+	}
+	if faced != 1 {
+		t.Errorf("error %v is %d of the family of a face", err, faced)
 	}
 }
 

@@ -3,6 +3,7 @@ package oidc
 import (
 	"context"
 	"crypto/subtle"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,8 +16,9 @@ import (
 )
 
 const (
-	skew   = time.Minute      // our clock against the provider's
-	maxAge = 10 * time.Minute // from the person's act to our check
+	skew     = time.Minute      // our clock against the provider's
+	maxAge   = 10 * time.Minute // from the person's act to our check
+	maxToken = 64 << 10         // octets; a photo would be more, and none is asked
 )
 
 // token is a token that was decrypted and whose signature holds.
@@ -26,12 +28,19 @@ type token struct {
 	jws    string
 }
 
-// open decrypts a nested token. Anything that is not encrypted to one of our
-// keys with an algorithm of the list is refused before its content is looked at.
+// open takes a signed token out of its encryption. Anything that is not encrypted
+// to one of our keys with an algorithm of the list is refused before its content
+// is looked at; so is what was compressed, which no honest token needs to be.
 //
 // RFC 7516 §5.2; RFC 7519 §5.2
-func (p *Provider) open(raw string) (string, error) {
+func (p *Provider) open(raw string, at time.Time) (string, error) {
 	raw = strings.TrimSpace(raw)
+	if len(raw) > maxToken {
+		return "", fmt.Errorf("%w: %d octets", ErrToken, len(raw))
+	}
+	if p.cfg.Plain != "" {
+		return signedOnly(raw)
+	}
 	if strings.Count(raw, ".") != 4 {
 		return "", fmt.Errorf("%w: not encrypted", ErrToken)
 	}
@@ -39,25 +48,45 @@ func (p *Provider) open(raw string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("%w: encryption: %w", ErrToken, err)
 	}
+	if compressed(raw) {
+		return "", fmt.Errorf("%w: compressed", ErrToken)
+	}
 	key, known := p.decrypt[jwe.Header.KeyID]
-	if !known {
+	if !known || !key.Until.IsZero() && !at.Before(key.Until) {
 		return "", fmt.Errorf("%w: encrypted to unknown key %.64q", ErrToken, jwe.Header.KeyID)
 	}
-	jws, err := jwe.Decrypt(key)
+	jws, err := jwe.Decrypt(key.Private)
 	if err != nil {
 		return "", fmt.Errorf("%w: does not decrypt", ErrToken)
 	}
-	// go-oidc tries every key when a token names none; itsme always names one.
-	signed, err := jose.ParseSignedCompact(string(jws), []jose.SignatureAlgorithm{jose.RS256})
+	return signedOnly(string(jws))
+}
+
+// signedOnly refuses what is not a JWS of ours to check: go-oidc tries every key
+// when a token names none; itsme always names one.
+func signedOnly(jws string) (string, error) {
+	signed, err := jose.ParseSignedCompact(jws, []jose.SignatureAlgorithm{jose.RS256})
 	if err != nil || signed.Signatures[0].Header.KeyID == "" {
 		return "", fmt.Errorf("%w: inside is no RS256 signature with a kid", ErrToken)
 	}
-	return string(jws), nil
+	return jws, nil
+}
+
+// compressed reports whether a JWE says so in its header, or has none to read.
+func compressed(jwe string) bool {
+	head, _, _ := strings.Cut(jwe, ".")
+	plain, err := base64.RawURLEncoding.DecodeString(head)
+	var said map[string]any
+	if err != nil || json.Unmarshal(plain, &said) != nil {
+		return true
+	}
+	_, zip := said["zip"]
+	return zip
 }
 
 // readToken opens an id_token and checks signature, iss, aud and exp.
 func (p *Provider) readToken(ctx context.Context, d *discovered, raw string, at time.Time) (*token, error) {
-	jws, err := p.open(raw)
+	jws, err := p.open(raw, at)
 	if err != nil {
 		return nil, err
 	}
@@ -82,12 +111,16 @@ func (p *Provider) readToken(ctx context.Context, d *discovered, raw string, at 
 // OpenID Connect Core 1.0 §3.1.3.7 steps 3–5, 9–12; §3.1.3.8
 func (p *Provider) checkToken(t *token, nonce, accessToken string, at time.Time) error {
 	var wrong string
+	authTime, err := t.claims.seconds("auth_time")
+	azp, _ := t.claims.text("azp")
 	switch {
+	case err != nil:
+		wrong = "auth_time is not a number"
 	case subtle.ConstantTimeCompare([]byte(t.id.Nonce), []byte(nonce)) != 1:
 		wrong = "nonce differs"
 	case len(t.id.Audience) != 1:
 		wrong = "meant for others too"
-	case t.claims.AuthorizedParty != "" && t.claims.AuthorizedParty != p.cfg.ClientID:
+	case azp != "" && azp != p.cfg.ClientID:
 		wrong = "azp is somebody else"
 	case t.id.Subject == "" || len(t.id.Subject) > 255:
 		wrong = "no sub, or too long"
@@ -95,7 +128,7 @@ func (p *Provider) checkToken(t *token, nonce, accessToken string, at time.Time)
 		wrong = "issued in the future"
 	case at.Sub(t.id.IssuedAt) > maxAge:
 		wrong = "issued too long ago"
-	case t.claims.AuthTime != 0 && at.Sub(time.Unix(t.claims.AuthTime, 0)) > maxAge:
+	case authTime != 0 && at.Sub(time.Unix(int64(authTime), 0)) > maxAge:
 		wrong = "person identified too long ago"
 	case t.id.AccessTokenHash != "" && t.id.VerifyAccessToken(accessToken) != nil:
 		wrong = "at_hash differs"
@@ -107,8 +140,8 @@ func (p *Provider) checkToken(t *token, nonce, accessToken string, at time.Time)
 
 // readUserInfo opens user information, which must be about subject. Names come
 // from here only when they stand under the provider's signature.
-func (p *Provider) readUserInfo(ctx context.Context, d *discovered, raw, subject string) (*token, error) {
-	jws, err := p.open(raw)
+func (p *Provider) readUserInfo(ctx context.Context, d *discovered, raw, subject string, at time.Time) (*token, error) {
+	jws, err := p.open(raw, at)
 	if err != nil {
 		return nil, fmt.Errorf("userinfo: %w", err)
 	}

@@ -24,7 +24,16 @@ func (c *Config) validate() error {
 	if strings.ContainsAny(c.Service, " \t\r\n") {
 		return errors.New("white space in Service")
 	}
-	if c.Levels[c.ACR] == identity.LevelNone {
+	if strings.ContainsAny(c.ApprovalService, " \t\r\n") {
+		return errors.New("white space in ApprovalService")
+	}
+	if _, known := dialects()[c.Method]; !known {
+		return fmt.Errorf("Method %q is not spoken here", c.Method)
+	}
+	if c.Names.Family == "" {
+		return errors.New("no claim for the family name")
+	}
+	if c.Levels[strings.ToLower(c.ACR)] == identity.LevelNone {
 		return fmt.Errorf("no level in Levels for the asked ACR %q", c.ACR)
 	}
 	// A symmetric or RSA1_5 algorithm must not come in by configuration either.
@@ -46,6 +55,9 @@ func (c *Config) validateKeys() error {
 		return fmt.Errorf("SigningKey: %w", err)
 	}
 	seen := map[string]bool{KeyID(&c.SigningKey.PublicKey): true}
+	if c.Plain != "" && len(c.EncryptionKeys) > 0 {
+		return errors.New("Plain beside EncryptionKeys")
+	}
 	published := 0
 	for i, k := range c.EncryptionKeys {
 		if err := strong(k.Private); err != nil {
@@ -56,11 +68,11 @@ func (c *Config) validateKeys() error {
 			return fmt.Errorf("EncryptionKeys[%d]: key used twice", i)
 		}
 		seen[kid] = true
-		if !k.Retired {
+		if k.Until.IsZero() {
 			published++
 		}
 	}
-	if published == 0 {
+	if published == 0 && c.Plain == "" {
 		return errors.New("EncryptionKeys: none to publish")
 	}
 	for i, k := range c.OtherSigningKeys {
