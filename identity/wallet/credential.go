@@ -95,13 +95,13 @@ func plain(v any) (string, bool) {
 		s = v
 	case json.Number:
 		s = v.String()
-	case time.Time: // a full-date or tdate of CBOR
+	case time.Time: // a tdate of CBOR
 		s = v.UTC().Format(time.DateOnly)
-	case cbor.Tag:
-		s, _ = v.Content.(string)
-		if s == "" {
+	case cbor.Tag: // full-date
+		if v.Number != 1004 {
 			return "", false
 		}
+		s, _ = v.Content.(string)
 	default:
 		return "", false
 	}
