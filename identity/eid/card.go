@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"strings"
 	"time"
@@ -30,9 +31,9 @@ type CardConfig struct {
 // the browser. It implements identity.Means and identity.Receiver. Safe for
 // concurrent use.
 //
-// Its host serves [Card.Receive] over [Card.TLS] and nothing else, and speaks
-// TLS itself: behind a proxy that ends TLS nobody ever gets in, since what a
-// header says of a certificate is not looked at.
+// Its host is [Card.Server] and nothing else, and speaks TLS itself: behind a
+// proxy that ends TLS nobody ever gets in, since what a header says of a
+// certificate is not looked at.
 //
 // The page of the main host that posts the key here has to send
 // "Referrer-Policy: strict-origin" or a laxer one: under same-origin a browser
@@ -74,20 +75,27 @@ func (c *Card) Begin(context.Context, identity.Ask) (identity.Challenge, error) 
 		Saved: []byte(artefactX509), Life: shownFor}, nil
 }
 
-// TLS completes base, which brings the server's own certificate: every client
-// has to show a certificate by one of our CAs and to prove that it holds its key,
-// in this very connection. Nothing is resumed, and nothing shares a connection.
+// Server is the server of that host, to be started with ServeTLS: base brings
+// its own certificate, box is where cards are left. Every client has to show a
+// certificate by one of our CAs and to prove, in this very connection, that it
+// holds the key. Nothing is resumed, and one connection serves one request.
 //
 // RFC 8446 §4.3.2
-func (c *Card) TLS(base *tls.Config) *tls.Config {
+func (c *Card) Server(base *tls.Config, box identity.Mailbox) *http.Server {
 	t := base.Clone()
 	t.ClientAuth = tls.RequireAndVerifyClientCert
 	t.ClientCAs = c.v.anchors.pool()
+	t.Time = c.now
 	t.SessionTicketsDisabled = true
 	t.MinVersion = tls.VersionTLS12
-	t.NextProtos = []string{"http/1.1"}
+	t.NextProtos = nil
 	t.GetConfigForClient, t.VerifyConnection, t.VerifyPeerCertificate = nil, nil, nil
-	return t
+	var one http.Protocols // HTTP/2 would share connections between pages
+	one.SetHTTP1(true)
+	return &http.Server{
+		Handler: c.Receive(box), TLSConfig: t, Protocols: &one,
+		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 20 * time.Second, WriteTimeout: 30 * time.Second, MaxHeaderBytes: 16 << 10,
+	}
 }
 
 // Finish implements [identity.Means]. It trusts the deposit for one thing only,

@@ -25,7 +25,7 @@
 // without a network.
 //
 // Sources: Web eID authentication token, format web-eid:1; RFC 5280 §4.2, §6.1;
-// RFC 6960 §3.2, §4.2.2; RFC 9654 (nonce); RFC 7518 §3.3–3.5. Certificate
+// RFC 6960 §3.2, §4.2.2; RFC 9654 (nonce); RFC 7518 §3. Certificate
 // policies: Belgian eID PKI. Identification of recipients: CIR (EU) 2025/1944
 // annex I REQ-QERDS-5.2.1.1-01 (a notified means at level high).
 package eid

@@ -34,7 +34,7 @@ func failureOf(code string) error {
 
 // Receive implements [identity.Receiver]: the one path of the host for cards. It
 // takes a POST of "key" from a page of the main host, over a connection of
-// [Card.TLS], and sends the browser back.
+// [Card.Server], and sends the browser back.
 func (c *Card) Receive(box identity.Mailbox) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()

@@ -105,3 +105,6 @@ func refused(t *testing.T, p identity.Proof, err, want, family error) {
 		t.Errorf("got %v (%s), want %v of %v", err, p.Method, want, family)
 	}
 }
+
+// isError is errors.Is, for tables.
+func isError(err, want error) bool { return err != nil && errors.Is(err, want) }
