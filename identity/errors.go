@@ -26,6 +26,7 @@ var (
 var (
 	ErrNotFound          = errors.New("identity: not found") // also what is not yours
 	ErrForbidden         = errors.New("identity: actor may not do this")
+	ErrSomebodyElse      = fmt.Errorf("%w: the proof names somebody else", ErrForbidden)
 	ErrInvalid           = errors.New("identity: invalid input") // as FieldErrors
 	ErrLoginTaken        = errors.New("identity: login is taken")
 	ErrLastAdministrator = errors.New("identity: an account needs an administrator") // R7: appoint another first

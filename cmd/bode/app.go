@@ -176,7 +176,8 @@ func (a *app) faces() (http.Handler, error) {
 	}
 	who, err := identify.New(identify.Config{Web: pages, Identity: a.identity, Means: a.out.means, Account: senders.SessionToken,
 		Owners: map[string]identify.Owner{
-			collect.Errand: {Purpose: identity.RecipientProofing, Take: recipients.Identified},
+			collect.Errand:    {Purpose: identity.RecipientProofing, Take: recipients.Identified},
+			portal.BindErrand: {Purpose: identity.SenderProofing, Take: senders.Bind},
 		}, Log: a.log})
 	if err != nil {
 		return nil, err

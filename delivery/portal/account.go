@@ -93,6 +93,9 @@ type keyPage struct {
 // createKey makes an API key and shows its secret, once. The answer is not a
 // redirect because the secret exists nowhere else.
 func (p *Portal) createKey(v *visitor) error {
+	if ok, err := p.proven(v); !ok {
+		return err
+	}
 	if ok, err := p.fresh(v); !ok {
 		return err
 	}

@@ -118,6 +118,7 @@ func newRig(t testing.TB, with ...func(*portal.Config)) *rig {
 	t.Cleanup(r.server.Close)
 	r.account, r.person = r.company("lotte", "Immo Zilverlinde bv")
 	r.secret = r.enrol(r.person)
+	r.prove(r.person)
 	return r
 }
 
@@ -151,6 +152,20 @@ func (r *rig) enrol(person string) (secret string) {
 	_, err = r.people.ConfirmFactor(r.t.Context(), identity.System, person, r.code(f.Secret))
 	r.must(err)
 	return f.Secret
+}
+
+// prove makes somebody known: sending takes it.
+func (r *rig) prove(person string) {
+	r.t.Helper()
+	r.must(pgx.BeginFunc(r.t.Context(), r.pool, func(tx pgx.Tx) error {
+		kept, err := r.people.SaveIdentification(r.t.Context(), tx, identity.Proof{Method: identity.MethodItsme, Provider: "https://idp.example", Subject: person,
+			Given: "Lotte", Family: "Peeters", Level: identity.LevelHigh, At: r.now(), Token: []byte("t")}, identity.Occasion{Purpose: identity.SenderProofing, Person: person})
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(r.t.Context(), `UPDATE person SET identification_id = $2 WHERE id = $1`, person, kept.Record)
+		return err
+	}))
 }
 
 // code is a fresh code: each is good once, so time passes.

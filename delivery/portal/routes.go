@@ -49,6 +49,8 @@ func (p *Portal) Register(e *echo.Echo) error {
 	e.POST("/portal/account/switch", reader(p.switchAccount), form)
 	e.GET("/portal/again", reader(p.askAgain), form)
 	e.POST("/portal/again", reader(p.proveAgain), form)
+	e.GET(identifyPath, reader(p.askIdentity), form)
+	e.POST(identifyPath, reader(p.proveIdentity), form)
 
 	// Those who may send.
 	e.GET("/portal/new", sender(p.write), form)

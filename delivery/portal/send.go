@@ -16,6 +16,9 @@ import (
 //
 // EN 319 522-1 §6.2.1 A.1
 func (p *Portal) send(v *visitor) error {
+	if ok, err := p.proven(v); !ok {
+		return err
+	}
 	if ok, err := p.fresh(v); !ok {
 		return err
 	}

@@ -59,8 +59,8 @@ func (w writePage) LanguageName(code string) string {
 }
 
 func (p *Portal) write(v *visitor) error {
-	if !strong(v.session) {
-		return p.needFactor(v)
+	if ok, err := p.proven(v); !ok {
+		return err
 	}
 	return p.showDraft(v, http.StatusOK, newDraft(p.Deliveries.DefaultPolicy(), p.Web.Language(v)))
 }
@@ -76,8 +76,8 @@ func (p *Portal) needFactor(v *visitor) error {
 // button asks, and shows the form again, or the answers to check. It submits
 // nothing.
 func (p *Portal) rewrite(v *visitor) error {
-	if !strong(v.session) {
-		return p.needFactor(v)
+	if ok, err := p.proven(v); !ok {
+		return err
 	}
 	var faults web.Faults
 	var fresh []delivery.Document
