@@ -36,11 +36,11 @@ SELECT p.id, p.language, a.id FROM person p
 func (s *Service) RefuseSignIn(ctx context.Context, person, ip, userAgent, language string) error {
 	c := candidate{Person: person}
 	if person != "" {
-		err := s.pool.QueryRow(ctx, `
-SELECT coalesce((SELECT account_id::text FROM membership WHERE person_id = $1 ORDER BY created_at, account_id LIMIT 1), '')`, person).Scan(&c.Account)
+		account, err := firstAccount(ctx, s.pool, person)
 		if err != nil {
-			return fmt.Errorf("identity: sign in: %w", err)
+			return err
 		}
+		c.Account = account
 	}
 	return s.refuse(ctx, c, Session{IP: clean(ip, 64), UserAgent: clean(userAgent, 500), Language: sessionLanguage(language, "")}, s.now())
 }

@@ -66,10 +66,37 @@ func (s *Service) EnrolFactor(ctx context.Context, by Actor, person, issuer stri
 	if err != nil {
 		return Factor{}, err
 	}
+	return factorOf(raw, issuer, login), nil
+}
+
+func factorOf(raw []byte, issuer, login string) Factor {
 	secret := base32.StdEncoding.EncodeToString(raw)
 	q := url.Values{"secret": {secret}, "issuer": {issuer}, "algorithm": {"SHA1"}, "digits": {"6"}, "period": {"30"}}
 	u := url.URL{Scheme: "otpauth", Host: "totp", Path: "/" + issuer + ":" + login, RawQuery: strings.ReplaceAll(q.Encode(), "+", "%20")}
-	return Factor{Secret: secret, URL: u.String()}, nil
+	return Factor{Secret: secret, URL: u.String()}
+}
+
+// PendingFactor shows the actor the authenticator that EnrolFactor made and that
+// is not confirmed yet. Errors: ErrForbidden, ErrNotFresh, ErrNotFound.
+func (s *Service) PendingFactor(ctx context.Context, by Actor, issuer string) (f Factor, err error) {
+	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		if err := s.MayChangeFactors(ctx, tx, by); err != nil {
+			return err
+		}
+		var sealed []byte
+		var login string
+		err := tx.QueryRow(ctx, `SELECT totp_pending, login FROM person WHERE id = $1 AND totp_pending IS NOT NULL`, by.Subject).Scan(&sealed, &login)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return ErrNotFound
+		}
+		if err != nil {
+			return fmt.Errorf("identity: pending factor: %w", err)
+		}
+		raw, err := s.box.Open(sealed, factorPlace(by.Subject))
+		f = factorOf(raw, issuer, login)
+		return err
+	})
+	return f, err
 }
 
 // ConfirmFactor puts the enrolled factor in force once a code of it was typed,

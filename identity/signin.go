@@ -33,10 +33,16 @@ const (
 //
 // REQ-QERDS-5.2.2-03 (a).
 func (s *Service) SignIn(ctx context.Context, login, password, code, ip, userAgent, language string) (token string, _ Session, _ error) {
+	return s.SignInOn(ctx, "", login, password, code, ip, userAgent, language)
+}
+
+// SignInOn is SignIn in a browser that may be known: device is what
+// [Service.KnownDevice] gave it, or anything else.
+func (s *Service) SignInOn(ctx context.Context, device, login, password, code, ip, userAgent, language string) (token string, _ Session, _ error) {
 	at := s.now()
 	login = foldLogin(login)
-	pair, all, addr := s.countedBy(pairLimit(), login, network(ip)), s.countedBy(loginLimit(), login), s.countedBy(addressLimit(), network(ip))
-	if err := s.try(ctx, at, addr, pair, all); err != nil {
+	tries, once, err := s.tryEntry(ctx, at, device, login, ip)
+	if err != nil {
 		return "", Session{}, err
 	}
 	c, err := s.candidate(ctx, login)
@@ -75,7 +81,7 @@ func (s *Service) SignIn(ctx context.Context, login, password, code, ip, userAge
 				return fmt.Errorf("identity: sign in: %w", err)
 			}
 		}
-		if err := s.forgive(ctx, tx, []counted{s.countedBy(factorLimit(), c.Person), all, pair}, addr); err != nil {
+		if err := s.forgive(ctx, tx, append(tries, s.countedBy(factorLimit(), c.Person)), once); err != nil {
 			return err
 		}
 		if token, err = s.openSession(ctx, tx, c, method, from, at); err != nil {
@@ -91,6 +97,24 @@ func (s *Service) SignIn(ctx context.Context, login, password, code, ip, userAge
 	}
 	sess, err := s.Session(ctx, token)
 	return token, sess, err
+}
+
+// tryEntry counts a try to sign in: of the browser alone, if it is known to this
+// login and was not used for guessing; otherwise of the login, of the address,
+// and of both together. It returns what a success forgives, and the count of
+// which it forgives one try.
+func (s *Service) tryEntry(ctx context.Context, at time.Time, device, login, ip string) (gone []counted, once counted, err error) {
+	pair, all := s.countedBy(pairLimit(), login, network(ip)), s.countedBy(loginLimit(), login)
+	if name, ok := s.device(device, login, at); ok {
+		own := s.countedBy(deviceLimit(), name)
+		if err := s.try(ctx, at, own); err == nil {
+			return []counted{own, pair, all}, own, nil
+		} else if !errors.Is(err, ErrLocked) {
+			return nil, once, err
+		}
+	}
+	once = s.countedBy(addressLimit(), network(ip))
+	return []counted{pair, all}, once, s.try(ctx, at, once, pair, all)
 }
 
 // candidate is who may be signing in. Of a login that does not exist everything
