@@ -96,7 +96,7 @@ SELECT l.id, coalesce(l.account_id::text, ''), coalesce(l.person_id::text, ''), 
 const AccessKept = 24 // months
 
 // Sweep removes what has outlived its use: accesses older than [AccessKept]
-// months, sessions and resets that ended, attempts nobody repeated, and the
+// months, sessions, links and unfinished sign-ups that ended, attempts nobody repeated, and the
 // personal data of accounts that closed long enough ago (R7). Calling it again,
 // or from two processes at once, does no harm.
 func (s *Service) Sweep(ctx context.Context) error {
@@ -108,12 +108,15 @@ func (s *Service) Sweep(ctx context.Context) error {
 		{`DELETE FROM access_log WHERE at < $1`, at.AddDate(0, -AccessKept, 0)},
 		{`DELETE FROM session WHERE absolute_expires_at < $1`, at},
 		{`DELETE FROM ticket WHERE expires_at < $1`, at},
+		{`DELETE FROM login WHERE expires_at < $1`, at},
 		{`WITH gone AS (DELETE FROM sign_up WHERE expires_at < $1 RETURNING id) DELETE FROM code_challenge WHERE subject_id IN (SELECT id FROM gone)`, at},
 		{`WITH gone AS (DELETE FROM contact_draft WHERE expires_at < $1 RETURNING id) DELETE FROM code_challenge WHERE subject_id IN (SELECT id FROM gone)`, at},
 		{`DELETE FROM mandate_draft WHERE expires_at < $1`, at},
 		{`DELETE FROM application WHERE person_id IS NULL AND state <> 'approved' AND filed_at < $1`, at},
 		{`DELETE FROM application WHERE state = 'filed' AND reason = '' AND filed_at < $1`, at.Add(-unsignedKept)},
 		{`DELETE FROM application WHERE state = 'refused' AND decided_at < $1`, at.AddDate(0, -AccessKept, 0)},
+		{`DELETE FROM webauthn_ceremony WHERE expires_at < $1`, at},
+		{`DELETE FROM recovery WHERE expires_at < $1`, at},
 		{`DELETE FROM attempt_limit WHERE last_at < $1 AND blocked_until < $1`, at.Add(-forgetAfter)},
 	} {
 		if _, err := s.pool.Exec(ctx, d.sql, d.upTo); err != nil {

@@ -1,6 +1,6 @@
 package identity
 
-// Hashes is how many passwords were compared.
+// Hashes is how many passwords were hashed.
 func (s *Service) Hashes() int64 { return s.hasher.hashes.Load() }
 
 // HoldHashing fills the queue for the processor until release.

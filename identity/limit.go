@@ -25,11 +25,12 @@ const forgetAfter = 24 * time.Hour
 // limits of signing in: one address on one login, all addresses on one login,
 // one address on all logins, and, behind a right password, the second factor.
 // With the last, somebody who knows the password guesses about 30 codes a day.
-func pairLimit() limit    { return limit{"pair", 5, 15 * time.Minute} }
-func loginLimit() limit   { return limit{"login", 25, 5 * time.Minute} }
-func addressLimit() limit { return limit{"address", 60, 15 * time.Minute} }
-func factorLimit() limit  { return limit{"factor", 5, time.Hour} }
-func resetLimit() limit   { return limit{"reset", 3, time.Hour} }
+func pairLimit() limit      { return limit{"pair", 5, 15 * time.Minute} }
+func loginLimit() limit     { return limit{"login", 25, 5 * time.Minute} }
+func addressLimit() limit   { return limit{"address", 60, 15 * time.Minute} }
+func factorLimit() limit    { return limit{"factor", 5, time.Hour} }
+func resetPairLimit() limit { return limit{"reset_pair", 3, time.Hour} }
+func resetLimit() limit     { return limit{"reset", 15, 5 * time.Minute} }
 
 // counted is one subject under one limit.
 type counted struct {

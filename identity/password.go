@@ -139,6 +139,7 @@ func (h *hasher) hash(ctx context.Context, password string) (string, error) {
 	salt := make([]byte, saltSize)
 	rand.Read(salt)
 	c := h.cost
+	h.hashes.Add(1)
 	sum := argon2.IDKey([]byte(normalise(password)), salt, c.Time, c.Memory, c.Threads, hashSize)
 	enc := base64.RawStdEncoding
 	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, c.Memory, c.Time, c.Threads,

@@ -140,10 +140,10 @@ const insertPerson = `
 INSERT INTO person (id, given, family, login, email, mobile, language, password_hash, password_at, created_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)`
 
-// Update is what a person may correct (R8). Nil leaves a field as it is. Names
-// are not here once they are proven: see [Service.BindIdentification].
+// Update is what a person may correct (R8). Nil leaves a field as it is. Addresses
+// are corrected by proving the new one: see [Service.AskContact].
 type Update struct {
-	Given, Family, Email, Mobile, Language *string
+	Given, Family, Language *string
 }
 
 // UpdatePerson corrects what is held about a person. Only the person may. A name
@@ -168,7 +168,7 @@ func (s *Service) UpdatePerson(ctx context.Context, by Actor, person string, u U
 		if proven && (u.Given != nil && *u.Given != p.Given || u.Family != nil && *u.Family != p.Family) {
 			return fmt.Errorf("%w: the name is proven", ErrForbidden)
 		}
-		for field, value := range map[*string]*string{&p.Given: u.Given, &p.Family: u.Family, &p.Email: u.Email, &p.Mobile: u.Mobile, &p.Language: u.Language} {
+		for field, value := range map[*string]*string{&p.Given: u.Given, &p.Family: u.Family, &p.Language: u.Language} {
 			if value != nil {
 				*field = *value
 			}
@@ -176,12 +176,44 @@ func (s *Service) UpdatePerson(ctx context.Context, by Actor, person string, u U
 		if err := p.check(nil).orNil(); err != nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, `UPDATE person SET given = $2, family = $3, email = $4, mobile = $5, language = $6 WHERE id = $1`,
-			person, p.Given, p.Family, p.Email, p.Mobile, p.Language)
+		_, err = tx.Exec(ctx, `UPDATE person SET given = $2, family = $3, language = $4 WHERE id = $1`, person, p.Given, p.Family, p.Language)
 		if err != nil {
 			return fmt.Errorf("identity: update person: %w", err)
 		}
 		return s.logBy(ctx, tx, by, by.Account, s.now(), "person_corrected")
+	})
+}
+
+// AccountUpdate is what an administrator may correct of an account (R8). Nil
+// leaves a field as it is. What a company is called and numbered stands in its
+// application.
+type AccountUpdate struct {
+	Email   *string   // of a company
+	Address *[]string // of a private account, as printed on an envelope
+}
+
+// UpdateAccount corrects what is held about the actor's account. Errors:
+// ErrForbidden, ErrNotFound, ErrClosed, FieldErrors.
+func (s *Service) UpdateAccount(ctx context.Context, by Actor, u AccountUpdate) error {
+	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		kind, err := s.lockAccount(ctx, tx, by, by.Account)
+		if err != nil {
+			return err
+		}
+		if u.Email != nil && (kind == Private || *u.Email != "" && !isEmail(*u.Email)) {
+			return FieldErrors{{"email", "malformed"}}
+		}
+		if u.Address != nil {
+			a := NewAccount{Kind: Private, Country: "BE", Address: *u.Address}
+			if bad := a.check(); kind == Company || len(bad) > 0 {
+				return FieldErrors{{"address", "malformed"}}
+			}
+		}
+		tag, err := tx.Exec(ctx, `UPDATE account SET email = coalesce($2, email), address = coalesce($3, address) WHERE id = $1`, by.Account, u.Email, u.Address)
+		if err := oneRow(tag.RowsAffected(), err); err != nil {
+			return err
+		}
+		return s.logBy(ctx, tx, by, by.Account, s.now(), "account_corrected")
 	})
 }
 

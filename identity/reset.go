@@ -12,65 +12,63 @@ import (
 // resetFor is how long a password reset may be used.
 const resetFor = 30 * time.Minute
 
-// Reset is a password reset to be mailed to its person.
-type Reset struct {
-	Person    string
-	Token     string // for the link; kept as a digest
-	Email     string
-	Language  string
-	ExpiresAt time.Time
-}
-
-// AskReset starts a password reset. For a login that does not exist it returns
-// the zero Reset and no error: the face says the same to everybody, and mails
-// only when Email is set. An older reset of the person is dead.
+// AskReset mails a person a link to choose a new password. For a login that does
+// not exist the same is done and stored, but nothing is sent: the face says the
+// same to everybody. Links mailed before stay good until one is used, so that a
+// stranger who asks again and again takes nobody's link away.
 //
 // Errors: *Locked.
-func (s *Service) AskReset(ctx context.Context, login, ip string) (Reset, error) {
-	at := s.now()
+//
+// R35.
+func (s *Service) AskReset(ctx context.Context, login, ip string) error {
 	login = foldLogin(login)
-	err := s.try(ctx, at, s.countedBy(addressLimit(), "reset", network(ip)), s.countedBy(resetLimit(), login))
+	err := s.try(ctx, s.now(), s.countedBy(addressLimit(), "reset", network(ip)), s.countedBy(resetPairLimit(), network(ip), login), s.countedBy(resetLimit(), login))
 	if err != nil {
-		return Reset{}, err
-	}
-	r := Reset{Token: newToken(), ExpiresAt: at.Add(resetFor)}
-	hash, _ := tokenHash(r.Token)
-	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		err := tx.QueryRow(ctx, `SELECT id, email, language FROM person WHERE login = $1 FOR UPDATE`, login).Scan(&r.Person, &r.Email, &r.Language)
-		if err != nil {
-			return err
-		}
-		if _, err := tx.Exec(ctx, `DELETE FROM password_reset WHERE person_id = $1`, r.Person); err != nil {
-			return err
-		}
-		_, err = tx.Exec(ctx, `INSERT INTO password_reset (token_hash, person_id, expires_at) VALUES ($1, $2, $3)`, hash, r.Person, r.ExpiresAt)
 		return err
+	}
+	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		var person string
+		n := Note{Kind: NotePasswordReset, Channel: "email", To: "nobody@bode.invalid", Language: "en"}
+		err := tx.QueryRow(ctx, `SELECT id, email, language FROM person WHERE login = $1`, login).Scan(&person, &n.To, &n.Language)
+		if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+			return fmt.Errorf("identity: ask reset: %w", err)
+		}
+		if n.Ref, err = s.newTicket(ctx, tx, ticket{Kind: ticketReset, Person: person}, resetFor); err != nil {
+			return err
+		}
+		return s.tell(ctx, tx, n) // a ticket of nobody is stale when it is rendered
 	})
-	if errors.Is(err, pgx.ErrNoRows) {
-		return Reset{}, nil
-	}
-	if err != nil {
-		return Reset{}, fmt.Errorf("identity: ask reset: %w", err)
-	}
-	return r, nil
 }
 
-// ResetPassword sets a new password with a token that AskReset gave. The token
+// MayReset reports whether a token can still be used, so that a page can say so
+// before somebody thinks of a password. Errors: ErrToken.
+func (s *Service) MayReset(ctx context.Context, token string) error {
+	_, err := s.resetOf(ctx, s.pool, token)
+	return err
+}
+
+// resetOf is the reset of a token; one of nobody is none. Errors: ErrToken.
+func (s *Service) resetOf(ctx context.Context, q querier, token string) (ticket, error) {
+	t, err := s.ticket(ctx, q, ticketReset, token)
+	if err == nil && t.Person == "" {
+		err = ErrToken
+	}
+	return t, err
+}
+
+// ResetPassword sets a new password with a token that AskReset mailed. The token
 // is good once. Every session of the person ends; the second factor stays.
 //
 // Errors: ErrToken, FieldErrors, ErrBusy.
 func (s *Service) ResetPassword(ctx context.Context, token, password string) error {
-	hash, ok := tokenHash(token)
-	if !ok {
-		return ErrToken
-	}
 	// Looked at before the hashing, taken after it: a refused password must not
 	// cost the token, and two who use it at once must not both win.
-	at := s.now()
+	t, err := s.resetOf(ctx, s.pool, token)
+	if err != nil {
+		return err
+	}
 	var login, given, family string
-	err := s.pool.QueryRow(ctx, `
-SELECT p.login, p.given, p.family FROM password_reset r JOIN person p ON p.id = r.person_id
- WHERE r.token_hash = $1 AND r.expires_at > $2`, hash, at).Scan(&login, &given, &family)
+	err = s.pool.QueryRow(ctx, `SELECT login, given, family FROM person WHERE id = $1`, t.Person).Scan(&login, &given, &family)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return ErrToken
 	}
@@ -85,15 +83,14 @@ SELECT p.login, p.given, p.family FROM password_reset r JOIN person p ON p.id = 
 		return err
 	}
 	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		var person string
-		err := tx.QueryRow(ctx, `DELETE FROM password_reset WHERE token_hash = $1 AND expires_at > $2 RETURNING person_id`, hash, at).Scan(&person)
-		if errors.Is(err, pgx.ErrNoRows) {
-			return ErrToken
-		}
+		t, err := s.useTicket(ctx, tx, ticketReset, token)
 		if err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, `DELETE FROM ticket WHERE kind = $1 AND person_id = $2`, ticketReset, t.Person); err != nil {
 			return fmt.Errorf("identity: reset password: %w", err)
 		}
-		return s.setPassword(ctx, tx, person, phc, nil, "password_reset")
+		return s.setPassword(ctx, tx, t.Person, phc, nil, "password_reset")
 	})
 }
 
@@ -149,6 +146,10 @@ func (s *Service) setPassword(ctx context.Context, tx pgx.Tx, person, phc string
 	err = tx.QueryRow(ctx, `SELECT coalesce((SELECT account_id::text FROM membership WHERE person_id = $1 ORDER BY created_at LIMIT 1), '')`, person).Scan(&account)
 	if err != nil {
 		return fmt.Errorf("identity: set password: %w", err)
+	}
+	err = s.tellPerson(ctx, tx, person, Note{Kind: NoteSignInChanged, Account: account, Ref: action}, true)
+	if err != nil {
+		return err
 	}
 	return s.log1(ctx, tx, Access{Account: account, Person: person, At: at, Action: action})
 }

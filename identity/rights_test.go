@@ -148,7 +148,7 @@ func TestRights(t *testing.T) {
 	els := b.add("els", identity.Sender)
 	formula, bad := "=cmd|' /C calc'!A1", "not an address"
 	b.want(b.UpdatePerson(ctx, an, b.admin, identity.Update{Given: &formula}), nil, "correct")
-	b.want(b.UpdatePerson(ctx, an, b.admin, identity.Update{Email: &bad}), identity.ErrInvalid, "bad address")
+	b.want(b.UpdatePerson(ctx, an, b.admin, identity.Update{Language: &bad}), identity.ErrInvalid, "bad language")
 	b.want(b.UpdatePerson(ctx, an, els, identity.Update{Given: &formula}), identity.ErrForbidden, "somebody else's name")
 	b.want(b.UpdatePerson(ctx, identity.System, els, identity.Update{Given: &formula}), identity.ErrForbidden, "by the system")
 	_, _, err := b.signIn("an", password, "")

@@ -146,25 +146,33 @@ func TestMembers(t *testing.T) {
 
 func TestReset(t *testing.T) {
 	t.Parallel()
-	b := setup(t)
+	b := setupTold(t)
 	ctx := t.Context()
 	token, _, err := b.signIn("an", password, "")
 	b.want(err, nil, "sign in")
-	if r, err := b.AskReset(ctx, "nobody", ip); err != nil || r != (identity.Reset{}) {
-		t.Errorf("unknown login: %+v, %v", r, err)
+	ask := func(login string) (link string) {
+		t.Helper()
+		b.want(b.AskReset(ctx, login, ip), nil, login)
+		n := b.last(identity.NotePasswordReset)
+		f := must(b.NoteFacts(ctx, n))(t)
+		if n.To != "an@acme.example" || n.Channel != "email" || n.Language != "nl" || f.Name != "An Peeters" || !f.Until.Equal(b.now().Add(30*time.Minute)) {
+			t.Errorf("note %+v says %+v", n, f)
+		}
+		return strings.TrimPrefix(f.Path, "/portal/reset/")
 	}
-	old := must(b.AskReset(ctx, "an", ip))(t)
-	r := must(b.AskReset(ctx, "AN", ip))(t)
-	if r.Email != "an@acme.example" || r.Language != "nl" {
-		t.Errorf("reset %+v", r)
-	}
+	old, link := ask("an"), ask("AN")
 	const fresh = "negen natte nonnen"
-	b.want(b.ResetPassword(ctx, old.Token, fresh), identity.ErrToken, "replaced token")
+	b.want(b.MayReset(ctx, old), nil, "a link from before")
 	b.want(b.ResetPassword(ctx, "x", fresh), identity.ErrToken, "no token")
 	b.want(b.ResetPassword(ctx, token, fresh), identity.ErrToken, "a session's token")
-	b.want(b.ResetPassword(ctx, r.Token, "kort"), identity.ErrInvalid, "short password")
-	if ok := b.storm(func(int) error { return b.ResetPassword(ctx, r.Token, fresh) }); ok != 1 {
+	b.want(b.ResetPassword(ctx, link, "kort"), identity.ErrInvalid, "short password")
+	if ok := b.storm(func(int) error { return b.ResetPassword(ctx, link, fresh) }); ok != 1 {
 		t.Errorf("%d of 16 used the token", ok)
+	}
+	b.want(b.ResetPassword(ctx, old, password), identity.ErrToken, "a link from before, once another was used")
+	b.want(b.MayReset(ctx, link), identity.ErrToken, "a used link")
+	if n := b.last(identity.NoteSignInChanged); n.Channel != "sms" || n.Ref != "password_reset" {
+		t.Errorf("not told: %+v", n)
 	}
 	_, err = b.Session(ctx, token)
 	b.want(err, identity.ErrSessionOver, "session from before")
@@ -172,14 +180,20 @@ func TestReset(t *testing.T) {
 	b.want(err, identity.ErrSignIn, "old password")
 	_, _, err = b.signIn("an", fresh, "")
 	b.want(err, nil, "new password")
-	late := must(b.AskReset(ctx, "an", ip))(t)
+	late := ask("an")
+	n := b.last(identity.NotePasswordReset)
 	b.forward(30 * time.Minute)
-	b.want(b.ResetPassword(ctx, late.Token, password), identity.ErrToken, "too late")
+	b.want(b.ResetPassword(ctx, late, password), identity.ErrToken, "too late")
+	_, err = b.NoteFacts(ctx, n)
+	b.want(err, identity.ErrStale, "a mail that comes too late")
 	for range 8 {
 		b.AskReset(ctx, "an", ip)
 	}
-	_, err = b.AskReset(ctx, "an", ip)
-	b.want(err, identity.ErrLocked, "asking on and on")
+	b.want(b.AskReset(ctx, "an", ip), identity.ErrLocked, "asking on and on")
+	b.want(b.AskReset(ctx, "an", "192.0.2.99"), nil, "somebody else, meanwhile")
+	if n := b.count(`SELECT count(*) FROM ticket WHERE ticket::text LIKE '%' || $1 || '%'`, link); n != 0 {
+		t.Error("a token stands in the table")
+	}
 	b.want(b.ChangePassword(ctx, b.actor(b.admin), "", "wrong", password), identity.ErrSignIn, "wrong old password")
 	b.want(b.ChangePassword(ctx, identity.System, "", fresh, password), identity.ErrForbidden, "not by a person")
 }

@@ -19,12 +19,12 @@ type ticket struct {
 	Account string // what it is about; empty when about none
 	Carries []byte // what was given to newTicket
 	Expires time.Time
+	Only    bool // to newTicket: what there was of the kind for the person and account is dead
 }
 
 // newTicket makes a ticket in the caller's transaction. Its token is not kept: it
 // is derived from the row by [Service.ticketToken] when the mail is rendered.
-// person, account and carries may be empty. What there was of the same kind for
-// the same person and account is dead, where a person is given.
+// Person, Account and Carries may be empty.
 func (s *Service) newTicket(ctx context.Context, tx pgx.Tx, t ticket, life time.Duration) (id string, err error) {
 	if id, err = newID(); err != nil {
 		return "", err
@@ -38,8 +38,8 @@ func (s *Service) newTicket(ctx context.Context, tx pgx.Tx, t ticket, life time.
 			return "", err
 		}
 	}
-	if t.Person != "" {
-		_, err := tx.Exec(ctx, `DELETE FROM ticket WHERE kind = $1 AND person_id = $2 AND account_id IS NOT DISTINCT FROM $3`, t.Kind, t.Person, orNull(t.Account))
+	if t.Only {
+		_, err := tx.Exec(ctx, `DELETE FROM ticket WHERE kind = $1 AND person_id IS NOT DISTINCT FROM $2 AND account_id IS NOT DISTINCT FROM $3`, t.Kind, orNull(t.Person), orNull(t.Account))
 		if err != nil {
 			return "", fmt.Errorf("identity: new ticket: %w", err)
 		}
