@@ -76,7 +76,7 @@ func (s *Service) bind(ctx context.Context, tx pgx.Tx, person, record string) (c
 		level                              Level
 		bound, same                        bool
 	}
-	err = tx.QueryRow(ctx, selectBound, person, record).
+	err = tx.QueryRow(ctx, selectBindable, person, record).
 		Scan(&r.given, &r.family, &r.level, &r.oldGiven, &r.oldFamily, &r.bound, &r.same, &changed)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return false, ErrNotFound
@@ -97,7 +97,7 @@ func (s *Service) bind(ctx context.Context, tx pgx.Tx, person, record string) (c
 	return changed, nil
 }
 
-const selectBound = `
+const selectBindable = `
 SELECT i.given, i.family, i.level, p.given, p.family, p.identification_id IS NOT NULL,
        coalesce(i.national_digest = o.national_digest, i.subject_digest = o.subject_digest, false),
        coalesce(i.provider = o.provider AND i.subject_digest <> o.subject_digest, false)

@@ -25,6 +25,7 @@ import (
 	"github.com/bode-erds/bode/delivery/identify"
 	"github.com/bode-erds/bode/evidence/evidencetest"
 	"github.com/bode-erds/bode/evidence/tlog"
+	"github.com/bode-erds/bode/identity"
 	"github.com/bode-erds/bode/identity/identitytest"
 	"github.com/bode-erds/bode/migrations/pgproc"
 	"github.com/bode-erds/bode/notify/notifytest"
@@ -64,7 +65,7 @@ func newEstate(t *testing.T) *estate {
 	tsa.Start()
 	t.Cleanup(tsa.Close)
 	provider, err := identitytest.Start(identitytest.Config{Clients: []identitytest.Client{{ID: "bode", Services: []string{"BODE_LOGIN"},
-		RedirectURLs: []string{base + identify.CallbackPath}, JWKSURL: base + jwksPath}}})
+		RedirectURLs: []string{base + identify.CallbackPath(identity.MethodItsme)}, JWKSURL: base + jwksPath}}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,6 +24,7 @@ import (
 	"github.com/bode-erds/bode/evidence/tlog"
 	"github.com/bode-erds/bode/evidence/tsp"
 	"github.com/bode-erds/bode/evidence/xades"
+	"github.com/bode-erds/bode/identity"
 	"github.com/bode-erds/bode/identity/oidc"
 	"github.com/bode-erds/bode/notify"
 	"github.com/bode-erds/bode/notify/sms"
@@ -204,7 +205,7 @@ func (c config) openLogin(ctx context.Context, o *outside) error {
 		open = append(open, oidc.Key{Private: k})
 	}
 	p, err := oidc.New(ctx, oidc.Config{Issuer: c.Login.Issuer, ClientID: c.Login.Client, Service: c.Login.Code,
-		RedirectURL: c.BaseURL + identify.CallbackPath, SigningKey: sign, EncryptionKeys: open})
+		RedirectURL: c.BaseURL + identify.CallbackPath(identity.MethodItsme), SigningKey: sign, EncryptionKeys: open})
 	if err != nil {
 		return err
 	}

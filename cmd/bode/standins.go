@@ -64,7 +64,7 @@ func startStandIns(dir, base string, log *slog.Logger) (s *standIns, err error) 
 	if err = s.startTrust(dir, log); err != nil {
 		return s, err
 	}
-	redirect := base + identify.CallbackPath
+	redirect := base + identify.CallbackPath(identity.MethodItsme)
 	if s.provider, err = identitytest.Start(identitytest.Config{Log: log, Clients: []identitytest.Client{{
 		ID: demoClient, Services: []string{demoService}, RedirectURLs: []string{redirect}, JWKSURL: base + jwksPath}}}); err != nil {
 		return s, err

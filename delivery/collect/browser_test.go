@@ -195,7 +195,7 @@ func (b *browser) answered(c identitytest.Choice) *browser {
 
 func (b *browser) identified(d delivery.Delivery) *browser {
 	b.r.t.Helper()
-	return b.coded(d).answered(identitytest.Choice{Person: "lotte"}).want(http.StatusOK, "/identify/callback").submit("/finish", nil)
+	return b.coded(d).answered(identitytest.Choice{Person: "lotte"}).want(http.StatusOK, "/identify/callback/itsme").submit("/finish", nil)
 }
 
 func (b *browser) accepted(d delivery.Delivery) *browser {

@@ -139,13 +139,13 @@ func (r *rig) startProvider(base string) identity.Means {
 	r.must(err)
 	r.t.Cleanup(func() { r.provider.Close() })
 	rp, err := oidc.New(context.Background(), oidc.Config{Issuer: r.provider.Issuer(), ClientID: "bode-test", Service: "BODE_TEST",
-		RedirectURL: base + identify.CallbackPath, SigningKey: keys[1], EncryptionKeys: []oidc.Key{{Private: keys[2]}},
+		RedirectURL: base + identify.CallbackPath(identity.MethodItsme), SigningKey: keys[1], EncryptionKeys: []oidc.Key{{Private: keys[2]}},
 		HTTPClient: &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}})
 	r.must(err)
 	published := httptest.NewServer(rp.JWKSHandler())
 	r.t.Cleanup(published.Close)
 	r.provider.AddClient(identitytest.Client{ID: "bode-test", Services: []string{"BODE_TEST"},
-		RedirectURLs: []string{base + identify.CallbackPath}, JWKSURL: published.URL})
+		RedirectURLs: []string{base + identify.CallbackPath(identity.MethodItsme)}, JWKSURL: published.URL})
 	return login{rp, r.finished}
 }
 

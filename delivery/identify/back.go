@@ -3,6 +3,7 @@ package identify
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"net/http"
 
 	"github.com/labstack/echo/v4"
@@ -46,6 +47,9 @@ func (i *Identify) callback(c echo.Context) error {
 	v, err := i.visit(c, id)
 	if err != nil {
 		return i.fail(&visit{Context: c}, err)
+	}
+	if v.login.Method != c.Param("means") {
+		return i.fail(v, fmt.Errorf("%w: another provider answers", identity.ErrLoginStale))
 	}
 	if c.QueryParam("error") != "" {
 		return i.say(v, http.StatusOK, "refused")

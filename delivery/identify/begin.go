@@ -69,7 +69,11 @@ func (i *Identify) showDoing(v *visit, status int, faults ...web.Fault) error {
 	}
 	d := doing{Method: v.login.Method, Nonce: c.Nonce, Key: c.Key, Action: c.URL, Life: int(c.Life / time.Minute)}
 	switch c.Form {
-	case identity.FormScript, identity.FormCertificate, identity.FormDocument:
+	case identity.FormScript, identity.FormDocument:
+	case identity.FormCertificate:
+		// The card's host takes a key from our own pages only, and under the usual
+		// policy a browser would not say to another host which page posts.
+		v.Response().Header().Set("Referrer-Policy", "strict-origin")
 	case identity.FormWallet:
 		// html/template knows web addresses only; this one is of a wallet's app.
 		if !walletLink(c.URL) {

@@ -4,7 +4,7 @@
 //	/identify/{id}          choose a means, among those that serve the errand
 //	/identify/{id}/begin    POST: begin with one
 //	/identify/{id}/with     its page: a card, a wallet, a document to sign
-//	/identify/callback      a provider sends the browser back, with its answer
+//	/identify/callback/…    a provider sends the browser back, with its answer
 //	/identify/{id}/back     a wallet or a card host sends the browser back
 //	/identify/{id}/finish   POST: take the answer, and give the proof away
 //

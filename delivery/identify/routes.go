@@ -20,8 +20,11 @@ const (
 )
 
 // CallbackPath is where a provider sends people back to, whatever the errand:
-// providers know one address only.
-const CallbackPath = "/identify/callback"
+// providers know one address only. Each has its own, so that the answer of one
+// is never taken for that of another.
+//
+// RFC 9700 §4.4.2
+func CallbackPath(method string) string { return "/identify/callback/" + method }
 
 // BackPath is where a [identity.Receiver] sends the person of an errand.
 func BackPath(login string) string { return "/identify/" + login + "/back" }
@@ -29,7 +32,7 @@ func BackPath(login string) string { return "/identify/" + login + "/back" }
 // Register mounts the pages on e.
 func (i *Identify) Register(e *echo.Echo) error {
 	short, upload := i.cfg.Web.Limits(maxForm, time.Minute), i.cfg.Web.Limits(maxUpload, 5*time.Minute)
-	e.GET(CallbackPath, i.callback, short)
+	e.GET(CallbackPath(":means"), i.callback, short)
 	for _, r := range []struct {
 		method, path string
 		do           func(*visit) error
