@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 
 	"github.com/labstack/echo/v4"
 
@@ -44,7 +45,8 @@ type identityPage struct {
 	frame
 	Given, Family string
 	Known         bool
-	Sends         bool   // came here to send
+	Needed        bool   // for what the visitor wanted to do
+	Next          string // where to go on afterwards; empty: nowhere
 	Refused       string // why the last proof was not taken: a key of the words
 }
 
@@ -52,15 +54,17 @@ func (p *Portal) identityPage(v *visitor) identityPage {
 	return identityPage{frame: v.frame(""), Given: v.session.Given, Family: v.session.Family, Known: v.session.Record != ""}
 }
 
-// needIdentity explains that sending takes a proven identity.
+// needIdentity explains that this takes a proven identity, and leads back to the
+// page that the visitor came from or to.
 func (p *Portal) needIdentity(v *visitor) error {
 	page := p.identityPage(v)
-	page.Sends = true
+	page.Needed, page.Next = true, local(v.Request().URL.Path)
 	return p.Web.Render(v, http.StatusForbidden, "portal/identity", page)
 }
 
 func (p *Portal) askIdentity(v *visitor) error {
 	page := p.identityPage(v)
+	page.Next = nextAfter(v.QueryParam("next"))
 	switch why := v.QueryParam("refused"); why {
 	case "somebody", "level":
 		page.Refused = why
@@ -70,12 +74,20 @@ func (p *Portal) askIdentity(v *visitor) error {
 
 // proveIdentity begins an errand of this session.
 func (p *Portal) proveIdentity(v *visitor) error {
+	f, err := readForm(v.Request(), dropFiles)
+	if err != nil {
+		return err
+	}
+	back := identifyPath
+	if next := nextAfter(f.Get("next")); next != "" {
+		back += "?" + url.Values{"next": {next}}.Encode()
+	}
 	about, err := p.Web.Text(v, "portal", "identity.about", "given", v.session.Given, "family", v.session.Family)
 	if err != nil {
 		return err
 	}
 	id, secret, err := p.Identity.OpenLogin(v.ctx(), identity.NewLogin{Errand: BindErrand, Subject: v.session.Person, Session: v.token,
-		Level: identity.LevelSubstantial, Language: p.Web.Language(v), About: about, Back: identifyPath})
+		Level: identity.LevelSubstantial, Language: p.Web.Language(v), About: about, Back: back})
 	if err != nil {
 		return err
 	}
@@ -93,14 +105,29 @@ func (p *Portal) Bind(c echo.Context, l identity.Login, proof identity.Proof) er
 	if err != nil {
 		return err
 	}
+	back, err := url.Parse(l.Back)
+	if err != nil {
+		return err
+	}
+	next := back.Query().Get("next")
 	_, err = p.Identity.ProveIdentity(ctx, s.Actor(c.RealIP(), c.Request().UserAgent()), l, proof, p.Web.Language(c))
 	switch {
 	case errors.Is(err, identity.ErrSomebodyElse):
-		return c.Redirect(http.StatusSeeOther, identifyPath+"?refused=somebody")
+		return c.Redirect(http.StatusSeeOther, identifyPath+"?"+url.Values{"refused": {"somebody"}, "next": {next}}.Encode())
 	case errors.Is(err, identity.ErrForbidden):
-		return c.Redirect(http.StatusSeeOther, identifyPath+"?refused=level")
+		return c.Redirect(http.StatusSeeOther, identifyPath+"?"+url.Values{"refused": {"level"}, "next": {next}}.Encode())
 	case err != nil:
 		return err
+	case next == "":
+		next = identifyPath
 	}
-	return c.Redirect(http.StatusSeeOther, identifyPath)
+	return c.Redirect(http.StatusSeeOther, next)
+}
+
+// nextAfter is next if it is an address of the portal to go on to, or "".
+func nextAfter(next string) string {
+	if next == "" || len(next) > 200 || local(next) != next {
+		return ""
+	}
+	return next
 }
