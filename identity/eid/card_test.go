@@ -21,7 +21,7 @@ import (
 
 func TestCardIdentifies(t *testing.T) {
 	t.Parallel()
-	h := startHost(t, authority(t), nil)
+	h := startHost(t, authority(t))
 	for name, tc := range map[string]struct {
 		person  eidtest.Person
 		version uint16
@@ -55,7 +55,7 @@ func TestCardIdentifies(t *testing.T) {
 func TestCardNoHandshake(t *testing.T) {
 	t.Parallel()
 	a := authority(t)
-	h := startHost(t, a, nil)
+	h := startHost(t, a)
 	own := func(c *eidtest.Card) *tls.Certificate { s := c.TLS(); return &s }
 	stolen := issue(t, a, ann())
 	stolen.Key = issue(t, a, nour()).Key
@@ -112,7 +112,7 @@ func TestCardRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := startHost(t, authority(t), nil)
+			h := startHost(t, authority(t))
 			h.a.Misbehave(tc.fault)
 			if tc.change == nil {
 				tc.change = func(*x509.Certificate) {}
@@ -140,7 +140,7 @@ func TestCardRefused(t *testing.T) {
 // somebody with a card show it to the challenge of somebody else.
 func TestCardOnlyFromOurPage(t *testing.T) {
 	t.Parallel()
-	h := startHost(t, authority(t), nil)
+	h := startHost(t, authority(t))
 	card := issue(t, h.a, ann()).TLS()
 	browser := h.browser(&card)
 	for name, tc := range map[string]struct {
@@ -188,7 +188,7 @@ func body(s string) func(*http.Request) {
 // TestCardHeadersAreNoCard: what a proxy, or anybody, writes into headers.
 func TestCardHeadersAreNoCard(t *testing.T) {
 	t.Parallel()
-	h := startHost(t, authority(t), nil)
+	h := startHost(t, authority(t))
 	card := issue(t, h.a, ann())
 	plain := httptest.NewServer(h.Receive(h.box))
 	t.Cleanup(plain.Close)
@@ -224,7 +224,7 @@ func TestCardHeadersAreNoCard(t *testing.T) {
 // wait takes none, and asks nobody.
 func TestCardOnce(t *testing.T) {
 	t.Parallel()
-	h := startHost(t, authority(t), nil)
+	h := startHost(t, authority(t))
 	one, other := issue(t, h.a, ann()).TLS(), issue(t, h.a, nour()).TLS()
 	c := h.wait(t)
 	for i, card := range []*tls.Certificate{&one, &other} {
@@ -248,7 +248,7 @@ func TestCardOnce(t *testing.T) {
 // another's.
 func TestCardConnections(t *testing.T) {
 	t.Parallel()
-	h := startHost(t, authority(t), nil)
+	h := startHost(t, authority(t))
 	card := issue(t, h.a, ann()).TLS()
 	shown := 0
 	browser := h.browser(&card, func(c *tls.Config) {
@@ -267,7 +267,7 @@ func TestCardConnections(t *testing.T) {
 func TestCardDeposits(t *testing.T) {
 	t.Parallel()
 	a := authority(t)
-	h := startHost(t, a, nil)
+	h := startHost(t, a)
 	shown := func(p eidtest.Person) (identity.Challenge, map[string]any) {
 		card := issue(t, a, p).TLS()
 		c := h.wait(t)

@@ -3,6 +3,7 @@ package eid_test
 import (
 	"bytes"
 	"context"
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -58,28 +59,36 @@ type host struct {
 	box     *box
 	address string
 	roots   *x509.CertPool
-	pem     []byte // of the root
+	root    []byte // that signed the host's own certificate
 }
 
-func startHost(t testing.TB, a *eidtest.Authority, mailbox identity.Mailbox) *host {
+func startHost(t testing.TB, a *eidtest.Authority) *host {
+	t.Helper()
+	h := startHostOf(t, verifier(t, a))
+	h.a = a
+	return h
+}
+
+// startHostOf starts the host of a verifier. Its Mailbox is in memory, but for
+// those that are given.
+func startHostOf(t testing.TB, v *eid.Verifier, mailbox ...func(identity.Means) identity.Mailbox) *host {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &host{a: a, v: verifier(t, a), box: &box{saved: map[string][]byte{}, left: map[string][]byte{}}}
-	h.address = "https://" + listener.Addr().String()
-	if h.Card, err = eid.NewCard(h.v, eid.CardConfig{Address: h.address + "/card", Main: origin}); err != nil {
+	h := &host{v: v, box: &box{saved: map[string][]byte{}, left: map[string][]byte{}}, address: "https://" + listener.Addr().String()}
+	if h.Card, err = eid.NewCard(v, eid.CardConfig{Address: h.address + "/card", Main: origin}); err != nil {
 		t.Fatal(err)
 	}
 	own, root := serverCertificate(t)
-	h.roots = x509.NewCertPool()
+	h.roots, h.root = x509.NewCertPool(), root.Raw
 	h.roots.AddCert(root)
-	h.pem = root.Raw
-	if mailbox == nil {
-		mailbox = h.box
+	var b identity.Mailbox = h.box
+	for _, make := range mailbox {
+		b = make(h.Card)
 	}
-	server := h.Server(&tls.Config{Certificates: []tls.Certificate{own}}, mailbox)
+	server := h.Server(&tls.Config{Certificates: []tls.Certificate{own}}, b)
 	server.ErrorLog = log.New(io.Discard, "", 0)
 	go server.ServeTLS(listener, "", "")
 	t.Cleanup(func() { server.Close() })
@@ -103,6 +112,11 @@ func serverCertificate(t testing.TB) (tls.Certificate, *x509.Certificate) {
 		t.Fatal(err)
 	}
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, c
+}
+
+// tlsCertificate is a card whose key is somewhere else.
+func tlsCertificate(card, issuer *x509.Certificate, key crypto.PrivateKey) tls.Certificate {
+	return tls.Certificate{Certificate: [][]byte{card.Raw, issuer.Raw}, PrivateKey: key, Leaf: card}
 }
 
 // browser is one with a card, or with none.
