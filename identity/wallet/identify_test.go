@@ -72,68 +72,104 @@ func TestSubject(t *testing.T) {
 	}
 }
 
-// refusal is how a fault ends: at the verifier's door, or in Finish.
+// refusal is how a fault ends: refused at the door when want is nil, or in Finish,
+// with the error and for the reason of its format.
 type refusal struct {
-	fault   wallettest.Fault
-	formats []string // both when nil
-	want    error    // nil: refused at the door
+	fault       wallettest.Fault
+	want        error
+	sdjwt, mdoc string // "-" where the fault does not exist
 }
 
 func refusals() []refusal {
-	sdjwt, mdoc := []string{wallettest.FormatSDJWT}, []string{wallettest.FormatMDoc}
+	const sig, cbor, json = "signature does not verify", "malformed CBOR", "malformed JSON"
 	return []refusal{
-		{wallettest.ForeignIssuer, nil, ErrCredential}, {wallettest.SelfSigned, nil, ErrCredential}, {wallettest.AuthorityIssues, nil, ErrCredential},
-		{wallettest.ExpiredIssuer, nil, ErrCredential}, {wallettest.Expired, nil, ErrCredential}, {wallettest.NotYet, nil, ErrCredential},
-		{wallettest.OtherType, nil, ErrCredential}, {wallettest.OtherCountry, nil, ErrCredential}, {wallettest.NoFamilyName, nil, ErrCredential},
-		{wallettest.BadBirthDate, nil, ErrCredential}, {wallettest.ControlInName, nil, ErrCredential}, {wallettest.ForgedName, nil, ErrPresentation},
-		{wallettest.DisclosedTwice, nil, ErrPresentation},
+		{wallettest.ForeignIssuer, ErrCredential, "provider is not known", "provider is not known"},
+		{wallettest.SelfSigned, ErrCredential, "self-signed", "self-signed"},
+		{wallettest.AuthorityIssues, ErrCredential, "authority's own", "authority's own"},
+		{wallettest.ExpiredIssuer, ErrCredential, "certificate expired", "certificate expired"},
+		{wallettest.Expired, ErrCredential, "accepted: expired", "accepted: expired"},
+		{wallettest.NotYet, ErrCredential, "not yet valid", "not yet valid"},
+		{wallettest.OtherType, ErrCredential, "type \"urn:eudi:ehic:1\"", "type \"org.iso.18013.5.1.mDL\""},
+		{wallettest.OtherCountry, ErrCredential, "is not the provider's", "is not the provider's"},
+		{wallettest.NoFamilyName, ErrCredential, "family_name is missing", "family_name is missing"},
+		{wallettest.BadBirthDate, ErrCredential, "birth date is malformed", "birth date is malformed"},
+		{wallettest.ControlInName, ErrCredential, "family_name is missing or malformed", "family_name is missing or malformed"},
+		{wallettest.ForgedName, ErrPresentation, "answers to no digest", "does not match its digest"},
+		{wallettest.DisclosedTwice, ErrPresentation, "stands twice", "stands twice"},
 
-		{wallettest.Revoked, nil, ErrCredential}, {wallettest.Suspended, nil, ErrCredential}, {wallettest.NoStatus, nil, ErrCredential},
-		{wallettest.UnknownStatus, nil, ErrCredential}, {wallettest.StatusElsewhere, nil, ErrCredential},
-		{wallettest.StatusBeyond, nil, ErrCredential}, {wallettest.StatusNegative, nil, ErrCredential},
+		{wallettest.Revoked, ErrCredential, "revoked", "revoked"},
+		{wallettest.Suspended, ErrCredential, "status 2", "status 2"},
+		{wallettest.NoStatus, ErrCredential, "cannot be revoked", "cannot be revoked"},
+		{wallettest.UnknownStatus, ErrCredential, "of a kind we do not know", "of a kind we do not know"},
+		{wallettest.StatusElsewhere, ErrCredential, "where we do not look", "where we do not look"},
+		{wallettest.StatusBeyond, ErrCredential, "ends before it", "ends before it"},
+		{wallettest.StatusNegative, ErrCredential, "status is malformed", "status is malformed"},
 
-		{wallettest.AlgNone, sdjwt, ErrPresentation}, {wallettest.HS256, sdjwt, ErrPresentation}, {wallettest.HeaderKey, sdjwt, ErrPresentation},
-		{wallettest.HeaderURL, sdjwt, ErrPresentation}, {wallettest.CriticalExt, sdjwt, ErrPresentation}, {wallettest.PlainJWT, sdjwt, ErrPresentation},
-		{wallettest.Overriding, sdjwt, ErrPresentation}, {wallettest.DisclosedType, sdjwt, ErrPresentation}, {wallettest.Unreferenced, sdjwt, ErrPresentation},
-		{wallettest.TwiceInJSON, sdjwt, ErrPresentation}, {wallettest.WeakDigest, sdjwt, ErrPresentation}, {wallettest.DeepJSON, sdjwt, ErrPresentation},
+		{wallettest.AlgNone, ErrPresentation, "alg \"none\" is not allowed", "-"},
+		{wallettest.HS256, ErrPresentation, "alg \"HS256\" is not allowed", "-"},
+		{wallettest.HeaderKey, ErrPresentation, sig, "-"},
+		{wallettest.HeaderURL, ErrPresentation, "certificate of the signer is missing", "-"},
+		{wallettest.CriticalExt, ErrPresentation, "critical", "-"},
+		{wallettest.PlainJWT, ErrPresentation, "typ is \"JWT\"", "-"},
+		{wallettest.Overriding, ErrPresentation, "overrides \"iat\"", "-"},
+		{wallettest.DisclosedType, ErrPresentation, "overrides \"vct\"", "-"},
+		{wallettest.Unreferenced, ErrPresentation, "answers to no digest", "-"},
+		{wallettest.TwiceInJSON, ErrPresentation, json, "-"},
+		{wallettest.WeakDigest, ErrPresentation, "_sd_alg", "-"},
+		{wallettest.DeepJSON, ErrPresentation, json, "-"},
 
-		{wallettest.NoBinding, nil, ErrPresentation}, {wallettest.ForeignHolder, nil, ErrPresentation}, {wallettest.NoHolderKey, nil, ErrPresentation},
-		{wallettest.OtherNonce, sdjwt, ErrSession}, {wallettest.BareAudience, sdjwt, ErrSession}, {wallettest.OtherAudience, sdjwt, ErrSession},
-		{wallettest.StaleBinding, sdjwt, ErrSession}, {wallettest.FutureBinding, sdjwt, ErrSession}, {wallettest.OtherHash, sdjwt, ErrPresentation},
-		{wallettest.BindingNone, sdjwt, ErrPresentation}, {wallettest.BindingType, sdjwt, ErrPresentation},
-		{wallettest.OtherNonce, mdoc, ErrPresentation}, {wallettest.BareAudience, mdoc, ErrPresentation}, {wallettest.OtherAudience, mdoc, ErrPresentation},
-		{wallettest.OtherAddress, mdoc, ErrPresentation}, {wallettest.OtherKey, mdoc, ErrPresentation},
+		{wallettest.NoBinding, ErrPresentation, "key binding is missing", "did not sign as we asked"},
+		{wallettest.ForeignHolder, ErrPresentation, sig, sig},
+		{wallettest.NoHolderKey, ErrPresentation, "cnf", "holder's key"},
+		{wallettest.OtherNonce, ErrSession, "nonce", "-"},
+		{wallettest.BareAudience, ErrSession, "aud", "-"},
+		{wallettest.OtherAudience, ErrSession, "aud", "-"},
+		{wallettest.StaleBinding, ErrSession, "not of now", "-"},
+		{wallettest.FutureBinding, ErrSession, "not of now", "-"},
+		{wallettest.OtherHash, ErrPresentation, "sd_hash", "-"},
+		{wallettest.BindingNone, ErrPresentation, "alg \"none\"", "-"},
+		{wallettest.BindingType, ErrPresentation, "typ is \"\"", "-"},
+		{wallettest.OtherNonce, ErrPresentation, "-", "holder: " + sig},
+		{wallettest.BareAudience, ErrPresentation, "-", "holder: " + sig},
+		{wallettest.OtherAudience, ErrPresentation, "-", "holder: " + sig},
+		{wallettest.OtherAddress, ErrPresentation, "-", "holder: " + sig},
+		{wallettest.OtherKey, ErrPresentation, "-", "holder: " + sig},
 
-		{wallettest.WithMAC, mdoc, ErrPresentation}, {wallettest.TwoDocuments, mdoc, ErrPresentation}, {wallettest.DeepCBOR, mdoc, ErrPresentation},
-		{wallettest.TwiceInCBOR, mdoc, ErrPresentation}, {wallettest.Indefinite, mdoc, ErrPresentation}, {wallettest.TrailingCBOR, mdoc, ErrPresentation},
-		{wallettest.WeakSalt, mdoc, ErrPresentation}, {wallettest.CriticalCOSE, mdoc, ErrPresentation},
+		{wallettest.WithMAC, ErrPresentation, "-", "did not sign as we asked"},
+		{wallettest.TwoDocuments, ErrPresentation, "-", "2 documents"},
+		{wallettest.DeepCBOR, ErrPresentation, "-", cbor},
+		{wallettest.TwiceInCBOR, ErrPresentation, "-", cbor},
+		{wallettest.Indefinite, ErrPresentation, "-", cbor},
+		{wallettest.TrailingCBOR, ErrPresentation, "-", cbor},
+		{wallettest.WeakSalt, ErrPresentation, "-", "could be guessed"},
+		{wallettest.CriticalCOSE, ErrPresentation, "-", "issuer: " + sig},
 
-		{wallettest.BareAnswer, nil, nil}, {wallettest.OtherKID, nil, nil}, {wallettest.WrongKey, nil, nil}, {wallettest.CBCAnswer, nil, nil},
-		{wallettest.WrappedKey, nil, nil}, {wallettest.Compressed, nil, nil}, {wallettest.OtherState, nil, nil}, {wallettest.NoState, nil, nil},
-		{wallettest.UnaskedQuery, nil, nil}, {wallettest.BothFormats, nil, nil}, {wallettest.TwoOfOne, nil, nil}, {wallettest.NotAString, nil, nil},
-		{wallettest.HugeAnswer, nil, nil},
+		{wallettest.BareAnswer, nil, "", ""}, {wallettest.OtherKID, nil, "", ""}, {wallettest.WrongKey, nil, "", ""}, {wallettest.CBCAnswer, nil, "", ""},
+		{wallettest.WrappedKey, nil, "", ""}, {wallettest.Compressed, nil, "", ""}, {wallettest.OtherState, nil, "", ""}, {wallettest.NoState, nil, "", ""},
+		{wallettest.UnaskedQuery, nil, "", ""}, {wallettest.BothFormats, nil, "", ""}, {wallettest.TwoOfOne, nil, "", ""},
+		{wallettest.NotAString, nil, "", ""}, {wallettest.HugeAnswer, nil, "", ""},
 	}
 }
 
-// Every fault identifies nobody, and ends as it should.
+// Every fault identifies nobody, for its own reason.
 func TestIdentifyRefusesHostile(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, nil)
 	for _, c := range refusals() {
-		for _, format := range formats() {
-			if c.formats != nil && !slices.Contains(c.formats, format) {
+		for format, why := range map[string]string{wallettest.FormatSDJWT: c.sdjwt, wallettest.FormatMDoc: c.mdoc} {
+			if why == "-" {
 				continue
 			}
 			t.Run(format+" "+string(c.fault), func(t *testing.T) {
 				t.Parallel()
+				r := newRig(t, nil)
 				p, err := r.identify(t, r.wallet(format, c.fault))
 				switch atDoor, ok := errors.AsType[*wallettest.StatusError](err); {
 				case err == nil:
 					t.Errorf("identified %+v", p)
 				case c.want == nil && (!ok || atDoor.Status != 400):
 					t.Errorf("error = %v, want 400 at the door", err)
-				case c.want != nil && !errors.Is(err, c.want):
-					t.Errorf("error = %v, want %v", err, c.want)
+				case c.want != nil && (!errors.Is(err, c.want) || !strings.Contains(err.Error(), why)):
+					t.Errorf("error = %v, want %v: …%s…", err, c.want, why)
 				}
 			})
 		}

@@ -47,6 +47,18 @@ func (a authority) issue(name, country, host string, at time.Time) (*ecdsa.Priva
 	return key, c, err
 }
 
+// selfSigned makes a key with a certificate that nobody issued.
+func selfSigned(name, country string, at time.Time) (*ecdsa.PrivateKey, *x509.Certificate, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, nil, err
+	}
+	t := &x509.Certificate{Subject: pkix.Name{CommonName: name, Country: []string{country}}, NotBefore: at.AddDate(-1, 0, 0), NotAfter: at.AddDate(1, 0, 0),
+		BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature}
+	c, err := certify(t, t, &key.PublicKey, key)
+	return key, c, err
+}
+
 func certify(t, parent *x509.Certificate, key *ecdsa.PublicKey, by *ecdsa.PrivateKey) (*x509.Certificate, error) {
 	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 120))
 	if err != nil {

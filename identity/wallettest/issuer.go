@@ -124,8 +124,8 @@ func (i *Issuer) signer(f Fault) (*ecdsa.PrivateKey, []*x509.Certificate, error)
 		key, cert, err := other.issue("Demo PID provider", i.country, "", at)
 		return key, []*x509.Certificate{cert}, err
 	case SelfSigned:
-		other, err := newAuthority("Demo PID provider", i.country, at)
-		return other.key, []*x509.Certificate{other.cert}, err
+		key, cert, err := selfSigned("Demo PID provider", i.country, at)
+		return key, []*x509.Certificate{cert}, err
 	case AuthorityIssues:
 		return i.ca.key, []*x509.Certificate{i.ca.cert}, nil
 	case ExpiredIssuer:

@@ -21,8 +21,8 @@ type mdoc struct {
 	items      map[string]cbor.RawMessage // by attribute
 }
 
-// embed wraps a CBOR text in a byte string of tag 24.
-func embed(v any) (cbor.RawMessage, error) {
+// wrap puts a value, as CBOR, in a byte string of tag 24.
+func wrap(v any) (cbor.RawMessage, error) {
 	b, err := cbor.Marshal(v)
 	if err != nil {
 		return nil, err
@@ -52,7 +52,7 @@ func (i *Issuer) issueMDoc(p Person, holder *ecdsa.PublicKey, f Fault) (m mdoc, 
 		if (a.mdoc == "birth_date" || a.mdoc == "expiry_date") && f != BadBirthDate {
 			value = cbor.Tag{Number: 1004, Content: a.value}
 		}
-		raw, err := embed(map[string]any{"digestID": n, "random": salt, "elementIdentifier": a.mdoc, "elementValue": value})
+		raw, err := wrap(map[string]any{"digestID": n, "random": salt, "elementIdentifier": a.mdoc, "elementValue": value})
 		if err != nil {
 			return mdoc{}, err
 		}
@@ -74,7 +74,7 @@ func (i *Issuer) issueMDoc(p Person, holder *ecdsa.PublicKey, f Fault) (m mdoc, 
 	if status := i.statusClaim(f); status != nil {
 		security["status"] = status
 	}
-	payload, err := embed(security)
+	payload, err := wrap(security)
 	if err != nil {
 		return mdoc{}, err
 	}
@@ -146,7 +146,7 @@ func (m mdoc) present(names []string, r *Request, holder *ecdsa.PrivateKey, f Fa
 			items = append(items, raw)
 		}
 	}
-	nothing, err := embed(map[string]any{})
+	nothing, err := wrap(map[string]any{})
 	if err != nil {
 		return "", err
 	}
@@ -154,7 +154,7 @@ func (m mdoc) present(names []string, r *Request, holder *ecdsa.PrivateKey, f Fa
 	if err != nil {
 		return "", err
 	}
-	toSign, err := embed([]any{"DeviceAuthentication", cbor.RawMessage(transcript), m.docType, nothing})
+	toSign, err := wrap([]any{"DeviceAuthentication", cbor.RawMessage(transcript), m.docType, nothing})
 	if err != nil {
 		return "", err
 	}

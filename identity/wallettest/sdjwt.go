@@ -74,7 +74,7 @@ func (s *sdjwt) spoil(payload map[string]any, digests *[]string, f Fault) error 
 	case WeakDigest:
 		payload["_sd_alg"] = "sha-1"
 	case Overriding:
-		extra = "iss"
+		extra = "iat"
 	case DisclosedType:
 		delete(payload, "vct")
 		extra = "vct"

@@ -9,8 +9,11 @@ import (
 	"time"
 )
 
+// minimum is how many places the status list has at least.
+const minimum = 4096
+
 // StatusHandler serves the status list, whatever the path. The list has two bits
-// for each PID and a place for sixteen at least.
+// for each PID, and room for some that are not issued yet.
 //
 // draft-ietf-oauth-status-list §5.1, §8.2
 func (i *Issuer) StatusHandler() http.Handler {
@@ -41,7 +44,7 @@ func (i *Issuer) StatusHandler() http.Handler {
 }
 
 func (i *Issuer) statusToken(values []byte, url string, f Fault) (string, error) {
-	packed := make([]byte, max(4, (len(values)+3)/4))
+	packed := make([]byte, max(minimum/4, (len(values)+3)/4))
 	for n, v := range values {
 		packed[n/4] |= v << (n % 4 * 2)
 	}
