@@ -18,13 +18,14 @@ import (
 // the last download.
 const SessionLife = time.Hour
 
-// Collecting is what a recipient's browser has proven so far. It names the
-// delivery; it opens content only once Actor is there.
+// Collecting is what the browser of a recipient, or of a delegate, has proven so
+// far. It names the delivery; it opens content only once Actor is there.
 type Collecting struct {
 	Delivery ID
+	Delegate string    // whose link it began with; empty for the recipient's own
 	EmailAt  time.Time // zero until the code of the e-mail was entered
 	SMSAt    time.Time
-	Actor    *identity.Actor // the addressee, identified in this session
+	Actor    *identity.Actor // the addressee, or with Mandate a delegate, identified in this session
 	Expires  time.Time
 	hash     []byte
 }
@@ -32,13 +33,22 @@ type Collecting struct {
 // Codes reports that both one-time codes were entered.
 func (c Collecting) Codes() bool { return !c.EmailAt.IsZero() && !c.SMSAt.IsZero() }
 
-// ByLink finds the delivery that a collect link leads to. It proves nothing.
-// Errors: ErrNotFound.
+// ByLink finds the delivery that a collect link leads to, with the delegate whose
+// link it is. It proves nothing. Errors: ErrNotFound.
 func (s *Service) ByLink(ctx context.Context, token string) (Delivery, error) {
 	if len(token) != base64.RawURLEncoding.EncodedLen(32) {
 		return Delivery{}, ErrNotFound
 	}
 	d, _, err := scanDelivery(s.Pool.QueryRow(ctx, sqlDelivery+` WHERE d.link_hash = $1`, linkHash(token)))
+	if !errors.Is(err, ErrNotFound) {
+		return d, err
+	}
+	g, of, err := scanDelegate(s.Pool.QueryRow(ctx, sqlDelegate+` WHERE link_hash = $1`, linkHash(token)))
+	if err != nil {
+		return Delivery{}, err
+	}
+	d, err = s.load(ctx, of)
+	d.Delegate = &g
 	return d, err
 }
 
@@ -55,14 +65,15 @@ func (s *Service) ByNoticeCode(ctx context.Context, typed string) (Delivery, err
 // Now is the time that counts for d: a test delivery may be ahead.
 func (s *Service) NowFor(ctx context.Context, d Delivery) (time.Time, error) { return s.now(ctx, d) }
 
-const sqlSession = `SELECT delivery_id, coalesce(email_at, 'epoch'), coalesce(sms_at, 'epoch'), actor, expires_at, token_hash
-  FROM collect_session WHERE token_hash = $1 AND delivery_id = $2 AND expires_at > $3`
+const sqlSession = `SELECT delivery_id, coalesce(delegate_id::text, ''), coalesce(email_at, 'epoch'), coalesce(sms_at, 'epoch'), actor, expires_at, token_hash
+  FROM collect_session WHERE token_hash = $1 AND delivery_id = $2 AND delegate_id IS NOT DISTINCT FROM $3 AND expires_at > $4`
 
-// Session returns what a browser has proven for the delivery of a link. Errors:
-// ErrNotFound when the session is not one for this delivery, or is over.
-func (s *Service) Session(ctx context.Context, d ID, session string) (c Collecting, err error) {
-	err = s.Pool.QueryRow(ctx, sqlSession, linkHash(session), string(d), s.Now()).
-		Scan(&c.Delivery, &c.EmailAt, &c.SMSAt, &c.Actor, &c.Expires, &c.hash)
+// Session returns what a browser has proven for the delivery of a link, as
+// [Service.ByLink] found it. Errors: ErrNotFound when the session is not one for
+// this link, or is over.
+func (s *Service) Session(ctx context.Context, d Delivery, session string) (c Collecting, err error) {
+	err = s.Pool.QueryRow(ctx, sqlSession, linkHash(session), string(d.ID), d.delegateID(), s.Now()).
+		Scan(&c.Delivery, &c.Delegate, &c.EmailAt, &c.SMSAt, &c.Actor, &c.Expires, &c.hash)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return Collecting{}, ErrNotFound
 	}
@@ -75,30 +86,37 @@ func (s *Service) Session(ctx context.Context, d ID, session string) (c Collecti
 }
 
 // SendCodes begins, or goes on with, a session: it sends a fresh code on each
-// channel and records that the link was used (D.5). It returns the session to
-// be kept by the browser. Errors: those of Codes.Issue, ErrWindowClosed,
-// ErrDecided, ErrNotOpen.
+// channel, to the addresses of whose link it is, and records that the link was
+// used (D.5). It returns the session to be kept by the browser. Errors: those of
+// Codes.Issue, ErrWindowClosed, ErrDecided, ErrNotOpen, ErrWithdrawn.
 func (s *Service) SendCodes(ctx context.Context, d Delivery, session string, by identity.Actor) (string, error) {
-	_, known := s.Session(ctx, d.ID, session)
+	_, known := s.Session(ctx, d, session)
 	err := pgx.BeginFunc(ctx, s.Pool, func(tx pgx.Tx) error {
 		if known != nil {
 			b := make([]byte, 32)
 			rand.Read(b)
 			session = base64.RawURLEncoding.EncodeToString(b)
-			if _, err := s.moveTx(ctx, tx, d.ID, func(d Delivery, at time.Time) (Move, error) { return d.Visit(by, at) }); err != nil {
+			_, err := s.moveTx(ctx, tx, d.ID, func(now Delivery, at time.Time) (Move, error) {
+				now, err := s.withDelegate(ctx, tx, now, d.delegateID())
+				if err != nil {
+					return Move{}, err
+				}
+				return now.Visit(by, at)
+			})
+			if err != nil {
 				return err
 			}
-			if _, err := tx.Exec(ctx, `INSERT INTO collect_session (token_hash, delivery_id, created_at, expires_at) VALUES ($1, $2, $3, $4)`,
-				linkHash(session), string(d.ID), s.Now(), s.Now().Add(SessionLife)); err != nil {
+			if _, err := tx.Exec(ctx, `INSERT INTO collect_session (token_hash, delivery_id, delegate_id, created_at, expires_at) VALUES ($1, $2, $3, $4, $5)`,
+				linkHash(session), string(d.ID), d.delegateID(), s.Now(), s.Now().Add(SessionLife)); err != nil {
 				return err
 			}
-		} else if err := s.mayVisit(ctx, tx, d.ID, by); err != nil {
+		} else if err := s.mayVisit(ctx, tx, d, by); err != nil {
 			return err
 		}
 		var notices []notify.Notice
 		for _, ch := range []notify.Channel{notify.Email, notify.SMS} {
-			n := d.tell(notify.Code, ch)
-			challenge, _, err := s.Config.Codes.Issue(ctx, tx, string(d.ID), ch, s.Now())
+			n := d.tellWho(notify.Code, ch)
+			challenge, _, err := s.Config.Codes.Issue(ctx, tx, codeSubject(d.ID, d.delegateID()), ch, s.Now())
 			if err != nil {
 				return err
 			}
@@ -111,9 +129,12 @@ func (s *Service) SendCodes(ctx context.Context, d Delivery, session string, by 
 }
 
 // mayVisit asks the rule of Visit without recording another visit.
-func (s *Service) mayVisit(ctx context.Context, tx pgx.Tx, id ID, by identity.Actor) error {
-	d, ahead, err := lock(ctx, tx, id)
+func (s *Service) mayVisit(ctx context.Context, tx pgx.Tx, was Delivery, by identity.Actor) error {
+	d, ahead, err := lock(ctx, tx, was.ID)
 	if err != nil {
+		return err
+	}
+	if d, err = s.withDelegate(ctx, tx, d, was.delegateID()); err != nil {
 		return err
 	}
 	at, err := s.clock(ahead, d.LastAt)
@@ -128,6 +149,9 @@ func (s *Service) mayVisit(ctx context.Context, tx pgx.Tx, id ID, by identity.Ac
 //
 // EN 319 522-1 §6.2.5 D.5
 func (d Delivery) Visit(by identity.Actor, at time.Time) (Move, error) {
+	if err := d.DelegateMay(); err != nil {
+		return Move{}, err
+	}
 	switch d.State {
 	case Accepted, Consigned, HandedOver:
 	default:
@@ -136,7 +160,7 @@ func (d Delivery) Visit(by identity.Actor, at time.Time) (Move, error) {
 		}
 	}
 	m := Move{After: d}
-	m.Event = d.event(evidence.NotificationAccessTracking, at, seen(by)...)
+	m.Event = d.event(evidence.NotificationAccessTracking, at, append(d.whose(), seen(by)...)...)
 	return m, nil
 }
 
@@ -155,7 +179,7 @@ func (s *Service) EnterCodes(ctx context.Context, c Collecting, email, sms strin
 		if !x.have.IsZero() {
 			continue
 		}
-		if err := s.Config.Codes.Check(ctx, string(c.Delivery), x.ch, x.code, s.Now()); err != nil {
+		if err := s.Config.Codes.Check(ctx, codeSubject(c.Delivery, orNull(c.Delegate)), x.ch, x.code, s.Now()); err != nil {
 			return ChannelError{x.ch, err}
 		}
 		if _, err := s.Pool.Exec(ctx, x.sql, c.hash, s.Now()); err != nil {
@@ -175,48 +199,3 @@ func (e ChannelError) Error() string { return string(e.Channel) + ": " + e.Err.E
 
 // Unwrap gives the reason.
 func (e ChannelError) Unwrap() error { return e.Err }
-
-// Identify compares who identified on an errand with the addressee and records
-// the outcome; a match is noted on the session. The errand ends with it: of any
-// number of calls one records. Errors: ErrMismatch (recorded), ErrUnidentified,
-// ErrNotOpen, ErrWindowClosed, identity.ErrLoginStale.
-func (s *Service) Identify(ctx context.Context, c Collecting, l identity.Login, p identity.Proof, ip, userAgent string) error {
-	if !c.Codes() {
-		return ErrUnidentified
-	}
-	matched := false
-	err := pgx.BeginFunc(ctx, s.Pool, func(tx pgx.Tx) error {
-		if err := s.Identities.EndLogin(ctx, tx, l); err != nil {
-			return err
-		}
-		kept, err := s.Identities.SaveIdentification(ctx, tx, p,
-			identity.Occasion{Purpose: identity.RecipientProofing, Delivery: string(c.Delivery), IP: ip, UserAgent: userAgent})
-		if err != nil {
-			return err
-		}
-		a := identity.Actor{Kind: identity.ActorRecipient, Subject: kept.Record, Record: kept.Record, Given: p.Given, Family: p.Family,
-			Method: p.Method, Provider: p.Provider, Level: kept.Level, IP: ip, UserAgent: userAgent}
-		_, err = s.moveTx(ctx, tx, c.Delivery, func(d Delivery, at time.Time) (Move, error) {
-			a.ProvenAt = at
-			match := identity.Match(identity.Expected{Given: d.Recipient.Given, Family: d.Recipient.Family,
-				BirthDate: d.Recipient.BirthDate, NationalNumber: d.Recipient.NationalNumber}, p, s.Identities.NationalNumberDigest)
-			matched = match.OK
-			m, err := d.Identify(a, match, at)
-			if err == nil {
-				m.Event.Details = append(m.Event.Details,
-					evidence.Detail{Key: "email_code_at", Value: c.EmailAt.Format(time.RFC3339)},
-					evidence.Detail{Key: "sms_code_at", Value: c.SMSAt.Format(time.RFC3339)})
-			}
-			return m, err
-		})
-		if err != nil || !matched {
-			return err
-		}
-		_, err = tx.Exec(ctx, `UPDATE collect_session SET actor = $2 WHERE token_hash = $1`, c.hash, a)
-		return err
-	})
-	if err == nil && !matched {
-		err = ErrMismatch
-	}
-	return err
-}

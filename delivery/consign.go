@@ -25,8 +25,9 @@ func (d Delivery) Consign(at time.Time) (Move, error) {
 }
 
 // Access records that one part was transferred whole to the recipient's device
-// with its digest intact. Errors: ErrUnidentified, ErrNotOpen, ErrNotFound for a
-// part that does not exist.
+// with its digest intact. Errors: ErrUnidentified, ErrNotOpen, ErrWithdrawn,
+// ErrDecided for a delegate whom somebody forestalled, ErrNotFound for a part that
+// does not exist.
 //
 // EN 319 522-1 §6.2.5 D.6
 func (d Delivery) Access(part int, by identity.Actor, at time.Time) (Move, error) {
@@ -36,6 +37,9 @@ func (d Delivery) Access(part int, by identity.Actor, at time.Time) (Move, error
 	if !d.Message.Policy.allows(by) {
 		return Move{}, ErrUnidentified
 	}
+	if err := d.mayAct(by); err != nil {
+		return Move{}, err
+	}
 	if part < 0 || part >= len(d.Message.Parts) {
 		return Move{}, ErrNotFound
 	}
@@ -43,7 +47,7 @@ func (d Delivery) Access(part int, by identity.Actor, at time.Time) (Move, error
 	if !slices.Contains(d.Taken, part) {
 		m.After.Taken = append(slices.Clone(d.Taken), part)
 	}
-	m.Event = m.After.event(evidence.ContentAccessTracking, at, append([]evidence.Detail{
+	m.Event = m.After.as(by).event(evidence.ContentAccessTracking, at, append([]evidence.Detail{
 		{Key: "part", Value: strconv.Itoa(part)},
 		{Key: "file", Value: d.Message.Parts[part].Name},
 		{Key: "sha256", Value: d.Message.Parts[part].SHA256},
@@ -64,12 +68,15 @@ func (d Delivery) HandOver(by identity.Actor, at time.Time) (Move, error) {
 	if !d.Message.Policy.allows(by) {
 		return Move{}, ErrUnidentified
 	}
+	if err := d.mayAct(by); err != nil {
+		return Move{}, err
+	}
 	if !d.takenWhole() {
 		return Move{}, fmt.Errorf("%w: %d of %d parts transferred", ErrNotOpen, len(d.Taken), len(d.Message.Parts))
 	}
 	m := Move{After: d}
 	m.After.State, m.After.HandedOverAt = HandedOver, at
-	m.Event = m.After.event(evidence.ContentHandover, at, seen(by)...)
+	m.Event = m.After.as(by).event(evidence.ContentHandover, at, seen(by)...)
 	m.Notices = d.receipt(HandedOver)
 	return m, nil
 }

@@ -49,28 +49,38 @@ func (d Delivery) Identify(by identity.Actor, match identity.MatchResult, at tim
 	default:
 		return Move{}, ErrNotOpen
 	}
+	if err := d.DelegateMay(); err != nil {
+		return Move{}, err
+	}
 	m := Move{After: d}
 	if !match.OK {
 		m.Event = d.event(evidence.RecipientIdentification, at,
 			evidence.Detail{Key: "identification", Value: "mismatch"},
 			evidence.Detail{Key: "method", Value: by.Method})
+		m.Event.Details = append(m.Event.Details, d.whose()...)
 		m.Event.Reasons = []evidence.Reason{{Code: "identity_mismatch"}}
-		m.Event.Recipient.Proof = nil // this was somebody else
+		m.Event.Recipient.Proof, m.Event.ReceivedBy = nil, nil // this was somebody else
 		return m, nil
+	}
+	if err := d.mayAct(by); err != nil {
+		return Move{}, err
 	}
 	if !d.Message.Policy.allows(by) {
 		return Move{}, fmt.Errorf("%w: level %q, asked %q", ErrUnidentified, by.Level, d.Message.Policy.Level)
 	}
-	m.After.Identified = proofOf(by)
-	m.Event = m.After.event(evidence.RecipientIdentification, at, append([]evidence.Detail{
+	if by.Mandate == "" {
+		m.After.Identified = proofOf(by)
+	}
+	m.Event = m.After.as(by).event(evidence.RecipientIdentification, at, append([]evidence.Detail{
 		{Key: "identification", Value: "matched"},
 		{Key: "matched_by", Value: match.Basis},
 	}, seen(by)...)...)
 	return m, nil
 }
 
-// Accept decides that the identified addressee takes the message. Errors:
-// ErrUnidentified, ErrDecided, ErrWindowClosed, ErrNotOpen.
+// Accept decides that the identified addressee takes the message, or a delegate
+// for the addressee. Errors: ErrUnidentified, ErrDecided, ErrWindowClosed,
+// ErrNotOpen, ErrWithdrawn.
 //
 // EN 319 522-1 §6.2.4 C.3
 func (d Delivery) Accept(by identity.Actor, at time.Time) (Move, error) {
@@ -79,12 +89,12 @@ func (d Delivery) Accept(by identity.Actor, at time.Time) (Move, error) {
 		return Move{}, err
 	}
 	m.Job = ConsignJob
-	m.Notices = []notify.Notice{d.tell(notify.Accepted, notify.Email)}
+	m.Notices = d.tellBoth(by, notify.Accepted)
 	return m, nil
 }
 
-// Reject decides that the identified addressee refuses the message. It ends the
-// delivery. Errors as Accept.
+// Reject decides that the identified addressee, or a delegate, refuses the
+// message. It ends the delivery. Errors as Accept.
 //
 // EN 319 522-1 §6.2.4 C.4
 func (d Delivery) Reject(by identity.Actor, at time.Time) (Move, error) {
@@ -93,7 +103,7 @@ func (d Delivery) Reject(by identity.Actor, at time.Time) (Move, error) {
 		return Move{}, err
 	}
 	m.Event.Reasons = []evidence.Reason{{Code: "rejected_by_recipient"}}
-	m.Notices = append(d.receipt(Rejected), d.tell(notify.Rejected, notify.Email))
+	m.Notices = append(d.receipt(Rejected), d.tellBoth(by, notify.Rejected)...)
 	return m, nil
 }
 
@@ -101,12 +111,17 @@ func (d Delivery) decide(by identity.Actor, at time.Time, to State, name evidenc
 	if err := d.mayDecide(at); err != nil {
 		return Move{}, err
 	}
-	if !d.Message.Policy.allows(by) || d.Identified == nil {
+	if !d.Message.Policy.allows(by) || d.Identified == nil && by.Mandate == "" {
 		return Move{}, ErrUnidentified
 	}
-	m := Move{After: d, Settle: allDeadlines}
+	if err := d.mayAct(by); err != nil {
+		return Move{}, err
+	}
+	m := Move{After: d.as(by), Settle: allDeadlines}
 	m.After.State, m.After.DecidedAt = to, at
-	m.After.Identified = proofOf(by)
+	if by.Mandate == "" {
+		m.After.Identified = proofOf(by)
+	}
 	m.Event = m.After.event(name, at, seen(by)...)
 	return m, nil
 }
@@ -179,6 +194,15 @@ func (d Delivery) tell(kind notify.Kind, ch notify.Channel) notify.Notice {
 		n.To = d.Recipient.Mobile
 	}
 	return n
+}
+
+// tellBoth is a notice to the recipient and to the delegate who acted.
+func (d Delivery) tellBoth(by identity.Actor, kind notify.Kind) []notify.Notice {
+	out := []notify.Notice{d.tell(kind, notify.Email)}
+	if by.Mandate != "" {
+		out = append(out, d.tellDelegate(*d.Delegate, kind, notify.Email))
+	}
+	return out
 }
 
 // receipt is a notice to the sender about what became of d.

@@ -200,7 +200,7 @@ func TestCodes(t *testing.T) {
 	}
 	mine, theirs := link(d), link(other)
 	c := r.session(d, mine)
-	if _, err := r.Session(r.ctx(), d.ID, theirs); !errors.Is(err, delivery.ErrNotFound) {
+	if _, err := r.Session(r.ctx(), d, theirs); !errors.Is(err, delivery.ErrNotFound) {
 		t.Errorf("session of another delivery: %v", err)
 	}
 	email, sms := r.code(d, notify.Email), r.code(d, notify.SMS)
@@ -232,7 +232,7 @@ func TestCodes(t *testing.T) {
 		t.Errorf("old: %v, want ErrCodeExpired", err)
 	}
 	r.clock.pass(time.Hour)
-	if _, err := r.Session(r.ctx(), d.ID, mine); !errors.Is(err, delivery.ErrNotFound) {
+	if _, err := r.Session(r.ctx(), d, mine); !errors.Is(err, delivery.ErrNotFound) {
 		t.Errorf("session after an hour: %v", err)
 	}
 }

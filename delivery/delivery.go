@@ -63,6 +63,14 @@ type Recipient struct {
 	Address        *PostalAddress `json:"address,omitempty"`
 	BirthDate      string         `json:"birth_date,omitempty"`      // YYYY-MM-DD
 	NationalNumber string         `json:"national_number,omitempty"` // keyed digest, never the number
+	Organisation   *Organisation  `json:"organisation,omitempty"`    // addressed to it: who receives needs its mandate
+}
+
+// Organisation is a company that is written to. Given and Family are then for
+// whose attention it is.
+type Organisation struct {
+	Name             string `json:"name"`
+	EnterpriseNumber string `json:"enterprise_number"` // ten digits
 }
 
 // PostalAddress is where the letter goes.
@@ -112,6 +120,8 @@ type Delivery struct {
 	DecidedAt    time.Time
 	HandedOverAt time.Time
 	Identified   *evidence.Proof // the addressee, once proven
+	ReceivedBy   *evidence.Party // who decided for the addressee; nil when nobody did, or the addressee
+	Delegate     *Delegate       // as whose delegate somebody came here; not a part of what is kept
 	Taken        []int           // positions of the parts already transferred
 	Post         *PostItem
 }
@@ -130,7 +140,7 @@ func (d Delivery) event(name evidence.Name, at time.Time, details ...evidence.De
 	if !name.MayIdentify() {
 		recipient.Proof = nil
 	}
-	return evidence.Event{
+	e := evidence.Event{
 		Delivery:  string(d.ID),
 		Name:      name,
 		At:        at,
@@ -147,6 +157,10 @@ func (d Delivery) event(name evidence.Name, at time.Time, details ...evidence.De
 		Language:  d.Recipient.Language,
 		Test:      d.Message.Test,
 	}
+	if name.MayIdentify() {
+		e.ReceivedBy = d.ReceivedBy
+	}
+	return e
 }
 
 // party is the recipient as evidence shows them.
@@ -156,6 +170,9 @@ func (d Delivery) party() evidence.Party {
 		Kind: evidence.NaturalPerson, Given: r.Given, Family: r.Family,
 		Identifier: evidence.Identifier{Scheme: "mailto", Value: r.Email},
 		Email:      r.Email, Mobile: r.Mobile, Proof: d.Identified,
+	}
+	if o := r.Organisation; o != nil {
+		p.Kind, p.Name, p.Identifier = evidence.LegalPerson, o.Name, evidence.Identifier{Scheme: "BE:KBO", Value: o.EnterpriseNumber}
 	}
 	if r.Address != nil {
 		p.Address = r.Address.Block()

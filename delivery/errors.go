@@ -27,6 +27,9 @@ var (
 	ErrNotOpen      = errors.New("delivery: not open for this")       // too early, or an earlier step is missing
 	ErrUnidentified = errors.New("delivery: actor is not identified") // or not at the level the policy asks
 	ErrMismatch     = errors.New("delivery: identified person is not the addressee")
+	ErrWithdrawn    = errors.New("delivery: delegate was withdrawn by the recipient")
+	ErrNamed        = errors.New("delivery: somebody is named already")
+	ErrTooManyNamed = errors.New("delivery: too many people were named")
 	ErrClock        = errors.New("delivery: clock is behind the last event")
 )
 

@@ -34,6 +34,8 @@ var stays = map[evidence.Name][]State{
 	evidence.NotificationDelivered:            nil,
 	evidence.NotificationAccessTracking:       {Notified, Accepted, Consigned, HandedOver},
 	evidence.RecipientIdentification:          {Notified, Accepted, Consigned, HandedOver},
+	evidence.DelegateNamed:                    {Notified},
+	evidence.DelegateWithdrawn:                {Notified},
 	evidence.ContentAccessTracking:            {Consigned, HandedOver},
 	evidence.ContentHandoverFailure:           {Consigned, HandedOver},
 	evidence.RelayToNonERDSFailure:            {Submitted, Expired},

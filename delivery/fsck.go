@@ -107,6 +107,9 @@ func (s *Service) fsckDelivery(ctx context.Context, id ID, report func(Fault)) (
 		if events != d.Seq || d.Hash != hex.EncodeToString(prev) {
 			fault("stands on event %d, %d are recorded", d.Seq, events)
 		}
+		if err := fsckDelegates(ctx, tx, d, list, fault); err != nil {
+			return err
+		}
 		if state, err := Fold(list); err != nil {
 			fault("%v", err)
 		} else if state != d.State {

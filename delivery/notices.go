@@ -47,18 +47,56 @@ func (s *Service) NoticeFacts(ctx context.Context, n notify.Notice) (notify.Fact
 			f.Deadline = Window(at, d.Message.Policy.CollectDays, s.Zone)
 		}
 		f.Link, err = s.collectURL(ctx, d.ID)
+	case notify.DelegateNamed, notify.DelegateConfirmed:
+		return s.delegateFacts(ctx, n, d, f)
 	case notify.Code:
+		if n.To != d.Recipient.Email && n.To != d.Recipient.Mobile {
+			f.RecipientName = "" // a delegate's code
+		}
 		var until time.Time
 		if f.Code, until, err = s.Codes.Code(ctx, n.Ref); err == nil {
 			f.CodeMinutes = max(1, int(until.Sub(s.Now()).Round(time.Minute)/time.Minute))
 		}
-	case notify.Accepted, notify.GoesByPost:
-		f.Link, err = s.collectURL(ctx, d.ID)
+	case notify.Accepted, notify.Rejected, notify.GoesByPost:
+		if n.Ref != "" {
+			return s.delegateFacts(ctx, n, d, f)
+		}
+		if n.Kind != notify.Rejected {
+			f.Link, err = s.collectURL(ctx, d.ID)
+		}
 	case notify.Receipt:
 		f.Outcome, f.Link = n.Ref, s.BaseURL+"/portal/deliveries/"+string(d.ID)
 		if f.DecidedAt.IsZero() {
 			f.DecidedAt = d.MovedAt
 		}
+	}
+	return f, err
+}
+
+// delegateFacts completes what is said to a delegate, or to the recipient about
+// one; n.Ref is the delegate. Nobody is invited to what can no longer be decided.
+func (s *Service) delegateFacts(ctx context.Context, n notify.Notice, d Delivery, f notify.Facts) (notify.Facts, error) {
+	g, _, err := scanDelegate(s.Pool.QueryRow(ctx, sqlDelegate+` WHERE id = $1 AND delivery_id = $2`, n.Ref, string(d.ID)))
+	if errors.Is(err, ErrNotFound) {
+		return notify.Facts{}, notify.ErrStale
+	}
+	if err != nil {
+		return notify.Facts{}, err
+	}
+	switch n.Kind {
+	case notify.DelegateNamed:
+		if d.State != Notified || !g.WithdrawnAt.IsZero() {
+			return notify.Facts{}, notify.ErrStale
+		}
+		f.Link, err = s.delegateURL(ctx, g.ID)
+	case notify.DelegateConfirmed:
+		f.Who = g.Given + " " + g.Family
+		f.Link, err = s.collectURL(ctx, d.ID)
+	case notify.Accepted:
+		f.RecipientName = g.Given + " " + g.Family
+		f.Link, err = s.delegateURL(ctx, g.ID)
+	case notify.Rejected:
+		f.RecipientName = g.Given + " " + g.Family
 	}
 	return f, err
 }

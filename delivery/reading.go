@@ -9,15 +9,13 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/bode-erds/bode/evidence"
+	"github.com/bode-erds/bode/identity"
 )
 
 // Accept lets the identified addressee take the message, and opens the content.
 // Errors: those of Delivery.Accept.
 func (s *Service) Accept(ctx context.Context, c Collecting) (Delivery, error) {
-	if c.Actor == nil {
-		return Delivery{}, ErrUnidentified
-	}
-	d, err := s.move(ctx, c.Delivery, func(d Delivery, at time.Time) (Move, error) { return d.Accept(*c.Actor, at) })
+	d, err := s.act(ctx, c, Delivery.Accept)
 	if err != nil {
 		return d, err
 	}
@@ -32,10 +30,7 @@ func (s *Service) Accept(ctx context.Context, c Collecting) (Delivery, error) {
 // Reject lets the identified addressee refuse the message. Errors: those of
 // Delivery.Reject.
 func (s *Service) Reject(ctx context.Context, c Collecting) (Delivery, error) {
-	if c.Actor == nil {
-		return Delivery{}, ErrUnidentified
-	}
-	return s.move(ctx, c.Delivery, func(d Delivery, at time.Time) (Move, error) { return d.Reject(*c.Actor, at) })
+	return s.act(ctx, c, Delivery.Reject)
 }
 
 // OpenPart streams one part to the identified addressee. The last Read fails
@@ -43,10 +38,7 @@ func (s *Service) Reject(ctx context.Context, c Collecting) (Delivery, error) {
 // out whole with Transferred. Errors: ErrUnidentified, ErrNotOpen, ErrNotFound,
 // ErrPurged.
 func (s *Service) OpenPart(ctx context.Context, c Collecting, part int) (evidence.Part, io.ReadCloser, error) {
-	if c.Actor == nil {
-		return evidence.Part{}, nil, ErrUnidentified
-	}
-	d, err := s.load(ctx, c.Delivery)
+	d, err := s.reading(ctx, c)
 	if err != nil {
 		return evidence.Part{}, nil, err
 	}
@@ -60,21 +52,35 @@ func (s *Service) OpenPart(ctx context.Context, c Collecting, part int) (evidenc
 	return d.Message.Parts[part], r, err
 }
 
-// Transferred records that parts went out whole, and, with the last of them,
-// that the content was handed over.
-func (s *Service) Transferred(ctx context.Context, c Collecting, parts ...int) (d Delivery, err error) {
+// reading is the delivery of a session whose actor may read it now.
+func (s *Service) reading(ctx context.Context, c Collecting) (d Delivery, err error) {
 	if c.Actor == nil {
 		return Delivery{}, ErrUnidentified
 	}
 	err = pgx.BeginFunc(ctx, s.Pool, func(tx pgx.Tx) error {
+		if d, _, err = scanDelivery(tx.QueryRow(ctx, sqlDelivery+` WHERE d.id = $1`, string(c.Delivery))); err != nil {
+			return err
+		}
+		if d, err = s.withDelegate(ctx, tx, d, orNull(c.Actor.Mandate)); err != nil {
+			return err
+		}
+		return d.mayAct(*c.Actor)
+	})
+	return d, err
+}
+
+// Transferred records that parts went out whole, and, with the last of them,
+// that the content was handed over.
+func (s *Service) Transferred(ctx context.Context, c Collecting, parts ...int) (d Delivery, err error) {
+	err = pgx.BeginFunc(ctx, s.Pool, func(tx pgx.Tx) error {
 		for _, p := range parts {
-			d, err = s.moveTx(ctx, tx, c.Delivery, func(d Delivery, at time.Time) (Move, error) { return d.Access(p, *c.Actor, at) })
+			d, err = s.actTx(ctx, tx, c, func(d Delivery, by identity.Actor, at time.Time) (Move, error) { return d.Access(p, by, at) })
 			if err != nil {
 				return err
 			}
 		}
 		if d.State == Consigned && d.takenWhole() {
-			d, err = s.moveTx(ctx, tx, c.Delivery, func(d Delivery, at time.Time) (Move, error) { return d.HandOver(*c.Actor, at) })
+			d, err = s.actTx(ctx, tx, c, Delivery.HandOver)
 		}
 		return err
 	})

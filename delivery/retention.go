@@ -157,6 +157,7 @@ var erasures = []string{
 	`DELETE FROM letter WHERE delivery_id IN (SELECT id FROM delivery WHERE message_id = $1)`,
 	`DELETE FROM deadline WHERE delivery_id IN (SELECT id FROM delivery WHERE message_id = $1)`,
 	`DELETE FROM erds_event WHERE delivery_id IN (SELECT id FROM delivery WHERE message_id = $1)`,
+	`DELETE FROM delegate WHERE delivery_id IN (SELECT id FROM delivery WHERE message_id = $1)`,
 	`DELETE FROM delivery WHERE message_id = $1`,
 	`DELETE FROM document WHERE message_id = $1`,
 	`DELETE FROM legal_hold WHERE message_id = $1`,
@@ -208,10 +209,20 @@ func (s *Service) forget(ctx context.Context, tx pgx.Tx, deliveries []string) er
 	if err := s.Notices.Forget(ctx, tx, deliveries...); err != nil {
 		return err
 	}
-	for _, id := range deliveries {
+	delegates, err := tx.Query(ctx, `SELECT id::text FROM delegate WHERE delivery_id = ANY ($1::uuid[])`, deliveries)
+	if err != nil {
+		return err
+	}
+	ids, err := pgx.CollectRows(delegates, pgx.RowTo[string])
+	if err != nil {
+		return err
+	}
+	for _, id := range append(ids, deliveries...) {
 		if err := s.Config.Codes.Forget(ctx, tx, id); err != nil {
 			return err
 		}
+	}
+	for _, id := range deliveries {
 		if err := s.Identities.DeleteIdentifications(ctx, tx, id); err != nil {
 			return err
 		}

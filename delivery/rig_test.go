@@ -264,7 +264,7 @@ func (r *rig) visit(d delivery.Delivery) string {
 
 func (r *rig) session(d delivery.Delivery, session string) delivery.Collecting {
 	r.t.Helper()
-	c, err := r.Session(r.ctx(), d.ID, session)
+	c, err := r.Session(r.ctx(), d, session)
 	r.must(err)
 	return c
 }

@@ -90,8 +90,21 @@ var guards = []struct {
 	{"erds_event_append_only", []string{`DELETE FROM erds_event WHERE delivery_id = {d} AND seq = 7`}},
 	{"erds_event_append_only", []string{`UPDATE message SET retain_until = now() - interval '1 day', purged_at = now() WHERE id <> {m}`, `DELETE FROM erds_event WHERE delivery_id = {d}`}},
 	{"erds_event_append_only", []string{`TRUNCATE erds_event CASCADE`}},
-	{"erds_event_append_only", []string{`TRUNCATE message, document, delivery, erds_event, evidence, deadline, letter, legal_hold, collect_session`}},
+	{"erds_event_append_only", []string{`TRUNCATE message, document, delivery, erds_event, evidence, deadline, letter, legal_hold, collect_session, delegate`}},
 	{"erds_event_id_unique", []string{event("gen_random_uuid()", "id")}},
+	{"delegate_link_unique", []string{somebody(), somebody("'n1'", "'n2'", "NULL)", "now())")}},
+	{"delegate_link_hash", []string{somebody("sha256('l')", "'l'")}},
+	{"delegate_named", []string{somebody("'Jo'", "''")}},
+	{"delegate_named", []string{somebody("'r-1'", "''")}},
+	{"delegate_under_mandate", []string{somebody("NULL, NULL", "gen_random_uuid(), NULL")}},
+	{"delegate_under_mandate", []string{somebody("NULL, NULL", "NULL, gen_random_uuid()")}},
+	{"delegate_withdrawn_after_named", []string{somebody("NULL)", "now() - interval '1 day')")}},
+	{"delegate_one_named", []string{somebody(), somebody("sha256('l')", "sha256('m')")}},
+	{"delegate_one_each", []string{somebody("NULL, NULL", "{d}, {d}"), somebody("NULL, NULL", "{d}, {d}", "sha256('l')", "sha256('m')")}},
+	{"delegate_only_ends", []string{somebody(), `UPDATE delegate SET email = 'other@example.be'`}},
+	{"delegate_only_ends", []string{somebody("NULL)", "now())"), `UPDATE delegate SET withdrawn_at = NULL`}},
+	{"delegate_only_ends", []string{somebody("NULL)", "now())"), `UPDATE delegate SET withdrawn_at = now() + interval '1 day'`}},
+
 	{"erds_event_seq_positive", []string{event("8,", "0,")}},
 	{"erds_event_first_has_no_prev", []string{event(", hash, sha", ", NULL, sha")}},
 	{"erds_event_first_has_no_prev", []string{event("8,", "1,")}},
@@ -122,6 +135,13 @@ var guards = []struct {
 	{"evidence_written_once", []string{prepared, `DELETE FROM evidence`}},
 	{"evidence_written_once", []string{prepared, batched, sealedNow, `DELETE FROM evidence`}},
 	{"evidence_written_once", []string{prepared, `TRUNCATE evidence`}},
+}
+
+// somebody writes a delegate, changed.
+func somebody(change ...string) string {
+	return strings.NewReplacer(change...).Replace(`INSERT INTO delegate (id, delivery_id, given, family, email, mobile, language, person_id, mandate_id,
+		link_hash, link_nonce, named_at, record, withdrawn_at)
+		VALUES (gen_random_uuid(), {d}, 'Jo', 'Maes', 'jo@example.be', '+32470000002', 'nl', NULL, NULL, sha256('l'), 'n1', now(), 'r-1', NULL)`)
 }
 
 // free takes away the rule that comes before the ones of single columns.
@@ -155,7 +175,7 @@ func TestSchemaRefuses(t *testing.T) {
 	}
 	// Every named rule of these tables was tried.
 	rows, err := r.pool.Query(r.ctx(), `SELECT conname FROM pg_constraint WHERE conrelid::regclass::text IN ('message', 'document', 'delivery',
-		'deadline', 'test_clock', 'idempotency', 'collect_session', 'legal_hold', 'erasure', 'letter', 'erds_event', 'evidence')
+		'deadline', 'test_clock', 'idempotency', 'collect_session', 'legal_hold', 'erasure', 'letter', 'erds_event', 'evidence', 'delegate')
 		AND conname NOT LIKE '%\_pkey' AND conname NOT LIKE '%\_fkey'`)
 	r.must(err)
 	all, err := pgx.CollectRows(rows, pgx.RowTo[string])

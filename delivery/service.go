@@ -50,14 +50,21 @@ type Notices interface {
 }
 
 // Identities keeps what an auditor needs about an identification, and knows who
-// may act for whom. Authorise looks in the caller's transaction, so that a
-// mandate which was withdrawn before does not count.
+// may act for whom.
 type Identities interface {
-	Authorise(ctx context.Context, tx pgx.Tx, by identity.Actor, p identity.Power, class string, at time.Time) (identity.Mandate, error)
+	Mandates
 	SaveIdentification(ctx context.Context, tx pgx.Tx, p identity.Proof, o identity.Occasion) (identity.Identification, error)
-	EndLogin(ctx context.Context, tx pgx.Tx, l identity.Login) error
 	DeleteIdentifications(ctx context.Context, tx pgx.Tx, delivery string) error
 	NationalNumberDigest(number string) string
+	EndLogin(ctx context.Context, tx pgx.Tx, l identity.Login) error
+}
+
+// Mandates knows who may act for whom. All look in the caller's transaction, and
+// hold what they find until it ends: what was withdrawn before does not count.
+type Mandates interface {
+	Authorise(ctx context.Context, tx pgx.Tx, by identity.Actor, p identity.Power, class string, at time.Time) (identity.Mandate, error)
+	AuthoriseAs(ctx context.Context, tx pgx.Tx, by identity.Actor, mandate string, p identity.Power, class string, at time.Time) (identity.Mandate, error)
+	Collector(ctx context.Context, tx pgx.Tx, enterpriseNumber string, p identity.Proof, class string, at time.Time) (identity.Collector, error)
 }
 
 // Box encrypts small content that is kept in the database. The key comes back

@@ -173,17 +173,8 @@ func (c *checker) recipient(at string, r Recipient, post bool, now time.Time) {
 	c.text(at+"/name/given", r.Given, 1, MaxName, false)
 	c.text(at+"/name/family", r.Family, 1, MaxName, false)
 	c.language(at+"/language", r.Language)
-	if !validEmail(r.Email) {
-		c.fault(at+"/email", "email")
-	}
-	if !mobileShape.MatchString(r.Mobile) || strings.HasPrefix(r.Mobile, "+32") && !mobileBelgian.MatchString(r.Mobile) {
-		c.fault(at+"/mobile", "mobile")
-	}
-	if r.BirthDate != "" {
-		if t, err := time.Parse(time.DateOnly, r.BirthDate); err != nil || t.Year() < 1900 || t.After(now) {
-			c.fault(at+"/identification/birth_date", "date")
-		}
-	}
+	c.reach(at+"/email", at+"/mobile", r.Email, r.Mobile)
+	c.birthDate(at+"/identification/birth_date", r.BirthDate, now)
 	if r.NationalNumber != "" && !identity.ValidNationalNumber(r.NationalNumber) {
 		c.fault(at+"/identification/national_number", "national_number")
 	}
@@ -192,6 +183,25 @@ func (c *checker) recipient(at string, r Recipient, post bool, now time.Time) {
 		c.address(at+"/postal_address", *r.Address)
 	case post:
 		c.fault(at+"/postal_address", "required_for_post")
+	}
+}
+
+// reach checks where codes can be sent to.
+func (c *checker) reach(atEmail, atMobile, email, mobile string) {
+	if !validEmail(email) {
+		c.fault(atEmail, "email")
+	}
+	if !mobileShape.MatchString(mobile) || strings.HasPrefix(mobile, "+32") && !mobileBelgian.MatchString(mobile) {
+		c.fault(atMobile, "mobile")
+	}
+}
+
+func (c *checker) birthDate(at, date string, now time.Time) {
+	if date == "" {
+		return
+	}
+	if t, err := time.Parse(time.DateOnly, date); err != nil || t.Year() < 1900 || t.After(now) {
+		c.fault(at, "date")
 	}
 }
 

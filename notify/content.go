@@ -52,6 +52,12 @@ func outlineOf(k Kind, f Facts) outline {
 			facts:      []string{"sender", "recipient", "number", "submitted", "deadline"},
 			after:      []string{kind + ".free", "genuine.mail"}, link: true,
 		}
+	case DelegateConfirmed:
+		return outline{
+			paragraphs: []string{kind + ".intro", kind + ".next"},
+			facts:      []string{"sender", "number", "submitted", "deadline"},
+			after:      []string{kind + ".unasked", "genuine.mail"}, link: true,
+		}
 	case Receipt:
 		return outline{
 			paragraphs: []string{"outcome." + f.Outcome, "receipt.next"},
@@ -106,6 +112,10 @@ func (f Facts) need(k Kind) error {
 		require("Link", f.Link != "")
 		require("NoticeCode", f.NoticeCode != "")
 		require("Deadline", !f.Deadline.IsZero())
+	case DelegateConfirmed:
+		require("SenderName", f.SenderName != "")
+		require("Who", f.Who != "")
+		require("Link", f.Link != "")
 	case Code:
 		require("Code", f.Code != "" && strings.Trim(f.Code, "0123456789") == "")
 		require("CodeMinutes", f.CodeMinutes > 0)

@@ -23,6 +23,8 @@ const (
 	// DelegateNamed tells somebody whom the recipient named that the item may be
 	// collected. RecipientName is who named.
 	DelegateNamed Kind = "delegate_named"
+	// DelegateConfirmed tells the recipient that somebody was named. Who is that.
+	DelegateConfirmed Kind = "delegate_confirmed"
 )
 
 // Channel is a way to reach somebody.

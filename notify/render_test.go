@@ -31,6 +31,7 @@ func facts(change ...func(*notify.Facts)) notify.Facts {
 		DecidedAt:     time.Date(2026, 12, 3, 13, 30, 0, 0, time.UTC),
 		Fallback:      "post",
 		Outcome:       "handed_over",
+		Who:           "Jo Maes",
 		ServiceName:   "Bode",
 		ServiceHost:   "bode.example",
 	}
@@ -199,6 +200,7 @@ func TestRefusesMissingFacts(t *testing.T) {
 		"receipt about nothing": {notify.Receipt, func(f *notify.Facts) { f.Outcome = "" }},
 		"delegate of nobody":    {notify.DelegateNamed, func(f *notify.Facts) { f.RecipientName = "" }},
 		"delegate to nothing":   {notify.DelegateNamed, func(f *notify.Facts) { f.Link = "" }},
+		"confirmed nobody":      {notify.DelegateConfirmed, func(f *notify.Facts) { f.Who = "" }},
 		"address code missing":  {notify.ContactCode, func(f *notify.Facts) { f.Code, f.CodeMinutes = "", 5 }},
 		"address code of words": {notify.ContactCode, func(f *notify.Facts) { f.Code, f.CodeMinutes = "call us", 5 }},
 		"reset without link":    {notify.PasswordReset, func(f *notify.Facts) { f.Link, f.Until = "", time.Unix(1, 0) }},

@@ -54,7 +54,7 @@ func (c *Collect) visit(x echo.Context) (*visit, error) {
 	if v.session = c.cfg.Web.Cookie(x, sessionCookie(v.token)); v.session == "" {
 		return v, nil
 	}
-	v.shown, err = c.cfg.Deliveries.Session(ctx, v.d.ID, v.session)
+	v.shown, err = c.cfg.Deliveries.Session(ctx, v.d, v.session)
 	if errors.Is(err, delivery.ErrNotFound) {
 		return v, nil // over
 	}
