@@ -51,13 +51,13 @@ func (s *Service) AskRecovery(ctx context.Context, login, ip string) (subject st
 const selectHolder = `
 SELECT coalesce((SELECT m.account_id::text FROM membership m JOIN account a ON a.id = m.account_id AND a.closed_at IS NULL
                   WHERE m.person_id = p.id ORDER BY m.created_at, m.account_id LIMIT 1), ''), i.level,
-       coalesce(i.national_digest, '') = $2 AND $2 <> '' OR i.subject_digest = $3
+       coalesce(i.national_digest = nullif($2, ''), i.subject_digest = $3)
   FROM person p JOIN identification i ON i.id = p.identification_id WHERE p.id = $1 FOR UPDATE OF p`
 
 // Reproof takes the proof that somebody brings who lost every factor, and ends
-// the errand. It has to be of the same national number, or the same subject at
-// the same provider, as the identification that the person is bound to, and worth
-// its level. The first time a day begins: the person is told on both channels,
+// the errand. It has to be of the same national number or, where either lacks
+// one, of the same subject at the same provider, as the identification that the
+// person is bound to, and worth its level. The first time a day begins: the person is told on both channels,
 // with a link that stops it. Whoever identifies again after that day gets a token
 // for a new password. A proof that does not fit stands in the person's access
 // log, and ends the errand too.
@@ -80,14 +80,14 @@ func (s *Service) Reproof(ctx context.Context, l Login, p Proof, ip, userAgent s
 		}
 		at := s.now()
 		seen := Access{Account: account, Person: l.Subject, At: at, IP: ip, UserAgent: userAgent, Language: l.Language}
-		if refused = err != nil || !same || account == "" || !s.assurance.Grant(Authentication, p.Method, p.Level).AtLeast(level); refused {
+		if refused = err != nil || !same || account == "" || !s.assurance.Grant(SenderProofing, p.Method, p.Level).AtLeast(level); refused {
 			if account == "" {
 				return nil
 			}
 			seen.Action = "recovery_refused"
 			return s.log1(ctx, tx, seen)
 		}
-		i, err := s.SaveIdentification(ctx, tx, p, Occasion{Purpose: Authentication, Person: l.Subject, IP: ip, UserAgent: userAgent})
+		i, err := s.SaveIdentification(ctx, tx, p, Occasion{Purpose: SenderProofing, Person: l.Subject, IP: ip, UserAgent: userAgent})
 		if err != nil {
 			return err
 		}
