@@ -114,6 +114,8 @@ type how struct {
 	ranged    func([4]int, []byte) [4]int  // changes the byte range
 	contained func([]byte) []byte          // changes the container
 	covered   func(doc, cov []byte) []byte // changes what is signed
+	base      []byte                       // whose page and catalog are built upon; default the document
+	place     int                          // digits for the container; default placeLength
 }
 
 const placeLength = 8192
@@ -122,14 +124,21 @@ const placeLength = 8192
 // is made by openssl.
 func signWith(t *testing.T, doc []byte, s signer, h how) []byte {
 	t.Helper()
-	p := partsOf(t, doc)
+	if h.base == nil {
+		h.base = doc
+	}
+	p := partsOf(t, h.base)
+	p.next = last(t, sizeEntry, doc)
 	if h.rect == "" {
 		h.rect = "[0 0 0 0]"
 	}
 	if h.subfilter == "" {
 		h.subfilter = "ETSI.CAdES.detached"
 	}
-	hole := "<" + strings.Repeat("0", placeLength) + ">"
+	if h.place == 0 {
+		h.place = placeLength
+	}
+	hole := "<" + strings.Repeat("0", h.place) + ">"
 	const range0 = "[0 0000000000 0000000000 0000000000]"
 	objects := map[int]string{
 		p.root: p.catalog + fmt.Sprintf(" /AcroForm << /Fields [%d 0 R] /SigFlags 3 %s >> %s >>", p.next, h.form, h.catalog),

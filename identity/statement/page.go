@@ -125,10 +125,10 @@ func draw(p page) ([]byte, error) {
 	if p.text != "" {
 		s.y += 3
 		s.lines("bold", 10.5, 5.2, w["approve"])
-		if s.y = max(s.y, textTop-textLead); s.y > textTop {
+		if s.y > textTop {
 			s.do(fmt.Errorf("the head of the page is too long"))
 		}
-		s.lines("regular", textSize, textLead, p.text)
+		s.approve(p.text)
 	}
 	if s.y > textEnd {
 		s.do(fmt.Errorf("the text is too long"))
@@ -143,6 +143,17 @@ func draw(p page) ([]byte, error) {
 	}
 	// What a PDF of before cross-reference streams gets appended is a table.
 	return bytes.Replace(b.Bytes(), []byte("%PDF-1.7"), []byte("%PDF-1.4"), 1), nil
+}
+
+// approve writes the text that is to be approved, as large as there is room for.
+func (s *sheet) approve(text string) {
+	const large, lead = 10.5, 5.2
+	s.do(s.pdf.SetFont("regular", "", large))
+	if s.y+float64(len(s.wrap(text)))*lead <= textEnd {
+		s.lines("regular", large, lead, text)
+		return
+	}
+	s.lines("regular", textSize, textLead, text)
 }
 
 // frame draws where a signature may show itself.
