@@ -17,12 +17,12 @@ const draftLife = time.Hour
 
 // NewMandate is what somebody who administers an account wants to grant.
 type NewMandate struct {
-	Grantee string // of a company, the id of a member; otherwise the login of whoever is to be the delegate
-	Family  string // of that delegate: a login alone tells nobody's name
-	Powers  []Power
-	Classes []string   // of messages, [a-z0-9-]{1,40}; empty: all
-	From    time.Time  // zero: at once
-	Until   *time.Time // nil: until withdrawn
+	Grantee       string // of a company, the id of a member; otherwise the login of whoever is to be the delegate
+	GranteeFamily string // of that delegate: a login alone tells nobody's name
+	Powers        []Power
+	Classes       []string   // of messages, [a-z0-9-]{1,40}; empty: all
+	From          time.Time  // zero: at once
+	Until         *time.Time // nil: until withdrawn
 }
 
 // MandateDraft is a mandate with the text that is to be signed.
@@ -146,7 +146,7 @@ func (s *Service) delegateByLogin(ctx context.Context, by Actor, d *MandateDraft
 	if err := s.try(ctx, at, s.countedBy(granteeLimit(), by.Subject)); err != nil {
 		return err
 	}
-	family := d.NewMandate.Family
+	family := d.GranteeFamily
 	err := s.delegate(ctx, d, `SELECT id, given, family, identification_id IS NOT NULL FROM person WHERE login = $1 AND login <> ''`, foldLogin(d.Grantee))
 	if err == nil && !sameName(d.Given, family, d.Given, d.Family, false) {
 		err = FieldErrors{{"grantee", "unknown"}}
