@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/bode-erds/bode/delivery/web"
 	"github.com/bode-erds/bode/identity"
@@ -40,7 +39,7 @@ func (p *Portal) fresh(v *visitor) (bool, error) {
 		return false, err
 	}
 	page := againPage{frame: v.frame(""), Then: v.Request().URL.RequestURI(), Keep: hidden(kept, values)}
-	return false, p.Web.Render(v, http.StatusUnauthorized, "portal/again", page)
+	return false, p.showAgain(v, http.StatusUnauthorized, page)
 }
 
 // typedSoFar is the form of a request without its files and secrets. A POST
@@ -62,9 +61,11 @@ func typedSoFar(r *http.Request) (url.Values, error) {
 // waits, Keep what it holds; without one, the visitor goes on to Next.
 type againPage struct {
 	frame
-	Next string
-	Then string
-	Keep []pair
+	Next          string
+	Then          string
+	Keep          []pair
+	Authenticator bool
+	Passkey       bool
 }
 
 func (p *Portal) askAgain(v *visitor) error {
@@ -75,7 +76,17 @@ func (p *Portal) askAgain(v *visitor) error {
 	if v.session.Fresh(p.Now(), identity.FreshFor) {
 		return v.Redirect(http.StatusSeeOther, next)
 	}
-	return p.Web.Render(v, http.StatusOK, "portal/again", againPage{frame: v.frame(""), Next: next})
+	return p.showAgain(v, http.StatusOK, againPage{frame: v.frame(""), Next: next})
+}
+
+// showAgain offers the factors that the visitor has.
+func (p *Portal) showAgain(v *visitor, status int, page againPage) error {
+	f, err := p.Identity.Factors(v.ctx(), v.actor())
+	if err != nil {
+		return err
+	}
+	page.Authenticator, page.Passkey = f.Authenticator, f.Passkeys > 0 && p.Passkeys != nil
+	return p.Web.Render(v, status, "portal/again", page)
 }
 
 // proveAgain renews the session, under a new token, with password and code.
@@ -84,32 +95,47 @@ func (p *Portal) proveAgain(v *visitor) error {
 	if err != nil {
 		return err
 	}
-	token, session, err := p.Identity.ProveAgain(v.ctx(), v.token, f.Get("password"), typedCode(f), v.RealIP(), v.Request().UserAgent())
-	page := againPage{frame: v.frame(""), Next: local(f.Get("next")), Keep: keepOn(f)}
-	if f.Get("then") != "" {
-		page.Then = local(f.Get("then"))
-	}
-	status := http.StatusUnprocessableEntity
+	token, _, err := p.Identity.ProveAgain(v.ctx(), v.token, f.Get("password"), typedCode(f), v.RealIP(), v.Request().UserAgent())
 	var locked *identity.Locked
 	switch {
 	case errors.Is(err, identity.ErrSessionOver):
 		return p.toSignIn(v)
 	case errors.As(err, &locked):
-		status = http.StatusTooManyRequests
-		page.Add("password", "fault.locked", "minutes", int(locked.Until.Sub(p.Now())/time.Minute)+1)
+		fault := p.lockedFault("password", locked)
+		return p.refuseAgain(v, f, http.StatusTooManyRequests, fault.Field, fault.Key, fault.Args...)
 	case errors.Is(err, identity.ErrSignIn):
-		page.Add("password", "fault.again")
+		return p.refuseAgain(v, f, http.StatusUnprocessableEntity, "password", "fault.again")
 	case errors.Is(err, identity.ErrBusy):
-		status = http.StatusServiceUnavailable
-		page.Add("", "fault.busy")
+		return p.refuseAgain(v, f, http.StatusServiceUnavailable, "", "fault.busy")
 	case err != nil:
 		return err
-	default:
-		v.token, v.session = token, session
-		p.Web.SetCookie(v, sessionCookie, token, 0)
-		return p.goOn(v, page.Next, page.Then, unkept(f))
 	}
-	return p.Web.Render(v, status, "portal/again", page)
+	return p.provenAgain(v, token, f)
+}
+
+// refuseAgain shows the page once more, with all that waits behind it.
+func (p *Portal) refuseAgain(v *visitor, f url.Values, status int, field, key string, args ...any) error {
+	page := againPage{frame: v.frame(""), Next: local(f.Get("next")), Keep: keepOn(f)}
+	if f.Get("then") != "" {
+		page.Then = local(f.Get("then"))
+	}
+	page.Add(field, key, args...)
+	return p.showAgain(v, status, page)
+}
+
+// provenAgain goes on in the session as it is now.
+func (p *Portal) provenAgain(v *visitor, token string, f url.Values) error {
+	session, err := p.Identity.Session(v.ctx(), token)
+	if err != nil {
+		return err
+	}
+	v.token, v.session = token, session
+	p.Web.SetCookie(v, sessionCookie, token, 0)
+	then := ""
+	if f.Get("then") != "" {
+		then = local(f.Get("then"))
+	}
+	return p.goOn(v, local(f.Get("next")), then, unkept(f))
 }
 
 // typedCode is the one-time code of a form, or "" for what nobody can have read.

@@ -40,7 +40,7 @@ type Anchors struct {
 	Log  string `json:"log,omitempty"`
 }
 
-// Config is what a Portal is made of. All but Program, Anchors, Now
+// Config is what a Portal is made of. All but Passkeys, Program, Anchors, Now
 // and Log are required.
 type Config struct {
 	Web        *web.Web
@@ -49,6 +49,7 @@ type Config struct {
 	Evidence   Evidence
 	Dossiers   Dossiers
 	Verifier   Verifier
+	Passkeys   Passkeys         // nil: nobody signs in with one
 	Program    fs.FS            // the verifier for browsers: [ProgramFile] and [GoScript]; nil: /verify sends files to us
 	Anchors    Anchors          // for that verifier
 	Now        func() time.Time // default time.Now

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -16,12 +15,17 @@ import (
 // the sign-in page.
 const kept = "kept."
 
+// deviceCookie names what a browser keeps of having signed in before; see
+// identity.KnownDevice.
+const deviceCookie = "bode_device"
+
 type signInPage struct {
 	frame
-	Next  string
-	Login string
-	Over  bool // a session ended
-	Keep  []pair
+	Next    string
+	Login   string
+	Over    bool // a session ended
+	Passkey bool // the service takes passkeys
+	Keep    []pair
 }
 
 func (p *Portal) askSignIn(c echo.Context) error {
@@ -29,7 +33,12 @@ func (p *Portal) askSignIn(c echo.Context) error {
 	if _, err := p.Identity.Session(c.Request().Context(), p.Web.Cookie(c, sessionCookie)); err == nil {
 		return c.Redirect(http.StatusSeeOther, next)
 	}
-	return p.Web.Render(c, http.StatusOK, "portal/sign-in", signInPage{frame: public("/portal"), Next: next})
+	return p.showSignIn(c, http.StatusOK, signInPage{frame: public("/portal"), Next: next})
+}
+
+func (p *Portal) showSignIn(c echo.Context, status int, page signInPage) error {
+	page.Passkey = p.Passkeys != nil
+	return p.Web.Render(c, status, "portal/sign-in", page)
 }
 
 // signIn opens a session. A wrong login, password and code get one answer.
@@ -39,37 +48,58 @@ func (p *Portal) signIn(c echo.Context) error {
 		return err
 	}
 	page := signInPage{frame: public("/portal"), Next: local(f.Get("next")), Login: f.Get("login"), Keep: keepOn(f)}
-	code := strings.ReplaceAll(f.Get("code"), " ", "")
-	if !printable(page.Login) || !printable(code) {
+	code := typedCode(f)
+	if !printable(page.Login) {
 		page.Login, code = "", "" // nobody is called so
 	}
-	token, session, err := p.Identity.SignIn(c.Request().Context(), strings.TrimSpace(page.Login), f.Get("password"), code,
+	token, session, err := p.Identity.SignInOn(c.Request().Context(), p.Web.Cookie(c, deviceCookie), strings.TrimSpace(page.Login), f.Get("password"), code,
 		c.RealIP(), c.Request().UserAgent(), p.Web.Language(c))
+	if err != nil {
+		return p.refuseSignIn(c, page, err)
+	}
+	p.Web.SetCookie(c, deviceCookie, p.Identity.KnownDevice(session.Login), int(identity.DeviceLife.Seconds()))
+	return p.enter(c, token, session, page.Next, f)
+}
+
+// refuseSignIn shows the page again, with what it may say of why.
+func (p *Portal) refuseSignIn(c echo.Context, page signInPage, err error) error {
 	var locked *identity.Locked
 	status := http.StatusUnprocessableEntity
 	switch {
 	case errors.As(err, &locked):
 		status = http.StatusTooManyRequests
-		page.Add("login", "fault.locked", "minutes", int(locked.Until.Sub(p.Now())/time.Minute)+1)
+		page.Faults = append(page.Faults, p.lockedFault("login", locked))
+	case p.Passkeys != nil && p.Passkeys.Stale(err):
+		page.Add("", "fault.passkey")
 	case errors.Is(err, identity.ErrSignIn):
 		page.Add("login", "fault.sign_in")
 	case errors.Is(err, identity.ErrBusy):
 		status = http.StatusServiceUnavailable
 		page.Add("", "fault.busy")
-	case err != nil:
-		return err
 	default:
-		p.Web.SetCookie(c, sessionCookie, token, 0)
-		if len(page.Keep) > 0 {
-			v := &visitor{Context: c, session: session, token: token}
-			if !v.may(identity.Sender) {
-				return c.Redirect(http.StatusSeeOther, "/portal")
-			}
-			return p.showDraft(v, http.StatusOK, p.readDraft(v, unkept(f)))
-		}
-		return c.Redirect(http.StatusSeeOther, page.Next)
+		return err
 	}
-	return p.Web.Render(c, status, "portal/sign-in", page)
+	return p.showSignIn(c, status, page)
+}
+
+// enter begins a session in this browser. The one that was there before ends: a
+// token that somebody planted is worth nothing afterwards.
+func (p *Portal) enter(c echo.Context, token string, session identity.Session, next string, typed url.Values) error {
+	if err := p.Identity.SignOut(c.Request().Context(), p.Web.Cookie(c, sessionCookie)); err != nil {
+		return err
+	}
+	p.Web.SetCookie(c, sessionCookie, token, 0)
+	if session.Method == identity.MethodRecovery {
+		return c.Redirect(http.StatusSeeOther, "/portal/factors")
+	}
+	if back := unkept(typed); len(back) > 0 {
+		v := &visitor{Context: c, session: session, token: token}
+		if !v.may(identity.Sender) {
+			return c.Redirect(http.StatusSeeOther, "/portal")
+		}
+		return p.showDraft(v, http.StatusOK, p.readDraft(v, back))
+	}
+	return c.Redirect(http.StatusSeeOther, next)
 }
 
 func (p *Portal) signOut(c echo.Context) error {

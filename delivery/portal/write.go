@@ -65,13 +65,6 @@ func (p *Portal) write(v *visitor) error {
 	return p.showDraft(v, http.StatusOK, newDraft(p.Deliveries.DefaultPolicy(), p.Web.Language(v)))
 }
 
-type factorPage struct{ frame }
-
-// needFactor explains that sending takes a second factor.
-func (p *Portal) needFactor(v *visitor) error {
-	return p.Web.Render(v, http.StatusForbidden, "portal/factor", factorPage{v.frame("")})
-}
-
 // rewrite takes in what was typed and uploaded so far, does what the pressed
 // button asks, and shows the form again, or the answers to check. It submits
 // nothing.

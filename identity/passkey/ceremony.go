@@ -76,12 +76,10 @@ RETURNING data`, hash, binding(holder), kind, person, s.now()).Scan(&saved)
 	return data, nil
 }
 
-// Sweep removes what nobody answered.
-func (s *Service) Sweep(ctx context.Context) error {
-	if _, err := s.Pool.Exec(ctx, `DELETE FROM webauthn_ceremony WHERE expires_at <= $1`, s.now()); err != nil {
-		return fmt.Errorf("passkey: sweep: %w", err)
-	}
-	return nil
+// Stale reports whether err means that one has to begin again: nothing of the
+// kind was begun in this browser, it is too long ago, or the answer does not fit.
+func (s *Service) Stale(err error) bool {
+	return errors.Is(err, ErrStale) || errors.Is(err, ErrRefused) || errors.Is(err, ErrTwice)
 }
 
 func challengeHash(challenge string) ([]byte, error) {

@@ -31,7 +31,7 @@ func (s *Service) BeginRegister(ctx context.Context, by identity.Actor, session 
 			return err
 		}
 		if len(h.keys) >= identity.MaxPasskeys {
-			return ErrTooMany
+			return tooMany()
 		}
 		if len(h.handle) == 0 {
 			h.handle = make([]byte, 32)
@@ -82,7 +82,7 @@ func (s *Service) FinishRegister(ctx context.Context, by identity.Actor, session
 			return err
 		}
 		if len(h.keys) >= identity.MaxPasskeys {
-			return ErrTooMany
+			return tooMany()
 		}
 		c, err := s.web.CreateCredential(h, data, parsed)
 		if err != nil {
@@ -117,6 +117,11 @@ INSERT INTO webauthn_credential (id, person_id, name, credential, created_at) VA
 		return fmt.Errorf("passkey: keep: %w", err)
 	}
 	return nil
+}
+
+// tooMany is ErrTooMany as a fault of the form that asks for the name.
+func tooMany() error {
+	return fmt.Errorf("%w: %w", ErrTooMany, identity.FieldErrors{{Field: "passkey_name", Code: "too_many"}})
 }
 
 // said is what the library says of an answer, without what stood in it.
