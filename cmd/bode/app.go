@@ -17,7 +17,6 @@ import (
 	"github.com/bode-erds/bode/delivery"
 	"github.com/bode-erds/bode/delivery/api"
 	"github.com/bode-erds/bode/delivery/collect"
-	"github.com/bode-erds/bode/delivery/identify"
 	"github.com/bode-erds/bode/delivery/portal"
 	"github.com/bode-erds/bode/delivery/post"
 	"github.com/bode-erds/bode/delivery/vault"
@@ -26,6 +25,7 @@ import (
 	"github.com/bode-erds/bode/evidence/asic"
 	"github.com/bode-erds/bode/evidence/ledger"
 	"github.com/bode-erds/bode/identity"
+	"github.com/bode-erds/bode/identity/eid"
 	"github.com/bode-erds/bode/identity/otp"
 	"github.com/bode-erds/bode/notify"
 )
@@ -51,16 +51,15 @@ type outside struct {
 	dossiers   *asic.Writer
 	letters    post.Sealer
 	transports map[notify.Channel]notify.Transport
-	means      []identity.Means // of identifying, in the order in which they are offered
-	jwks       http.Handler     // our public keys, for the provider
-	hosts      []string         // origins that forms of ours lead to: of providers, and of the card's own host
+	means      []identity.Means  // of identifying, in the order in which they are offered
+	keySets    map[string]keySet // our public keys for providers, by path
+	card       *eid.Card         // of the means, the one with a host of its own; nil: none
+	assurance  identity.Assurance
+	hosts      []string // origins that forms of ours lead to: of providers, and of the card's own host
 	post       delivery.PostPartner
 	proxies    []netip.Prefix
 	pace       pace
 }
-
-// jwksPath is where the identification provider finds our keys.
-const jwksPath = "/.well-known/bode-jwks.json"
 
 // pace is how often what is due is looked for.
 type pace struct{ sweep, post, retain, mend, batch, complete, renew, grace time.Duration }
@@ -93,7 +92,7 @@ func build(pool *pgxpool.Pool, out outside, log *slog.Logger) (*app, error) {
 	if a.notices, err = notify.New(notify.Config{}); err != nil {
 		return nil, err
 	}
-	if a.identity, err = identity.New(identity.Config{Pool: pool, Box: box, DigestKey: out.secrets.digest, Logger: log,
+	if a.identity, err = identity.New(identity.Config{Pool: pool, Box: box, DigestKey: out.secrets.digest, Logger: log, Assurance: out.assurance,
 		Teller: notes{a.notices}, Codes: addressCodes{pool, codes}}); err != nil {
 		return nil, err
 	}
@@ -174,15 +173,7 @@ func (a *app) faces() (http.Handler, error) {
 	if err := recipients.Register(e); err != nil {
 		return nil, err
 	}
-	who, err := identify.New(identify.Config{Web: pages, Identity: a.identity, Means: a.out.means, Account: senders.SessionToken,
-		Owners: map[string]identify.Owner{
-			collect.Errand:    {Purpose: identity.RecipientProofing, Take: recipients.Identified},
-			portal.BindErrand: {Purpose: identity.SenderProofing, Take: senders.Bind},
-		}, Log: a.log})
-	if err != nil {
-		return nil, err
-	}
-	if err := who.Register(e); err != nil {
+	if err := a.identifying(e, pages, senders, recipients); err != nil {
 		return nil, err
 	}
 	rest, err := api.New(api.Config{Deliveries: a.deliveries, Identity: a.identity, Evidence: a.ledger,
@@ -197,9 +188,7 @@ func (a *app) faces() (http.Handler, error) {
 	mux := http.NewServeMux()
 	mux.Handle(logPath, public)
 	mux.Handle("/api/v1/", rest.Handler())
-	if a.out.jwks != nil {
-		mux.Handle("GET "+jwksPath, a.out.jwks)
-	}
+	a.receive(mux)
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	mux.HandleFunc("GET /readyz", a.ready)
 	mux.Handle("/", e)

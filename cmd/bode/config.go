@@ -1,10 +1,7 @@
 package main
 
 import (
-	"crypto/rsa"
 	"crypto/tls"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -46,10 +43,16 @@ type config struct {
 	Content contentConfig `embed:"" prefix:"content-"`
 	SMTP    smtpConfig    `embed:"" prefix:"smtp-"`
 	SMS     smsConfig     `embed:"" prefix:"sms-"`
-	Login   loginConfig   `embed:"" prefix:"login-"`
 	Seal    sealConfig    `embed:"" prefix:"seal-"`
 	Issuer  issuerConfig  `embed:"" prefix:"issuer-"`
 	Post    postConfig    `embed:"" prefix:"post-"`
+
+	Login     loginConfig    `embed:"" prefix:"login-"`
+	EID       eidConfig      `embed:"" prefix:"eid-"`
+	Wallet    walletConfig   `embed:"" prefix:"wallet-"`
+	FAS       providerConfig `embed:"" prefix:"fas-" envprefix:"BODE_FAS_"`
+	LuxTrust  providerConfig `embed:"" prefix:"luxtrust-" envprefix:"BODE_LUXTRUST_"`
+	Assurance string         `help:"JSON file with the policy of assurance levels; default our own." type:"path" env:"BODE_ASSURANCE"`
 }
 
 type mailsConfig struct {
@@ -93,14 +96,6 @@ type smsConfig struct {
 	URL   string `help:"HTTP gateway." env:"BODE_SMS_URL"`
 	Token string `help:"File with the gateway's token." type:"path" env:"BODE_SMS_TOKEN"`
 	From  string `help:"Sender id, at most 11 letters and digits." env:"BODE_SMS_FROM"`
-}
-
-type loginConfig struct {
-	Issuer  string   `help:"OpenID provider that identifies recipients." env:"BODE_LOGIN_ISSUER"`
-	Client  string   `help:"Our client id there." env:"BODE_LOGIN_CLIENT"`
-	Code    string   `help:"Service code there (itsme)." env:"BODE_LOGIN_CODE"`
-	Sign    string   `help:"PEM file of the RSA key that signs our assertions." type:"path" env:"BODE_LOGIN_SIGN"`
-	Decrypt []string `help:"PEM files of the RSA keys that open tokens." type:"path" env:"BODE_LOGIN_DECRYPT"`
 }
 
 type sealConfig struct {
@@ -162,27 +157,6 @@ func readSecret(path string) (string, error) {
 	return strings.TrimSpace(string(b)), err
 }
 
-// readRSA reads an RSA private key, PKCS #8 in PEM.
-func readRSA(path string) (*rsa.PrivateKey, error) {
-	text, err := readSecret(path)
-	if err != nil {
-		return nil, err
-	}
-	block, _ := pem.Decode([]byte(text))
-	if block == nil {
-		return nil, fmt.Errorf("%s: no PEM block", path)
-	}
-	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	k, ok := key.(*rsa.PrivateKey)
-	if !ok {
-		return nil, fmt.Errorf("%s: not an RSA key", path)
-	}
-	return k, nil
-}
-
 // validate says everything that is missing, by setting.
 func (c config) validate() error {
 	var errs []error
@@ -203,8 +177,7 @@ func (c config) validate() error {
 		errs = append(errs, fmt.Errorf("--smtp-from: %w", err))
 	}
 	need(c.SMS.URL != "", "sms-url", "recipients are told by SMS")
-	need(c.Login.Issuer != "" && c.Login.Client != "", "login-issuer", "recipients identify at an OpenID provider")
-	need(c.Login.Sign != "" && len(c.Login.Decrypt) > 0, "login-sign", "our keys at that provider: one to sign, one or more to decrypt")
+	c.validateMeans(need)
 	need((c.Seal.Keys != "") != (c.Seal.Key != ""), "seal-keys", "evidence is sealed with them; either a directory, or one key by --seal-key")
 	need((c.Seal.Key != "") == (c.Seal.Cert != ""), "seal-key", "a key in a file and its certificate, --seal-cert, belong together")
 	need(!c.Issuer.Qualified || !c.Seal.AllowFileKey, "seal-allow-file-key", "the key of a qualified seal is in a device")

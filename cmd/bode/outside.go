@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/bode-erds/bode/delivery"
-	"github.com/bode-erds/bode/delivery/identify"
 	"github.com/bode-erds/bode/delivery/post"
 	"github.com/bode-erds/bode/delivery/vault"
 	"github.com/bode-erds/bode/evidence"
@@ -24,8 +23,6 @@ import (
 	"github.com/bode-erds/bode/evidence/tlog"
 	"github.com/bode-erds/bode/evidence/tsp"
 	"github.com/bode-erds/bode/evidence/xades"
-	"github.com/bode-erds/bode/identity"
-	"github.com/bode-erds/bode/identity/oidc"
 	"github.com/bode-erds/bode/notify"
 	"github.com/bode-erds/bode/notify/sms"
 	"github.com/bode-erds/bode/notify/smtp"
@@ -37,8 +34,7 @@ func (c config) outside(ctx context.Context, log *slog.Logger) (o outside, err e
 	if err = c.validate(); err != nil {
 		return o, err
 	}
-	o = outside{baseURL: c.BaseURL, service: c.Service, issuer: c.issuer(), proxies: c.Proxies, pace: production,
-		hosts: []string{origin(c.Login.Issuer)}}
+	o = outside{baseURL: c.BaseURL, service: c.Service, issuer: c.issuer(), proxies: c.Proxies, pace: production}
 	for _, part := range []struct {
 		name string
 		open func() error
@@ -48,7 +44,8 @@ func (c config) outside(ctx context.Context, log *slog.Logger) (o outside, err e
 		{"content", func() (err error) { o.vault, err = c.openVault(o.keyring); return err }},
 		{"seal", func() error { return c.openSeal(&o, log) }},
 		{"notify", func() (err error) { o.transports, err = c.openTransports(); return err }},
-		{"login", func() error { return c.openLogin(ctx, &o) }},
+		{"login", func() error { return c.openMeans(ctx, &o, log) }},
+		{"assurance", func() (err error) { o.assurance, err = readAssurance(c.Assurance); return err }},
 		{"post", func() error { return c.openPost(&o, log) }},
 	} {
 		if err := part.open(); err != nil {
@@ -189,28 +186,6 @@ func (c config) openTransports() (map[notify.Channel]notify.Transport, error) {
 	}
 	texter, err := sms.New(sms.Config{URL: c.SMS.URL, Token: token, From: c.SMS.From})
 	return map[notify.Channel]notify.Transport{notify.Email: mailer, notify.SMS: texter}, err
-}
-
-func (c config) openLogin(ctx context.Context, o *outside) error {
-	sign, err := readRSA(c.Login.Sign)
-	if err != nil {
-		return err
-	}
-	var open []oidc.Key
-	for _, path := range c.Login.Decrypt {
-		k, err := readRSA(path)
-		if err != nil {
-			return err
-		}
-		open = append(open, oidc.Key{Private: k})
-	}
-	p, err := oidc.New(ctx, oidc.Config{Issuer: c.Login.Issuer, ClientID: c.Login.Client, Service: c.Login.Code,
-		RedirectURL: c.BaseURL + identify.CallbackPath(identity.MethodItsme), SigningKey: sign, EncryptionKeys: open})
-	if err != nil {
-		return err
-	}
-	o.means, o.jwks = append(o.means, p), p.JWKSHandler()
-	return nil
 }
 
 func (c config) openPost(o *outside, log *slog.Logger) error {

@@ -32,6 +32,17 @@ func (c serveCmd) Run(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	parts := []func(context.Context) error{a.followKeys, func(ctx context.Context) error { return a.answer(ctx, l) }}
+	if c.EID.CardListen != "" {
+		own, err := c.EID.tls()
+		if err != nil {
+			return err
+		}
+		cards, err := net.Listen("tcp", c.EID.CardListen)
+		if err != nil {
+			return err
+		}
+		parts = append(parts, func(ctx context.Context) error { return a.cards(ctx, cards, own) })
+	}
 	if !c.NoWork {
 		parts = append(parts, a.work)
 	}

@@ -47,7 +47,7 @@ func TestDoctor(t *testing.T) {
 	}
 	for name, c := range map[string]struct{ setting, value, want string }{
 		"nobody at the database":  {"DATABASE_URL", "postgres://x@127.0.0.1:1/x", "database does not answer"},
-		"no provider":             {"BODE_LOGIN_ISSUER", "http://127.0.0.1:1/v2", "provider of identities"},
+		"no provider":             {"BODE_LOGIN_ISSUER", "http://127.0.0.1:1/v2", "identification with itsme"},
 		"a provider in clear":     {"BODE_LOGIN_ISSUER", "http://login.example", "login"},
 		"links in clear":          {"BODE_BASE_URL", "http://bode.example", "--base-url"},
 		"mail in clear":           {"BODE_SMTP_ADDR", "mail.example:25", "notify"},

@@ -108,7 +108,7 @@ func (s *standIns) startTrust(dir string, log *slog.Logger) (err error) {
 
 // outside puts the stand-ins where the real things would be.
 func (s *standIns) outside(dir, base string, log *slog.Logger) (o outside, err error) {
-	o = outside{baseURL: base, service: "Bode", means: []identity.Means{s.login}, hosts: []string{origin(s.provider.Issuer())}, jwks: s.login.JWKSHandler(),
+	o = outside{baseURL: base, service: "Bode", means: []identity.Means{s.login}, hosts: []string{origin(s.provider.Issuer())}, keySets: map[string]keySet{jwksPath: s.login},
 		issuer: demoIssuer(base), pace: pace{sweep: time.Second, post: time.Second, retain: time.Minute, mend: time.Minute,
 			batch: 100 * time.Millisecond, complete: 200 * time.Millisecond, renew: time.Hour}}
 	if o.secrets, err = loadSecrets(filepath.Join(dir, "secrets"), true); err != nil {
