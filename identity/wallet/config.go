@@ -14,6 +14,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -130,6 +131,9 @@ func (c *Config) validate() error {
 			return fmt.Errorf("Config.StatusOrigins: %w", err)
 		}
 	}
+	if err := validScheme(c.Scheme); err != nil {
+		return fmt.Errorf("Config.Scheme: %w", err)
+	}
 	if c.Prefix != prefixHash && c.Prefix != prefixDNS {
 		return errors.New("Config.Prefix is neither x509_hash nor x509_san_dns")
 	}
@@ -193,6 +197,22 @@ func validOrigin(s string) error {
 		return errors.New("not https")
 	}
 	return nil
+}
+
+// appScheme is how the apps that wallets are may be called: no scheme of these can
+// run a script or open a file.
+var appScheme = regexp.MustCompile(`^(?:openid4vp|haip-vp|haip|eudi-openid4vp|mdoc-openid4vp)$`)
+
+// validScheme accepts the scheme of an app, and the address of a wallet on the web.
+func validScheme(s string) error {
+	if appScheme.MatchString(s) {
+		return nil
+	}
+	u, err := url.Parse(s)
+	if err != nil || u.Fragment != "" {
+		return errors.New("neither a scheme of wallets nor an address")
+	}
+	return validOrigin(u.Scheme + "://" + u.Host)
 }
 
 func hostname(origin string) string {
