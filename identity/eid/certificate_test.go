@@ -141,7 +141,19 @@ func TestAnchorsEnd(t *testing.T) {
 		p, err := identify(t, w, issue(t, a, ann(), long), time.Now().AddDate(years, 0, 0))
 		refused(t, p, err, eid.ErrIssuer, identity.ErrLoginDocument)
 	}
-	p, err := identify(t, w, issue(t, a, ann(), func(c *x509.Certificate) { c.NotBefore = time.Now().AddDate(-2, 0, 0) }), time.Now().AddDate(-1, 0, 0))
+	// A root that ends before its CA takes the CA with it.
+	short, err := a.Prolong(5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	anchors, err := eid.NewAnchors(short, a.Citizen)
+	if err != nil {
+		t.Fatal(err)
+	}
+	under := webEID(t, verifier(t, a, func(c *eid.Config) { c.Anchors = anchors }))
+	p, err := identify(t, under, issue(t, a, ann(), long), time.Now().AddDate(6, 0, 0))
+	refused(t, p, err, eid.ErrIssuer, identity.ErrLoginDocument)
+	p, err = identify(t, w, issue(t, a, ann(), func(c *x509.Certificate) { c.NotBefore = time.Now().AddDate(-2, 0, 0) }), time.Now().AddDate(-1, 0, 0))
 	refused(t, p, err, eid.ErrIssuer, identity.ErrLoginDocument)
 }
 

@@ -3,6 +3,7 @@ package eid_test
 import (
 	"bytes"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/json"
 	"net/url"
 	"slices"
@@ -164,6 +165,7 @@ func TestWebEIDBadTokens(t *testing.T) {
 		"RSA's algorithm":     {url.Values{"token": {with("algorithm", "RS384")}}, eid.ErrToken, identity.ErrLoginUnusable},
 		"number":              {url.Values{"token": {with("signature", 7)}}, eid.ErrToken, identity.ErrLoginUnusable},
 		"signature cut":       {url.Values{"token": {with("signature", signature(4))}}, eid.ErrSignature, identity.ErrLoginStale},
+		"signature stretched": {url.Values{"token": {with("signature", stretched(t, signature(0)))}}, eid.ErrSignature, identity.ErrLoginStale},
 		"zero signature":      {url.Values{"token": {with("signature", strings.Repeat("A", 128))}}, eid.ErrSignature, identity.ErrLoginStale},
 		"no signature":        {url.Values{"token": {with("signature", nil)}}, eid.ErrToken, identity.ErrLoginUnusable},
 		"more than the token": {url.Values{"token": {good + good}}, eid.ErrToken, identity.ErrLoginUnusable},
@@ -181,6 +183,16 @@ func TestWebEIDBadTokens(t *testing.T) {
 	if p, err := w.Finish(t.Context(), ch.Saved, answer(with("action", "more")), time.Now()); err != nil || p.Method == "" {
 		t.Error("unknown field:", err)
 	}
+}
+
+// stretched puts a zero before S: the same numbers, written otherwise.
+func stretched(t *testing.T, signature string) string {
+	t.Helper()
+	b, err := base64.StdEncoding.DecodeString(signature)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return base64.StdEncoding.EncodeToString(slices.Insert(b, len(b)/2, 0))
 }
 
 func TestNewWebEIDOrigin(t *testing.T) {

@@ -54,8 +54,11 @@ func (a *Authority) answer(ca *x509.Certificate, q *ocsp.Request, nonce []byte, 
 		return nil, err
 	}
 	data := a.data(q, by.certificate, nonce, fault)
-	if fault == OtherIssuer {
+	switch fault {
+	case OtherIssuer:
 		data.Responses[0].ID.Key = digest(q.HashAlgorithm, []byte("another key"))
+	case OtherName:
+		data.Responses[0].ID.Name = digest(q.HashAlgorithm, []byte("another name"))
 	}
 	raw, err := asn1.Marshal(data)
 	if err != nil {
@@ -74,7 +77,7 @@ func (a *Authority) answer(ca *x509.Certificate, q *ocsp.Request, nonce []byte, 
 	}
 	basic := basicResponse{Data: asn1.RawValue{FullBytes: raw}, Algorithm: pkix.AlgorithmIdentifier{Algorithm: algorithm},
 		Signature: asn1.BitString{Bytes: signature, BitLength: 8 * len(signature)}}
-	if fault != Direct && fault != NoCertificate {
+	if fault != Direct && fault != NoCertificate && fault != Forged {
 		basic.Certificates = []asn1.RawValue{{FullBytes: by.certificate.Raw}}
 	}
 	der, err := asn1.Marshal(basic)
@@ -98,6 +101,9 @@ func (a *Authority) signer(ca *x509.Certificate, fault Fault) (signer, error) {
 	switch fault {
 	case Direct, DirectNamed:
 		return signer{ca, a.keys[ca]}, nil
+	case Forged:
+		key, err := newKey(elliptic.P384())
+		return signer{ca, key}, err
 	case Sibling: // the key of anybody's card signs what its owner likes
 		return a.appoint(ca, func(t *x509.Certificate) {
 			t.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}

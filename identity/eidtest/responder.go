@@ -25,6 +25,8 @@ const (
 	OtherNonce       Fault = "other nonce"        //
 	TwoNonces        Fault = "two nonces"         //
 	OtherIssuer      Fault = "other issuer"       // about the same serial number of another CA
+	OtherName        Fault = "other name"         // about the same serial number of a CA of another name
+	Forged           Fault = "forged"             // in the name of the CA, with another key
 	OtherSerial      Fault = "other serial"       // about another certificate
 	Sibling          Fault = "sibling"            // signed with a card of the same CA
 	NoPurpose        Fault = "no purpose"         // by a responder whose certificate lacks the purpose
@@ -45,7 +47,7 @@ const (
 
 // Faults lists them all.
 func Faults() []Fault {
-	return []Fault{Unknown, Stale, Old, Future, NoNonce, OtherNonce, TwoNonces, OtherIssuer, OtherSerial, Sibling, NoPurpose,
+	return []Fault{Unknown, Stale, Old, Future, NoNonce, OtherNonce, TwoNonces, OtherIssuer, OtherName, OtherSerial, Forged, Sibling, NoPurpose,
 		ExpiredResponder, OtherCA, Misnamed, BadSignature, WeakSignature, NoCertificate, TwoAnswers, Critical, TryLater, Garbage,
 		Oversized, Redirect, Down}
 }
