@@ -37,6 +37,7 @@ func (p *Portal) Register(e *echo.Echo) error {
 	e.GET("/portal/sign-in", p.askSignIn, form)
 	e.POST("/portal/sign-in", p.signIn, form)
 	e.POST("/portal/sign-out", p.signOut, form)
+	p.registerPeople(e, form)
 
 	// Readers of the account.
 	e.GET("/portal", reader(p.messages), form)
@@ -47,10 +48,11 @@ func (p *Portal) Register(e *echo.Echo) error {
 	e.GET("/portal/evidence/:file", reader(p.evidence), form)
 	e.GET("/portal/account", reader(p.account), form)
 	e.POST("/portal/account/switch", reader(p.switchAccount), form)
-	e.GET("/portal/again", reader(p.askAgain), form)
-	e.POST("/portal/again", reader(p.proveAgain), form)
 	e.GET(identifyPath, reader(p.askIdentity), form)
 	e.POST(identifyPath, reader(p.proveIdentity), form)
+
+	p.registerFactors(e, form)
+	p.registerCompanies(e, form)
 
 	// Those who may send.
 	e.GET("/portal/new", sender(p.write), form)

@@ -43,7 +43,10 @@ func (v *visitor) frame(here string) frame {
 	if v.may(identity.Sender) {
 		nav = append(nav, web.Link{Key: "nav.new", URL: "/portal/new"})
 	}
-	nav = append(nav, web.Link{Key: "nav.account", URL: "/portal/account"})
+	if v.may(identity.Administrator) && v.session.AccountKind == identity.Company {
+		nav = append(nav, web.Link{Key: "nav.people", URL: "/portal/people"})
+	}
+	nav = append(nav, web.Link{Key: "nav.mandates", URL: "/portal/mandates"}, web.Link{Key: "nav.account", URL: "/portal/account"})
 	for i := range nav {
 		nav[i].Here = nav[i].URL == here
 	}
@@ -69,7 +72,10 @@ func (p *Portal) as(role identity.Role) func(func(*visitor) error) echo.HandlerF
 				return err
 			}
 			p.Web.Prefer(c, v.session.Language)
-			if !v.may(role) {
+			if v.session.Method == identity.MethodReproofed && role != anyRole {
+				return c.Redirect(http.StatusSeeOther, "/portal/factors") // may do nothing but make new factors
+			}
+			if role != anyRole && !v.may(role) {
 				return web.ErrForbidden
 			}
 			return outward(p.explain(v, h(v)))
@@ -116,8 +122,11 @@ func (p *Portal) toSignIn(c echo.Context) error {
 func local(next string) string {
 	u, err := url.Parse(next)
 	if err != nil || u.IsAbs() || u.Host != "" || strings.ContainsAny(next, "\\\r\n") ||
-		u.Path != "/portal" && !strings.HasPrefix(u.Path, "/portal/") || strings.Contains(u.Path, "..") {
+		!within(u.Path, "/portal") && !within(u.Path, "/operator") || strings.Contains(u.Path, "..") {
 		return "/portal"
 	}
 	return u.RequestURI()
 }
+
+// within reports whether a path is a folder or inside it.
+func within(path, folder string) bool { return path == folder || strings.HasPrefix(path, folder+"/") }
