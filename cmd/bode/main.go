@@ -8,6 +8,7 @@
 //	bode fsck      hold everything stored against what it must be
 //	bode doctor    say what is missing in the configuration, and why
 //	bode account   open an account, make an API key
+//	bode operator  say who decides on applications of companies
 //	bode hold      keep a message while legal proceedings run
 //	bode config    show every setting and where its value comes from
 //
@@ -31,17 +32,18 @@ import (
 type cli struct {
 	Log logConfig `embed:"" prefix:"log-"`
 
-	Demo      demoCmd    `cmd:"" help:"Run the whole service on loopback with stand-ins for the outside."`
-	Serve     serveCmd   `cmd:"" help:"Answer on the web, and work, until told to stop."`
-	Worker    workerCmd  `cmd:"" help:"Work without answering on the web."`
-	Migrate   migrateCmd `cmd:"" help:"Bring the database to this version."`
-	Fsck      fsckCmd    `cmd:"" help:"Hold events, states, seals and content against each other."`
-	Doctor    doctorCmd  `cmd:"" help:"Say what is missing in the configuration, and why."`
-	Account   accountCmd `cmd:"" help:"Open accounts and make their keys."`
-	PublicLog logCmd     `cmd:"" name:"log" help:"Make what the public log needs."`
-	Hold      holdCmd    `cmd:"" help:"Keep messages while legal proceedings run."`
-	Config    configCmd  `cmd:"" help:"Show every setting and where its value comes from."`
-	Bench     benchCmd   `cmd:"" hidden:"" help:"Measure this program as ratios to what the machine can do."`
+	Demo      demoCmd     `cmd:"" help:"Run the whole service on loopback with stand-ins for the outside."`
+	Serve     serveCmd    `cmd:"" help:"Answer on the web, and work, until told to stop."`
+	Worker    workerCmd   `cmd:"" help:"Work without answering on the web."`
+	Migrate   migrateCmd  `cmd:"" help:"Bring the database to this version."`
+	Fsck      fsckCmd     `cmd:"" help:"Hold events, states, seals and content against each other."`
+	Doctor    doctorCmd   `cmd:"" help:"Say what is missing in the configuration, and why."`
+	Account   accountCmd  `cmd:"" help:"Open accounts and make their keys."`
+	Operator  operatorCmd `cmd:"" help:"Say who decides on applications of companies."`
+	PublicLog logCmd      `cmd:"" name:"log" help:"Make what the public log needs."`
+	Hold      holdCmd     `cmd:"" help:"Keep messages while legal proceedings run."`
+	Config    configCmd   `cmd:"" help:"Show every setting and where its value comes from."`
+	Bench     benchCmd    `cmd:"" hidden:"" help:"Measure this program as ratios to what the machine can do."`
 }
 
 type logConfig struct {
