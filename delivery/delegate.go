@@ -61,8 +61,11 @@ func (d Delivery) delegateParty(g Delegate, proof *evidence.Proof) *evidence.Par
 // as is d with whoever acts now where evidence looks for it.
 func (d Delivery) as(by identity.Actor) Delivery {
 	d.ReceivedBy = nil
-	if by.Mandate != "" && d.Delegate != nil {
+	switch {
+	case by.Mandate != "" && d.Delegate != nil:
 		d.ReceivedBy = d.delegateParty(*d.Delegate, proofOf(by))
+	case d.Identified == nil: // reads what a delegate under a mandate accepted
+		d.Identified = proofOf(by)
 	}
 	return d
 }

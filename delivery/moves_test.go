@@ -83,6 +83,7 @@ func verbs(t testing.TB) []verb {
 		}},
 		{"FailPost", func(d delivery.Delivery, at time.Time) (delivery.Move, error) { return d.FailPost("hand_over", at) }},
 	}
+	list = append(list, delegateVerbs()...)
 	for _, s := range []delivery.PostStatus{delivery.PostAccepted, delivery.PostDelivered, delivery.PostReturned, delivery.PostRefused} {
 		list = append(list, verb{"Reported (" + string(s) + ")", func(d delivery.Delivery, at time.Time) (delivery.Move, error) {
 			return d.Reported(delivery.PostReport{ID: "1", Item: "i-1", Status: s, Cause: "unclaimed", At: at}, at)
@@ -180,6 +181,7 @@ func situations(t testing.TB) []situation {
 		{"notified", walk(told...)},
 		{"notified, identified", walk(known...)},
 		{"accepted", walk(append(slices.Clone(known), "Accept")...)},
+		{"accepted by a delegate", walk(append(slices.Clone(known), "NameDelegate", "Accept (delegate)")...)},
 		{"consigned", walk(open...)},
 		{"consigned, all taken", walk(whole...)},
 		{"handed_over", walk(append(slices.Clone(whole), "HandOver")...)},
@@ -202,12 +204,17 @@ var leads = map[[2]string]delivery.State{
 	{"Attempted (announcement, sms, sent)", "submitted, nobody reached"}:   delivery.Notified,
 	{"Accept", "notified, identified"}:                                     delivery.Accepted,
 	{"Reject", "notified, identified"}:                                     delivery.Rejected,
+	{"Accept (delegate)", "notified"}:                                      delivery.Accepted,
+	{"Accept (delegate)", "notified, identified"}:                          delivery.Accepted,
+	{"Reject (delegate)", "notified"}:                                      delivery.Rejected,
+	{"Reject (delegate)", "notified, identified"}:                          delivery.Rejected,
 	{"Expire (window over)", "notified"}:                                   delivery.Expired,
 	{"Expire (window over)", "notified, identified"}:                       delivery.Expired,
 	{"Cancel", "submitted"}:                                                delivery.Cancelled,
 	{"Cancel", "submitted, nobody reached"}:                                delivery.Cancelled,
 	{"Cancel", "notified"}:                                                 delivery.Cancelled,
 	{"Cancel", "notified, identified"}:                                     delivery.Cancelled,
+	{"Consign", "accepted by a delegate"}:                                  delivery.Consigned,
 	{"Consign", "accepted"}:                                                delivery.Consigned,
 	{"HandOver", "consigned, all taken"}:                                   delivery.HandedOver,
 	{"HandedToPost", "submitted, nobody reached"}:                          delivery.Posting,
@@ -223,7 +230,7 @@ var leads = map[[2]string]delivery.State{
 
 // refusals are the errors a rule may answer with.
 var refusals = map[error]string{delivery.ErrDecided: "ErrDecided", delivery.ErrWindowClosed: "ErrWindowClosed",
-	delivery.ErrNotOpen: "ErrNotOpen", delivery.ErrUnidentified: "ErrUnidentified"}
+	delivery.ErrNotOpen: "ErrNotOpen", delivery.ErrUnidentified: "ErrUnidentified", delivery.ErrWithdrawn: "ErrWithdrawn"}
 
 func refusal(t testing.TB, err error) string {
 	for e, name := range refusals {
@@ -334,7 +341,7 @@ func TestWalks(t *testing.T) {
 				t.Fatalf("seed %d: %s in %s: %v", seed, v.name, was, f)
 			}
 			if d.State == delivery.Notified && d.RespondBy.IsZero() || d.State == delivery.Posting && d.Post == nil ||
-				slices.Contains([]delivery.State{delivery.Accepted, delivery.Consigned, delivery.HandedOver}, d.State) && d.Identified == nil {
+				slices.Contains([]delivery.State{delivery.Accepted, delivery.Consigned, delivery.HandedOver}, d.State) && d.Identified == nil && (d.ReceivedBy == nil || d.ReceivedBy.Proof == nil) {
 				t.Fatalf("seed %d: %s in %s: the schema would refuse %+v", seed, v.name, was, d)
 			}
 		}
