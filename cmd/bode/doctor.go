@@ -57,6 +57,12 @@ func (c doctorCmd) Run(ctx context.Context, log *slog.Logger) error {
 	if !c.Issuer.Qualified {
 		fmt.Fprintln(os.Stdout, "note     not qualified: every document says so")
 	}
+	if c.EID.Anchors == "" {
+		fmt.Fprintln(os.Stdout, "note     no anchors of identity cards: nobody can identify with one")
+	}
+	if c.Wallet.Cert == "" {
+		fmt.Fprintln(os.Stdout, "note     no access certificate: nobody can identify with a wallet")
+	}
 	if c.Post.Dir == "" {
 		fmt.Fprintln(os.Stdout, "note     no print and post partner: nothing can go on paper")
 	}

@@ -36,7 +36,8 @@ const (
 )
 
 // standIns is the outside of a demonstration: a mail and SMS catcher, an
-// itsme-like provider, a trust world with a time-stamp authority, a printer.
+// itsme-like provider, a wallet with a provider of PIDs, a trust world with a
+// time-stamp authority, a printer.
 type standIns struct {
 	catcher   *notifytest.Catcher
 	provider  *identitytest.Provider
@@ -46,6 +47,7 @@ type standIns struct {
 	tsaURL    string
 	login     *oidc.Provider
 	stopLogin context.CancelFunc
+	wallet    *demoWallet
 	printer   post.StandIn
 }
 
@@ -62,6 +64,9 @@ func startStandIns(dir, base string, log *slog.Logger) (s *standIns, err error) 
 		return s, err
 	}
 	if err = s.startTrust(dir, log); err != nil {
+		return s, err
+	}
+	if s.wallet, err = startDemoWallet(base, log); err != nil {
 		return s, err
 	}
 	redirect := base + identify.CallbackPath(identity.MethodItsme)
@@ -108,7 +113,7 @@ func (s *standIns) startTrust(dir string, log *slog.Logger) (err error) {
 
 // outside puts the stand-ins where the real things would be.
 func (s *standIns) outside(dir, base string, log *slog.Logger) (o outside, err error) {
-	o = outside{baseURL: base, service: "Bode", means: []identity.Means{s.login}, hosts: []string{origin(s.provider.Issuer())}, keySets: map[string]keySet{jwksPath: s.login},
+	o = outside{baseURL: base, service: "Bode", means: []identity.Means{s.login, s.wallet.means}, hosts: []string{origin(s.provider.Issuer())}, keySets: map[string]keySet{jwksPath: s.login},
 		issuer: demoIssuer(base), pace: pace{sweep: time.Second, post: time.Second, retain: time.Minute, mend: time.Minute,
 			batch: 100 * time.Millisecond, complete: 200 * time.Millisecond, renew: time.Hour}}
 	if o.secrets, err = loadSecrets(filepath.Join(dir, "secrets"), true); err != nil {
@@ -164,6 +169,9 @@ func (s *standIns) Close() error {
 	var errs []error
 	if s.stopLogin != nil {
 		s.stopLogin()
+	}
+	if s.wallet != nil {
+		errs = append(errs, s.wallet.Close())
 	}
 	if s.provider != nil {
 		errs = append(errs, s.provider.Close())
