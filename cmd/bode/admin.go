@@ -20,6 +20,8 @@ type accountCmd struct {
 	Open openCmd `cmd:"" help:"Open an account with its first administrator; prints what the person needs to sign in, once."`
 	Key  keyCmd  `cmd:"" help:"Make an API key of an account; prints it, once."`
 
+	Recover recoverCmd `cmd:"" help:"Let a person who lost everything choose a new password, a day from now; takes two operators."`
+
 	Authenticator authenticatorCmd `cmd:"" help:"Give a person a new authenticator; prints its secret, once, and ends the old one."`
 }
 

@@ -157,7 +157,11 @@ func (a *app) faces() (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	senders, err := portal.New(portal.Config{Web: pages, Deliveries: a.deliveries, Identity: a.identity,
+	passkeys, err := newPasskeys(a)
+	if err != nil {
+		return nil, err
+	}
+	senders, err := portal.New(portal.Config{Web: pages, Passkeys: passkeys, Deliveries: a.deliveries, Identity: a.identity,
 		Evidence: a.ledger, Dossiers: a, Verifier: a.verifier, Program: program, Anchors: anchors, Log: a.log})
 	if err != nil {
 		return nil, err

@@ -36,8 +36,10 @@ func keySetPath(method string) string {
 func (a *app) identifying(e *echo.Echo, pages *web.Web, senders *portal.Portal, recipients *collect.Collect) error {
 	face, err := identify.New(identify.Config{Web: pages, Identity: a.identity, Means: a.out.means, Account: senders.SessionToken,
 		Owners: map[string]identify.Owner{
-			collect.Errand:    {Purpose: identity.RecipientProofing, Take: recipients.Identified},
-			portal.BindErrand: {Purpose: identity.SenderProofing, Take: senders.Bind},
+			collect.Errand:         {Purpose: identity.RecipientProofing, Take: recipients.Identified},
+			portal.BindErrand:      {Purpose: identity.SenderProofing, Take: senders.Bind},
+			portal.RecoverErrand:   {Purpose: identity.SenderProofing, Take: senders.Recover},
+			identity.ErrandMandate: {Purpose: identity.Authentication, Take: senders.GrantMandate},
 		}, Log: a.log})
 	if err != nil {
 		return err

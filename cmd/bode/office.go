@@ -7,9 +7,12 @@ import (
 	"path/filepath"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 
 	"github.com/bode-erds/bode/delivery"
 	"github.com/bode-erds/bode/identity"
+	"github.com/bode-erds/bode/notify"
 )
 
 // desk is what every command of an operator takes: the database and the
@@ -57,7 +60,16 @@ func openOffice(pool *pgxpool.Pool, keys secrets, log *slog.Logger) (o office, e
 	if err != nil {
 		return o, err
 	}
-	if o.identity, err = identity.New(identity.Config{Pool: pool, Box: box, DigestKey: keys.digest, Logger: log}); err != nil {
+	notices, err := notify.New(notify.Config{})
+	if err != nil {
+		return o, err
+	}
+	jobs, err := river.NewClient(riverpgxv5.New(pool), &river.Config{Logger: slog.New(quieter{log.Handler()})}) // hands work over, and does none
+	if err != nil {
+		return o, err
+	}
+	notices.UseJobs(jobs)
+	if o.identity, err = identity.New(identity.Config{Pool: pool, Box: box, DigestKey: keys.digest, Logger: log, Teller: notes{notices}}); err != nil {
 		return o, err
 	}
 	// Holds touch rows only. The parts that submit, tell and keep content are not

@@ -1,0 +1,43 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/bode-erds/bode/identity"
+)
+
+type recoverCmd struct {
+	desk
+	Person string `arg:"" help:"Id of the person."`
+	By     string `help:"Who recognised the person." required:""`
+	Second string `help:"Who else did." required:""`
+}
+
+// Run begins a recovery for somebody who cannot identify, and prints the address
+// for that person, once. The person is told, and can stop it for a day.
+func (c recoverCmd) Run(ctx context.Context, log *slog.Logger) error {
+	by, err := operator(c.By)
+	if err != nil {
+		return err
+	}
+	second, err := operator(c.Second)
+	if err != nil {
+		return err
+	}
+	if by.Subject == second.Subject {
+		return fmt.Errorf("%w: --second: another operator than --by", errUsage)
+	}
+	return c.at(ctx, log, func(o office) error {
+		r, err := o.identity.RecoverByOperators(ctx, identity.System, c.Person, by.Subject, second.Subject)
+		if err != nil {
+			return asUsage(err)
+		}
+		log.WarnContext(ctx, "recovery begun by operators", "person", c.Person, "by", by.Subject, "second", second.Subject, "ready", r.ReadyAt)
+		fmt.Fprintf(os.Stdout, "path  /portal/recovery/go/%s\nfrom  %s\nuntil %s\n", r.Token, r.ReadyAt.Format(time.RFC3339), r.ExpiresAt.Format(time.RFC3339))
+		return nil
+	})
+}
