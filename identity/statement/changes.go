@@ -65,7 +65,7 @@ func (s *signed) compare(first *file) error {
 	if was.kind != dictionary || is.kind != dictionary {
 		return fmt.Errorf("%w: no catalog", errSyntax)
 	}
-	if err := grown(was, is, "AcroForm", "DSS", "Extensions", "Perms", "Version", "Metadata"); err != nil {
+	if err := first.grown(was, is, "AcroForm", "DSS", "Extensions", "Perms", "Version", "Metadata"); err != nil {
 		return fmt.Errorf("catalog: %w", err)
 	}
 	pages, err := first.pages(was.dict["Pages"])
@@ -84,7 +84,7 @@ func (s *signed) compare(first *file) error {
 	for _, id := range pages {
 		before, _ := first.object(id)
 		now, _ := s.object(id)
-		if err := grown(before.value, now.value, "Annots", "Tabs", "LastModified"); err != nil || now.stream {
+		if err := first.grown(before.value, now.value, "Annots", "Tabs", "LastModified"); err != nil || now.stream {
 			return fmt.Errorf("page: %w", err)
 		}
 		shown = append(shown, s.follow(now.value.dict["Annots"]).list...)
@@ -92,11 +92,11 @@ func (s *signed) compare(first *file) error {
 	return s.readForm(is, shown, first.height(pages))
 }
 
-// grown checks that is has every entry of was, unchanged, and beside them none
-// but these.
-func grown(was, is value, keys ...string) error {
+// grown checks that is has every entry of was, from f, unchanged, and beside them
+// none but these.
+func (f *file) grown(was, is value, keys ...string) error {
 	for key, old := range was.dict {
-		if now, there := is.dict[key]; !there || !same(old, now) {
+		if now, there := is.dict[key]; !there || !f.same(old, now, 0) {
 			return fmt.Errorf("%s was changed", key)
 		}
 	}
@@ -107,6 +107,9 @@ func grown(was, is value, keys ...string) error {
 	}
 	return nil
 }
+
+// only checks that v has no entries but these.
+func only(v value, keys ...string) error { return (&file{}).grown(value{}, v, keys...) }
 
 // catalog is the newest catalog and its number.
 func (f *file) catalog() (value, int) {

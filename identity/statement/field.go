@@ -21,14 +21,14 @@ func (s *signed) readForm(catalog value, shown []value, height float64) error {
 	if form.kind == null {
 		return ErrUnsigned
 	}
-	if err := grown(value{}, form, "Fields", "SigFlags", "DR", "DA", "NeedAppearances"); err != nil {
+	if err := only(form, "Fields", "SigFlags", "DR", "DA", "NeedAppearances"); err != nil {
 		return fmt.Errorf("form: %w", err)
 	}
 	fields := s.follow(form.dict["Fields"]).list
 	if len(fields) == 0 || len(fields) > maxFields {
 		return ErrUnsigned
 	}
-	if err := grown(value{}, s.follow(catalog.dict["Perms"]), "DocMDP"); err != nil {
+	if err := only(s.follow(catalog.dict["Perms"]), "DocMDP"); err != nil {
 		return fmt.Errorf("permissions: %w", err)
 	}
 	var widgets []int
@@ -78,7 +78,7 @@ func (s *signed) widget(ref value, height float64) (id int, area float64, v valu
 	}
 	for _, d := range []value{field, shape} {
 		// No action, no layer: nothing that does more than show itself.
-		if err := grown(value{}, d, "Type", "Subtype", "FT", "T", "TU", "TM", "V", "F", "Ff", "Rect", "P", "AP", "DA", "MK", "Parent",
+		if err := only(d, "Type", "Subtype", "FT", "T", "TU", "TM", "V", "F", "Ff", "Rect", "P", "AP", "DA", "MK", "Parent",
 			"Kids", "DR", "Lock", "SV", "BS", "Border", "AS", "H", "NM", "M", "Q"); err != nil {
 			return 0, 0, value{}, fmt.Errorf("field: %w", err)
 		}

@@ -106,6 +106,7 @@ type how struct {
 	rect      string                       // default none
 	catalog   string                       // further entries
 	page      string                       // further entries
+	annots    string                       // further annotations
 	field     string                       // further entries
 	form      string                       // further entries
 	sig       string                       // further entries
@@ -142,7 +143,7 @@ func signWith(t *testing.T, doc []byte, s signer, h how) []byte {
 	const range0 = "[0 0000000000 0000000000 0000000000]"
 	objects := map[int]string{
 		p.root: p.catalog + fmt.Sprintf(" /AcroForm << /Fields [%d 0 R] /SigFlags 3 %s >> %s >>", p.next, h.form, h.catalog),
-		p.page: p.sheet + fmt.Sprintf(" /Annots [%d 0 R] %s >>", p.next, h.page),
+		p.page: p.sheet + fmt.Sprintf(" /Annots [%d 0 R %s] %s >>", p.next, h.annots, h.page),
 		p.next: fmt.Sprintf("<< /Type /Annot /Subtype /Widget /FT /Sig /T (Signature1) /F 132 /Rect %s /P %d 0 R /V %d 0 R %s >>", h.rect, p.page, p.next+1, h.field),
 		p.next + 1: fmt.Sprintf("<< /Type /Sig /Filter /Adobe.PPKLite /SubFilter /%s /ByteRange %s /Contents %s %s >>",
 			h.subfilter, range0, hole, h.sig),

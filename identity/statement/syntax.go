@@ -245,18 +245,23 @@ func (s *scanner) dictionary(depth int) (value, error) {
 	}
 }
 
-// same compares what is written, not how.
-func same(a, b value) bool {
-	if a.kind != b.kind {
+// same compares what is written, not how: programs write down in its place what
+// was referred to before.
+func (f *file) same(was, is value, depth int) bool {
+	if was.kind == reference && is.kind != reference && depth < maxDepth {
+		was = f.follow(was)
+	}
+	if was.kind != is.kind {
 		return false
 	}
-	switch a.kind {
+	within := func(a, b value) bool { return f.same(a, b, depth+1) }
+	switch was.kind {
 	case number:
-		return math.Abs(a.num-b.num) < 0.005
+		return math.Abs(was.num-is.num) < 0.005
 	case array:
-		return slices.EqualFunc(a.list, b.list, same)
+		return slices.EqualFunc(was.list, is.list, within)
 	case dictionary:
-		return maps.EqualFunc(a.dict, b.dict, same)
+		return maps.EqualFunc(was.dict, is.dict, within)
 	}
-	return a.word == b.word && a.id == b.id
+	return was.word == is.word && was.id == is.id
 }
