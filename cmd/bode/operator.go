@@ -89,3 +89,14 @@ func (c operatorsCmd) Run(ctx context.Context, log *slog.Logger) error {
 		return w.Flush()
 	})
 }
+
+// signatures is the one of the means that can look at an approval form, or nil:
+// two operators look at each then.
+func signatures(means []identity.Means) identity.Signatures {
+	for _, m := range means {
+		if s, ok := m.(identity.Signatures); ok {
+			return s
+		}
+	}
+	return nil
+}
