@@ -190,7 +190,7 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 	t.Parallel()
 	families := []error{identity.ErrLoginRefused, identity.ErrLoginStale, identity.ErrLoginLevel, identity.ErrLoginUnavailable,
 		identity.ErrLoginUnusable, identity.ErrLoginDocument}
-	for _, err := range []error{eid.ErrCancelled, eid.ErrNoExtension, eid.ErrToken, eid.ErrSignature, eid.ErrPurpose, eid.ErrSigningCertificate,
+	for _, err := range []error{eid.ErrToken, eid.ErrSignature, eid.ErrPurpose, eid.ErrSigningCertificate,
 		eid.ErrPolicy, eid.ErrNotYetValid, eid.ErrExpired, eid.ErrIssuer, eid.ErrPerson, eid.ErrRevoked, eid.ErrResponder, eid.ErrResponse,
 		eid.ErrDeposit, eid.ErrArtefact} {
 		n := 0

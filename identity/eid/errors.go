@@ -9,10 +9,6 @@ import (
 // What is wrong with a Web eID token. Each error wraps one of the
 // identity.ErrLogin… family, which says what the person can do.
 var (
-	// ErrCancelled: the person said no, or let it time out.
-	ErrCancelled = fmt.Errorf("eid: person did not use the card: %w", identity.ErrLoginRefused)
-	// ErrNoExtension: there is no Web eID in this browser, or it does not work.
-	ErrNoExtension = fmt.Errorf("eid: Web eID is not there or does not work: %w", identity.ErrLoginUnavailable)
 	// ErrToken: no token of a format that we know, or the algorithm does not fit
 	// the key.
 	ErrToken = fmt.Errorf("eid: token is malformed: %w", identity.ErrLoginUnusable)

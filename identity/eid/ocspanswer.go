@@ -103,7 +103,8 @@ func sameCertificate(id certID, hash crypto.Hash, leaf, issuer *x509.Certificate
 
 // signer finds who signed: the issuing CA, or a certificate that this CA itself
 // issued for signing answers. Another certificate of the CA, a card for one, may
-// not.
+// not. Whether the responder's own certificate was revoked is not asked: CAs give
+// it a short life instead.
 //
 // RFC 6960 §4.2.2.2
 func signer(answer *ocsp.Response, issuer *x509.Certificate, at time.Time) (delegated bool, err error) {

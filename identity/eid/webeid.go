@@ -18,8 +18,9 @@ const nonceLife = 5 * time.Minute
 // WebEID is the Belgian card through the browser's Web eID extension. It
 // implements identity.Means. Safe for concurrent use.
 //
-// The page's script hands the nonce to the extension and posts what comes back
-// as the value "token"; a failure as "error", with the extension's code.
+// The page's script hands the nonce to the extension and posts the token that
+// comes back as the value "token". What the extension says instead of a token
+// the script tells the person itself.
 type WebEID struct {
 	v      *Verifier
 	origin string
@@ -62,11 +63,10 @@ func (*WebEID) Begin(context.Context, identity.Ask) (identity.Challenge, error) 
 // Finish implements [identity.Means]. The signature is checked before anybody is
 // asked about the certificate, so that only who holds the card makes us ask.
 func (w *WebEID) Finish(ctx context.Context, saved []byte, a identity.Answer, at time.Time) (identity.Proof, error) {
-	token, err := postedToken(a.Values)
-	if err != nil {
-		return identity.Proof{}, err
+	if len(a.Values["token"]) != 1 {
+		return identity.Proof{}, fmt.Errorf("%w: none, or several", ErrToken)
 	}
-	kept := artefact{Kind: artefactWebEID, Token: token, Nonce: string(saved), Origin: w.origin}
+	kept := artefact{Kind: artefactWebEID, Token: a.Values.Get("token"), Nonce: string(saved), Origin: w.origin}
 	h, checks, err := w.v.signed(kept, at)
 	if err != nil {
 		return identity.Proof{}, err
@@ -76,21 +76,6 @@ func (w *WebEID) Finish(ctx context.Context, saved []byte, a identity.Answer, at
 		return identity.Proof{}, err
 	}
 	return kept.prove(h, s, checks, at)
-}
-
-// postedToken is the token, or what the extension said instead.
-func postedToken(values url.Values) (string, error) {
-	if len(values["token"]) == 1 && values.Get("token") != "" {
-		return values.Get("token"), nil
-	}
-	switch code := values.Get("error"); code {
-	case "":
-		return "", fmt.Errorf("%w: none", ErrToken)
-	case "ERR_WEBEID_USER_CANCELLED", "ERR_WEBEID_USER_TIMEOUT":
-		return "", ErrCancelled
-	default:
-		return "", fmt.Errorf("%w: %.60q", ErrNoExtension, code)
-	}
 }
 
 // signed judges a token and the certificate in it.

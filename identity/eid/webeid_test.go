@@ -151,9 +151,6 @@ func TestWebEIDBadTokens(t *testing.T) {
 	}{
 		"nothing":             {url.Values{}, eid.ErrToken, identity.ErrLoginUnusable},
 		"two tokens":          {url.Values{"token": {good, good}}, eid.ErrToken, identity.ErrLoginUnusable},
-		"cancelled":           {url.Values{"error": {"ERR_WEBEID_USER_CANCELLED"}}, eid.ErrCancelled, identity.ErrLoginRefused},
-		"timed out":           {url.Values{"error": {"ERR_WEBEID_USER_TIMEOUT"}}, eid.ErrCancelled, identity.ErrLoginRefused},
-		"no extension":        {url.Values{"error": {"ERR_WEBEID_EXTENSION_UNAVAILABLE"}}, eid.ErrNoExtension, identity.ErrLoginUnavailable},
 		"format 10":           {url.Values{"token": {with("format", "web-eid:10")}}, eid.ErrToken, identity.ErrLoginUnusable},
 		"format 1.":           {url.Values{"token": {with("format", "web-eid:1.")}}, eid.ErrToken, identity.ErrLoginUnusable},
 		"format 2":            {url.Values{"token": {with("format", "web-eid:2")}}, eid.ErrToken, identity.ErrLoginUnusable},
