@@ -52,6 +52,7 @@ type rig struct {
 	ahead      atomic.Int64 // how far the clock is ahead of the true one
 	asked      requests
 	config     portal.Config
+	post       *letters // what account holders are told
 }
 
 // requests are those that reached the server, as "METHOD /path octets".
@@ -75,12 +76,12 @@ func (r *rig) pass(d time.Duration) { r.ahead.Add(int64(d)) }
 
 func newRig(t testing.TB, with ...func(*portal.Config)) *rig {
 	t.Helper()
-	r := &rig{t: t, pool: pgtest.New(t), verifier: &verifier{}}
+	r := &rig{t: t, pool: pgtest.New(t), verifier: &verifier{}, post: &letters{codes: map[string]letterCode{}}}
 	quiet := slog.New(slog.DiscardHandler)
 	box, err := identity.NewBox(bytes.Repeat([]byte{1}, 32))
 	r.must(err)
 	r.people, err = identity.New(identity.Config{Pool: r.pool, Box: box, DigestKey: bytes.Repeat([]byte{2}, 32), Now: r.now,
-		Password: identity.Cost{Memory: 64, Time: 1, Threads: 1}})
+		Password: identity.Cost{Memory: 64, Time: 1, Threads: 1}, Teller: r.post, Codes: r.post})
 	r.must(err)
 	jobs, err := river.NewClient(riverpgxv5.New(r.pool), &river.Config{Logger: quiet})
 	r.must(err)
