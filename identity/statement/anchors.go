@@ -88,9 +88,9 @@ func (a *Anchors) chain(leaf *x509.Certificate, others []*x509.Certificate, at t
 	if len(path) < 2 {
 		return nil, fmt.Errorf("%w: it is an anchor itself", ErrCertificate)
 	}
-	for _, c := range path {
+	for i, c := range path { // a subject may hold a national number, and errors are logged
 		if err := strongCertificate(c); err != nil {
-			return nil, fmt.Errorf("%w: %s: %w", ErrCertificate, c.Subject, err)
+			return nil, fmt.Errorf("%w: number %d of its chain: %w", ErrCertificate, i+1, err)
 		}
 	}
 	return path, nil

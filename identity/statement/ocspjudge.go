@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -56,11 +57,11 @@ func responded(a *ocsp.Response, issuer *x509.Certificate, at time.Time) error {
 	}
 	switch {
 	case by.CheckSignatureFrom(issuer) != nil:
-		return fmt.Errorf("responder %s is not of the issuer", by.Subject)
+		return errors.New("the responder is not of the issuer")
 	case by.IsCA || !slices.Contains(by.ExtKeyUsage, x509.ExtKeyUsageOCSPSigning):
-		return fmt.Errorf("%s is no responder", by.Subject)
+		return errors.New("a certificate of the issuer that is no responder's")
 	case at.Before(by.NotBefore) || at.After(by.NotAfter):
-		return fmt.Errorf("responder %s is not of now", by.Subject)
+		return errors.New("the responder's certificate is not of now")
 	}
 	if err := strongCertificate(by); err != nil {
 		return err
@@ -79,7 +80,7 @@ func about(a *ocsp.Response, cert, issuer *x509.Certificate) (nonce []byte, err 
 		Extensions []pkix.Extension `asn1:"optional,explicit,tag:1"`
 	}
 	if _, err := asn1.Unmarshal(a.TBSResponseData, &data); err != nil || len(data.Responses) != 1 {
-		return nil, fmt.Errorf("not about one certificate")
+		return nil, errors.New("not about one certificate")
 	}
 	var spki struct {
 		Algorithm pkix.AlgorithmIdentifier
@@ -95,12 +96,12 @@ func about(a *ocsp.Response, cert, issuer *x509.Certificate) (nonce []byte, err 
 	}
 	if h == 0 || a.SerialNumber.Cmp(cert.SerialNumber) != 0 || !bytes.Equal(id.Name, sum(h, issuer.RawSubject)) ||
 		!bytes.Equal(id.Key, sum(h, spki.Key.RightAlign())) {
-		return nil, fmt.Errorf("about another certificate")
+		return nil, errors.New("about another certificate")
 	}
 	for _, e := range data.Extensions {
 		if e.Id.String() == "1.3.6.1.5.5.7.48.1.2" {
 			if _, err := asn1.Unmarshal(e.Value, &nonce); err != nil {
-				return nil, fmt.Errorf("nonce")
+				return nil, errors.New("nonce")
 			}
 		} else if e.Critical {
 			return nil, fmt.Errorf("extension %s is not known", e.Id)
