@@ -30,6 +30,7 @@ import (
 	"github.com/bode-erds/bode/evidence/evidencetest"
 	"github.com/bode-erds/bode/evidence/ledger"
 	"github.com/bode-erds/bode/identity"
+	"github.com/bode-erds/bode/identity/passkey"
 	"github.com/bode-erds/bode/migrations/pgtest"
 	"github.com/bode-erds/bode/notify"
 )
@@ -52,7 +53,8 @@ type rig struct {
 	ahead      atomic.Int64 // how far the clock is ahead of the true one
 	asked      requests
 	config     portal.Config
-	post       *letters // what account holders are told
+	post       *letters       // what account holders are told
+	proof      identity.Proof // what whoever is sent to identify proves
 }
 
 // requests are those that reached the server, as "METHOD /path octets".
@@ -106,6 +108,8 @@ func newRig(t testing.TB, with ...func(*portal.Config)) *rig {
 	r.must(err)
 	cfg := portal.Config{Web: pages, Deliveries: r.deliveries, Identity: r.people, Evidence: r.proofs, Dossiers: r.proofs,
 		Verifier: r.verifier, Now: r.now, Log: quiet}
+	cfg.Passkeys, err = passkey.New(passkey.Config{Pool: r.pool, Identity: r.people, RPID: "localhost", Origins: []string{named(base)}, Name: "Bode", Now: r.now, Log: quiet})
+	r.must(err)
 	for _, change := range with {
 		change(&cfg)
 	}
@@ -114,6 +118,7 @@ func newRig(t testing.TB, with ...func(*portal.Config)) *rig {
 	r.must(err)
 	e := pages.Echo()
 	r.must(face.Register(e))
+	e.GET("/identify/:id", r.identify(face))
 	r.server = &httptest.Server{Listener: listener, Config: &http.Server{Handler: r.asked.note(e), ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)}}
 	r.server.Start()
 	t.Cleanup(r.server.Close)
