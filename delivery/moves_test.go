@@ -316,7 +316,7 @@ func TestWalks(t *testing.T) {
 			}
 		})
 		events, at := []evidence.Event{first}, d.LastAt
-		for range 60 {
+		for range 90 {
 			if rnd.IntN(3) == 0 {
 				at = at.Add(time.Duration(rnd.Int64N(int64(72 * time.Hour)))).Truncate(time.Microsecond)
 			}

@@ -74,6 +74,19 @@ func (s Submission) normal() Submission {
 	return s
 }
 
+// Mobile turns a number as Belgians write it into E.164; others stay as they are
+// typed, without what people put between digits.
+func Mobile(typed string) string {
+	s := strings.NewReplacer(" ", "", ".", "", "/", "", "-", "", "(", "", ")", "", "\u00a0", "").Replace(typed)
+	switch {
+	case strings.HasPrefix(s, "00"):
+		return "+" + s[2:]
+	case strings.HasPrefix(s, "04") && len(s) == 10:
+		return "+32" + s[1:]
+	}
+	return s
+}
+
 // checker collects faults with the place they are at.
 type checker struct{ faults FieldErrors }
 

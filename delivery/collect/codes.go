@@ -46,9 +46,13 @@ type field struct {
 }
 
 func (v *visit) codesView() codesView {
+	email, mobile := v.d.Recipient.Email, v.d.Recipient.Mobile
+	if g := v.d.Delegate; g != nil {
+		email, mobile = g.Email, g.Mobile
+	}
 	return codesView{
-		Email:   field{Name: "email_code", To: maskEmail(v.d.Recipient.Email), Done: !v.shown.EmailAt.IsZero()},
-		SMS:     field{Name: "sms_code", To: maskMobile(v.d.Recipient.Mobile), Done: !v.shown.SMSAt.IsZero()},
+		Email:   field{Name: "email_code", To: maskEmail(email), Done: !v.shown.EmailAt.IsZero()},
+		SMS:     field{Name: "sms_code", To: maskMobile(mobile), Done: !v.shown.SMSAt.IsZero()},
 		Minutes: 10,
 	}
 }

@@ -12,7 +12,14 @@ import (
 // decide explains both choices before offering them. Nothing of the content is
 // shown: it opens to whoever accepted, and to nobody else.
 func (c *Collect) decide(x echo.Context, v *visit) error {
-	return c.render(x, v, http.StatusOK, "decide", nil)
+	body := decideView{MayName: v.mayName()}
+	if body.MayName {
+		var err error
+		if body.Named, err = c.cfg.Deliveries.NamedDelegate(x.Request().Context(), v.shown); err != nil {
+			return err
+		}
+	}
+	return c.render(x, v, http.StatusOK, "decide", body)
 }
 
 // accept takes the message (C.3) and opens its content (D.1).

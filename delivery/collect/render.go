@@ -69,6 +69,7 @@ type item struct {
 	Post      bool      // a letter follows when nobody decides
 	Documents int
 	Test      bool
+	For       string // whom a delegate acts for; empty for the addressee
 }
 
 func (v *visit) item() *item {
@@ -79,7 +80,21 @@ func (v *visit) item() *item {
 	if i.Sender == "" {
 		i.Sender = m.Sender.Given + " " + m.Sender.Family
 	}
+	if v.d.Delegate != nil {
+		i.For = v.d.Recipient.Given + " " + v.d.Recipient.Family
+		if o := v.d.Recipient.Organisation; o != nil {
+			i.For = o.Name
+		}
+	}
 	return i
+}
+
+// reader is the language that was given for whoever reads this.
+func (v *visit) reader() string {
+	if v.d.Delegate != nil {
+		return v.d.Delegate.Language
+	}
+	return v.d.Recipient.Language
 }
 
 // companyNumber is a Belgian enterprise number with its dots, and any other
@@ -113,7 +128,7 @@ func step(name string) int {
 func (c *Collect) render(x echo.Context, v *visit, status int, name string, body any, faults ...web.Fault) error {
 	p := page{Body: body, Faults: faults, Step: step(name)}
 	if v != nil {
-		c.cfg.Web.Prefer(x, v.d.Recipient.Language)
+		c.cfg.Web.Prefer(x, v.reader())
 		p.Item = v.item()
 		p.Item.Host = c.host
 	}
@@ -139,6 +154,6 @@ func (c *Collect) say(x echo.Context, v *visit, status int, key string, next ...
 
 // language is the reader's, for pages that others write for us.
 func (c *Collect) language(x echo.Context, v *visit) string {
-	c.cfg.Web.Prefer(x, v.d.Recipient.Language)
+	c.cfg.Web.Prefer(x, v.reader())
 	return c.cfg.Web.Language(x)
 }

@@ -34,6 +34,9 @@ func (c *Collect) pages() []route {
 		{http.MethodPost, "/identify", []place{atIdentify}, c.beginLogin},
 		{http.MethodGet, string(atMismatch), []place{atIdentify}, c.mismatch},
 		{http.MethodGet, "/decide", []place{atDecide}, c.decide},
+		{http.MethodGet, "/delegate", []place{atDecide}, c.delegate},
+		{http.MethodPost, "/delegate", []place{atDecide}, c.name},
+		{http.MethodPost, "/delegate/withdraw", []place{atDecide}, c.unname},
 		{http.MethodPost, "/accept", []place{atDecide}, c.accept},
 		{http.MethodGet, "/refuse", []place{atDecide}, c.refuse},
 		{http.MethodPost, "/refuse", []place{atDecide}, c.reject},
@@ -65,7 +68,7 @@ func (c *Collect) Register(e *echo.Echo) error {
 	}
 	// A POST may answer with a page. Its address, when reloaded or read in
 	// another language, leads to the page that is next.
-	for _, path := range []string{"/check", "/accept", "/open", "/documents/:n", "/all"} {
+	for _, path := range []string{"/check", "/delegate/withdraw", "/accept", "/open", "/documents/:n", "/all"} {
 		e.GET("/c/:token"+path, c.at(route{}), short)
 	}
 	return nil

@@ -1,6 +1,7 @@
 package collect
 
 import (
+	"errors"
 	"net/http"
 
 	"github.com/labstack/echo/v4"
@@ -29,7 +30,11 @@ type startView struct {
 
 // over is the key of the text that says why nothing can be done any more, or "".
 func (v *visit) over() string {
-	switch {
+	switch err := v.d.DelegateMay(); {
+	case errors.Is(err, delivery.ErrWithdrawn):
+		return "delegate_withdrawn"
+	case errors.Is(err, delivery.ErrDecided):
+		return "delegate_late"
 	case !v.d.Message.PurgedAt.IsZero():
 		return "removed"
 	case v.d.State == delivery.Notified && !v.d.Open(v.now):

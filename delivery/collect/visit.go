@@ -65,6 +65,9 @@ func (c *Collect) visit(x echo.Context) (*visit, error) {
 // where is the one page that comes next.
 func (v *visit) where() place {
 	identified := v.known && v.shown.Actor != nil
+	if v.d.DelegateMay() != nil {
+		return atStart
+	}
 	switch v.d.State {
 	case delivery.Notified:
 		if !v.d.Open(v.now) {
