@@ -202,7 +202,7 @@ func (r *rig) login(b *browser, at string) identity.Login {
 func TestWalletLinks(t *testing.T) {
 	t.Parallel()
 	for _, address := range []string{"javascript:alert(1)", "data:text/html,x", "JavaScript:alert(1)", "vbscript:x", "openid4vp://x\" onclick=\"y", "no address"} {
-		r := newRig(t, func(string) identity.Means { return wallet{address: address} })
+		r := newRig(t, func(string) identity.Means { return fakeWallet{address: address} })
 		b := r.browser()
 		at := b.begun("eudi-pid")
 		if b.get(at + "/with"); b.status != http.StatusInternalServerError || strings.Contains(b.body, "alert") {
@@ -214,13 +214,13 @@ func TestWalletLinks(t *testing.T) {
 	}
 }
 
-type wallet struct {
+type fakeWallet struct {
 	identity.Means
 	address string
 }
 
-func (wallet) Method() string { return identity.MethodWallet }
+func (fakeWallet) Method() string { return identity.MethodWallet }
 
-func (w wallet) Begin(context.Context, identity.Ask) (identity.Challenge, error) {
+func (w fakeWallet) Begin(context.Context, identity.Ask) (identity.Challenge, error) {
 	return identity.Challenge{Form: identity.FormWallet, URL: w.address, Key: "k", Saved: []byte("s")}, nil
 }

@@ -97,7 +97,11 @@ func newRig(t testing.TB, more ...func(origin string) identity.Means) *rig {
 	r.ask = identity.NewLogin{Errand: "collect", Subject: "7", Level: identity.LevelHigh, Language: "nl", About: "Om het bericht te openen.", Back: "/back/secret-token"}
 	for _, m := range list {
 		if own, ok := m.(identity.Receiver); ok {
-			e.Any("/receive/"+m.Method()+"/*", echo.WrapHandler(own.Receive(r.people.Mailbox(own, identify.BackPath))))
+			handler := echo.WrapHandler(own.Receive(r.people.Mailbox(own, identify.BackPath)))
+			e.Any("/receive/"+m.Method()+"/*", handler)
+			if m.Method() == identity.MethodWallet {
+				e.Any("/wallet/*", handler)
+			}
 		}
 	}
 	r.server = &httptest.Server{Listener: listener, Config: &http.Server{Handler: e, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)}}
@@ -212,6 +216,7 @@ type means struct {
 	down     error // of Begin
 	finished []identity.Answer
 	began    []identity.Ask
+	key      string // of what was begun last
 }
 
 func (m *means) set(change func(*means)) {
@@ -221,7 +226,7 @@ func (m *means) set(change func(*means)) {
 }
 
 // secretNumber is what no log and no page may hold.
-const secretNumber = "85073003328"
+const secretNumber = "85073099734"
 
 // as is m with the abilities that it has.
 func (m *means) as() identity.Means {
@@ -244,6 +249,7 @@ func (m *means) Begin(_ context.Context, a identity.Ask) (identity.Challenge, er
 		return identity.Challenge{}, m.down
 	}
 	key := rand.Text()
+	m.key = key
 	c := identity.Challenge{Form: m.form, Key: key, Saved: []byte(key), Life: 10 * time.Minute}
 	switch m.form {
 	case identity.FormRedirect:

@@ -78,6 +78,7 @@ async function read() {
     show(faults[code] ?? "unknown");
     button.disabled = false;
     busy.hidden = true;
+    form.removeAttribute("aria-busy");
   }
 }
 
