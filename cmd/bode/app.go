@@ -71,6 +71,7 @@ type app struct {
 	ledger     *ledger.Ledger
 	identity   *identity.Service
 	notices    *notify.Service
+	codes      *otp.Service
 	jobs       *river.Client[pgx.Tx]
 	handler    http.Handler
 	verifier   verifier
@@ -85,15 +86,14 @@ func build(pool *pgxpool.Pool, out outside, log *slog.Logger) (*app, error) {
 	if err != nil {
 		return nil, err
 	}
-	codes, err := otp.New(otp.Config{Pool: pool, Key: out.secrets.codes})
-	if err != nil {
+	if a.codes, err = otp.New(otp.Config{Pool: pool, Key: out.secrets.codes}); err != nil {
 		return nil, err
 	}
 	if a.notices, err = notify.New(notify.Config{}); err != nil {
 		return nil, err
 	}
 	if a.identity, err = identity.New(identity.Config{Pool: pool, Box: box, DigestKey: out.secrets.digest, Logger: log, Assurance: out.assurance,
-		Teller: notes{a.notices}, Codes: addressCodes{pool, codes}}); err != nil {
+		Teller: notes{a.notices}, Codes: addressCodes{pool, a.codes}, Signatures: signatures(out.means)}); err != nil {
 		return nil, err
 	}
 	workers := river.NewWorkers()
@@ -108,7 +108,7 @@ func build(pool *pgxpool.Pool, out outside, log *slog.Logger) (*app, error) {
 	}
 	a.deliveries, err = delivery.New(delivery.Config{
 		Pool: pool, Journal: a.ledger, Notices: a.notices, Outbox: a.jobs, Vault: out.vault, Box: out.keyring,
-		Codes: challenges{pool, codes}, Identities: a.identity, Post: out.post, LinkKey: out.secrets.link,
+		Codes: challenges{pool, a.codes}, Identities: a.identity, Post: out.post, LinkKey: out.secrets.link,
 		BaseURL: out.baseURL, Service: out.service, Log: log,
 	})
 	if err != nil {

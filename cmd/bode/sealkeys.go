@@ -131,6 +131,7 @@ func (a *app) close() {
 	if err := a.out.sealKeys.Close(); err != nil {
 		a.log.Warn("sealing keys not closed", "err", err)
 	}
+	a.codes.Close()
 	a.pool.Close()
 }
 
