@@ -133,3 +133,17 @@ func TestParseJSONRefuses(t *testing.T) {
 		t.Errorf("%v, %v", m, err)
 	}
 }
+
+// One value has one way to be written: nobody can change what was signed into
+// something that reads the same.
+func TestBase64IsStrict(t *testing.T) {
+	t.Parallel()
+	if b, err := unbase64("-_8"); err != nil || len(b) != 2 {
+		t.Errorf("%x, %v", b, err)
+	}
+	for _, s := range []string{"-_9", "-_8=", "-_8\n", "\r-_8", "+/8", "-_ 8", "A"} {
+		if b, err := unbase64(s); err == nil {
+			t.Errorf("%q is %x", s, b)
+		}
+	}
+}

@@ -1,7 +1,9 @@
 package wallet
 
 import (
+	"bytes"
 	"errors"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -144,10 +146,19 @@ func refusals() []refusal {
 		{wallettest.WeakSalt, ErrPresentation, "-", "could be guessed"},
 		{wallettest.CriticalCOSE, ErrPresentation, "-", "issuer: " + sig},
 
-		{wallettest.BareAnswer, nil, "", ""}, {wallettest.OtherKID, nil, "", ""}, {wallettest.WrongKey, nil, "", ""}, {wallettest.CBCAnswer, nil, "", ""},
-		{wallettest.WrappedKey, nil, "", ""}, {wallettest.Compressed, nil, "", ""}, {wallettest.OtherState, nil, "", ""}, {wallettest.NoState, nil, "", ""},
-		{wallettest.UnaskedQuery, nil, "", ""}, {wallettest.BothFormats, nil, "", ""}, {wallettest.TwoOfOne, nil, "", ""},
-		{wallettest.NotAString, nil, "", ""}, {wallettest.HugeAnswer, nil, "", ""},
+		{wallettest.BareAnswer, nil, "neither answer nor error", "neither answer nor error"},
+		{wallettest.OtherKID, nil, "encrypted to another key", "encrypted to another key"},
+		{wallettest.WrongKey, nil, "cannot be decrypted", "cannot be decrypted"},
+		{wallettest.CBCAnswer, nil, "not encrypted as we asked", "not encrypted as we asked"},
+		{wallettest.WrappedKey, nil, "not encrypted as we asked", "not encrypted as we asked"},
+		{wallettest.Compressed, nil, "compressed", "compressed"},
+		{wallettest.OtherState, nil, "state is of another request", "state is of another request"},
+		{wallettest.NoState, nil, "state is of another request", "state is of another request"},
+		{wallettest.UnaskedQuery, nil, "vp_token answers", "vp_token answers"},
+		{wallettest.BothFormats, nil, "object with one answer", "object with one answer"},
+		{wallettest.TwoOfOne, nil, "more than once", "more than once"},
+		{wallettest.NotAString, nil, "presentation is no string", "presentation is no string"},
+		{wallettest.HugeAnswer, nil, "", ""}, // not even read to its end
 	}
 }
 
@@ -161,13 +172,14 @@ func TestIdentifyRefusesHostile(t *testing.T) {
 			}
 			t.Run(format+" "+string(c.fault), func(t *testing.T) {
 				t.Parallel()
-				r := newRig(t, nil)
+				var log bytes.Buffer
+				r := newRig(t, func(c *Config) { c.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
 				p, err := r.identify(t, r.wallet(format, c.fault))
 				switch atDoor, ok := errors.AsType[*wallettest.StatusError](err); {
 				case err == nil:
 					t.Errorf("identified %+v", p)
-				case c.want == nil && (!ok || atDoor.Status != 400):
-					t.Errorf("error = %v, want 400 at the door", err)
+				case c.want == nil && (!ok || atDoor.Status != 400 || !strings.Contains(log.String(), why)):
+					t.Errorf("error = %v, want 400 at the door: …%s…: %s", err, why, &log)
 				case c.want != nil && (!errors.Is(err, c.want) || !strings.Contains(err.Error(), why)):
 					t.Errorf("error = %v, want %v: …%s…", err, c.want, why)
 				}
