@@ -136,13 +136,3 @@ func (s *Service) named(ctx context.Context, c Collecting) (Delegate, error) {
 	g, _, err := scanDelegate(s.Pool.QueryRow(ctx, sqlNamed, string(c.Delivery)))
 	return g, err
 }
-
-// delegateURL is the absolute link to a delegate's start page.
-func (s *Service) delegateURL(ctx context.Context, id string) (string, error) {
-	var nonce []byte
-	if err := s.Pool.QueryRow(ctx, `SELECT link_nonce FROM delegate WHERE id = $1`, id).Scan(&nonce); err != nil {
-		return "", err
-	}
-	token, _ := s.link(ID(id), nonce)
-	return s.BaseURL + "/c/" + token, nil
-}

@@ -28,6 +28,7 @@ var (
 	ErrUnidentified = errors.New("delivery: actor is not identified") // or not at the level the policy asks
 	ErrMismatch     = errors.New("delivery: identified person is not the addressee")
 	ErrWithdrawn    = errors.New("delivery: delegate was withdrawn by the recipient")
+	ErrNoContact    = errors.New("delivery: account holder has not proven an e-mail address and a number")
 	ErrNamed        = errors.New("delivery: somebody is named already")
 	ErrTooManyNamed = errors.New("delivery: too many people were named")
 	ErrClock        = errors.New("delivery: clock is behind the last event")

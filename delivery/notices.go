@@ -118,11 +118,28 @@ func (s *Service) NoticeAttempted(ctx context.Context, tx pgx.Tx, n notify.Notic
 
 // collectURL is the absolute link to the recipient's start page.
 func (s *Service) collectURL(ctx context.Context, id ID) (string, error) {
+	return s.linkURL(ctx, s.Pool, sqlNonce, string(id))
+}
+
+// delegateURL is the absolute link to a delegate's start page.
+func (s *Service) delegateURL(ctx context.Context, id string) (string, error) {
+	return s.linkURL(ctx, s.Pool, sqlDelegateNonce, id)
+}
+
+const (
+	sqlNonce         = `SELECT link_nonce FROM delivery WHERE id = $1`
+	sqlDelegateNonce = `SELECT link_nonce FROM delegate WHERE id = $1`
+)
+
+// linkURL makes a link again, from q, a pool or a transaction.
+func (s *Service) linkURL(ctx context.Context, q interface {
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}, sql, id string) (string, error) {
 	var nonce []byte
-	if err := s.Pool.QueryRow(ctx, `SELECT link_nonce FROM delivery WHERE id = $1`, string(id)).Scan(&nonce); err != nil {
+	if err := q.QueryRow(ctx, sql, id).Scan(&nonce); err != nil {
 		return "", err
 	}
-	token, _ := s.link(id, nonce)
+	token, _ := s.link(ID(id), nonce)
 	return s.BaseURL + "/c/" + token, nil
 }
 

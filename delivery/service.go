@@ -59,11 +59,12 @@ type Identities interface {
 	EndLogin(ctx context.Context, tx pgx.Tx, l identity.Login) error
 }
 
-// Mandates knows who may act for whom. All look in the caller's transaction, and
-// hold what they find until it ends: what was withdrawn before does not count.
+// Mandates knows who may act for whom. What looks in the caller's transaction
+// holds what it finds until that ends: what was withdrawn before does not count.
 type Mandates interface {
 	Authorise(ctx context.Context, tx pgx.Tx, by identity.Actor, p identity.Power, class string, at time.Time) (identity.Mandate, error)
 	AuthoriseAs(ctx context.Context, tx pgx.Tx, by identity.Actor, mandate string, p identity.Power, class string, at time.Time) (identity.Mandate, error)
+	Inboxes(ctx context.Context, by identity.Actor) ([]identity.Inbox, error)
 	Collector(ctx context.Context, tx pgx.Tx, enterpriseNumber string, p identity.Proof, class string, at time.Time) (identity.Collector, error)
 }
 
