@@ -47,12 +47,13 @@ type config struct {
 	Issuer  issuerConfig  `embed:"" prefix:"issuer-"`
 	Post    postConfig    `embed:"" prefix:"post-"`
 
-	Login     loginConfig    `embed:"" prefix:"login-"`
-	EID       eidConfig      `embed:"" prefix:"eid-"`
-	Wallet    walletConfig   `embed:"" prefix:"wallet-"`
-	FAS       providerConfig `embed:"" prefix:"fas-" envprefix:"BODE_FAS_"`
-	LuxTrust  providerConfig `embed:"" prefix:"luxtrust-" envprefix:"BODE_LUXTRUST_"`
-	Assurance string         `help:"JSON file with the policy of assurance levels; default our own." type:"path" env:"BODE_ASSURANCE"`
+	Login     loginConfig     `embed:"" prefix:"login-"`
+	EID       eidConfig       `embed:"" prefix:"eid-"`
+	Wallet    walletConfig    `embed:"" prefix:"wallet-"`
+	Statement statementConfig `embed:"" prefix:"statement-"`
+	FAS       providerConfig  `embed:"" prefix:"fas-" envprefix:"BODE_FAS_"`
+	LuxTrust  providerConfig  `embed:"" prefix:"luxtrust-" envprefix:"BODE_LUXTRUST_"`
+	Assurance string          `help:"JSON file with the policy of assurance levels; default our own." type:"path" env:"BODE_ASSURANCE"`
 }
 
 type mailsConfig struct {

@@ -63,6 +63,9 @@ func (c doctorCmd) Run(ctx context.Context, log *slog.Logger) error {
 	if c.Wallet.Cert == "" {
 		fmt.Fprintln(os.Stdout, "note     no access certificate: nobody can identify with a wallet")
 	}
+	if c.Statement.Anchors == "" {
+		fmt.Fprintln(os.Stdout, "note     no issuers of qualified certificates: nobody can identify by a signed statement")
+	}
 	if c.Post.Dir == "" {
 		fmt.Fprintln(os.Stdout, "note     no print and post partner: nothing can go on paper")
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/bode-erds/bode/identity"
 	"github.com/bode-erds/bode/identity/eid"
 	"github.com/bode-erds/bode/identity/oidc"
+	qes "github.com/bode-erds/bode/identity/statement"
 	"github.com/bode-erds/bode/identity/wallet"
 )
 
@@ -24,6 +25,7 @@ func (c config) openMeans(ctx context.Context, o *outside, log *slog.Logger) err
 		func() error { return c.openLogin(ctx, o) },
 		func() error { return c.openCards(o) },
 		func() error { return c.openWallet(o, log) },
+		func() error { return c.openStatement(o) },
 		func() error { return c.openProvider(ctx, o, identity.MethodFAS, c.FAS) },
 		func() error { return c.openProvider(ctx, o, identity.MethodLuxTrust, c.LuxTrust) },
 	} {
@@ -202,6 +204,27 @@ func (c config) openWallet(o *outside, log *slog.Logger) (err error) {
 		cfg.Providers = append(cfg.Providers, wallet.Provider{Country: parts[0], Name: parts[1], Anchors: anchors})
 	}
 	m, err := wallet.New(cfg)
+	if err != nil {
+		return err
+	}
+	o.means = append(o.means, m)
+	return nil
+}
+
+// openStatement opens signed statements.
+func (c config) openStatement(o *outside) error {
+	if c.Statement.Anchors == "" {
+		return nil
+	}
+	anchors, err := qes.ReadAnchors(c.Statement.Anchors)
+	if err != nil {
+		return err
+	}
+	asked, err := qes.NewOCSP(qes.OCSPConfig{Hosts: c.Statement.Responders})
+	if err != nil {
+		return err
+	}
+	m, err := qes.New(qes.Config{Service: c.Service, Anchors: anchors, Revocation: asked.Status})
 	if err != nil {
 		return err
 	}

@@ -44,9 +44,14 @@ type walletConfig struct {
 	WithoutNumber bool     `help:"Do not ask for the personal number: for who has no legal ground to use it." env:"BODE_WALLET_WITHOUT_NUMBER"`
 }
 
+type statementConfig struct {
+	Anchors    string   `help:"Directory with the issuers of qualified certificates that we trust, in PEM; empty: no signed statements, and two operators look at every approval form." type:"path" env:"BODE_STATEMENT_ANCHORS"`
+	Responders []string `help:"Hosts that may be asked about them by OCSP." env:"BODE_STATEMENT_RESPONDERS"`
+}
+
 // validateMeans says what is missing to let people identify.
 func (c config) validateMeans(need func(ok bool, setting, why string)) {
-	need(c.Login.Issuer != "" || c.EID.Anchors != "" || c.Wallet.Cert != "" || c.FAS.Issuer != "", "login-issuer",
+	need(c.Login.Issuer != "" || c.EID.Anchors != "" || c.Wallet.Cert != "" || c.Statement.Anchors != "" || c.FAS.Issuer != "", "login-issuer",
 		"recipients identify: at an OpenID provider, or by card (--eid-anchors) or wallet (--wallet-cert)")
 	if c.Login.Issuer != "" || c.Login.Client != "" {
 		need(c.Login.Issuer != "" && c.Login.Client != "", "login-issuer", "a provider and our client id there belong together")
@@ -67,6 +72,7 @@ func (c config) validateMeans(need func(ok bool, setting, why string)) {
 		need(e.Anchors != "", "eid-anchors", "who issues the cards")
 		need(e.CardURL != "" && e.CardListen != "" && e.CardCert != "" && e.CardKey != "", "eid-card-url", "the card's host has an address, a place to listen, a certificate and its key")
 	}
+	need(c.Statement.Anchors == "" || len(c.Statement.Responders) > 0, "statement-responders", "who says whether a certificate is still good")
 	if w := c.Wallet; w.Cert != "" || w.Key != "" || len(w.Providers) > 0 {
 		need(w.Cert != "" && w.Key != "" && len(w.Providers) > 0, "wallet-cert", "access certificate, its key, and providers of PIDs belong together")
 	}

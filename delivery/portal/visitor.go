@@ -39,7 +39,10 @@ func (v *visitor) id() delivery.ID { return delivery.ID(v.Param("id")) }
 
 // frame is the frame of a page for the visitor.
 func (v *visitor) frame(here string) frame {
-	nav := []web.Link{{Key: "nav.messages", URL: "/portal"}}
+	var nav []web.Link
+	if v.may(identity.Reader) {
+		nav = append(nav, web.Link{Key: "nav.messages", URL: "/portal"})
+	}
 	if v.may(identity.Sender) {
 		nav = append(nav, web.Link{Key: "nav.new", URL: "/portal/new"})
 	}
@@ -122,7 +125,7 @@ func (p *Portal) toSignIn(c echo.Context) error {
 func local(next string) string {
 	u, err := url.Parse(next)
 	if err != nil || u.IsAbs() || u.Host != "" || strings.ContainsAny(next, "\\\r\n") ||
-		!within(u.Path, "/portal") && !within(u.Path, "/operator") || strings.Contains(u.Path, "..") {
+		!within(u.Path, "/portal") && !within(u.Path, "/operator") && !within(u.Path, "/identify") || strings.Contains(u.Path, "..") {
 		return "/portal"
 	}
 	return u.RequestURI()
