@@ -22,6 +22,7 @@ import (
 
 	"github.com/bode-erds/bode/identity"
 	"github.com/bode-erds/bode/identity/eid"
+	"github.com/bode-erds/bode/identity/eidtest"
 )
 
 const pin = "1234"
@@ -146,7 +147,12 @@ func TestSoftHSMCard(t *testing.T) {
 	if err != nil || key == nil {
 		t.Fatal(key, err)
 	}
-	h := startHostOf(t, s.verifier())
+	v := s.verifier()
+	// The stand-in for the extension takes a key that is somewhere else.
+	if _, err := identify(t, webEID(t, v), &eidtest.Card{Certificate: card, Issuer: s.certificate("ca"), Key: key}, time.Now()); err != nil {
+		t.Error(err)
+	}
+	h := startHostOf(t, v)
 	own := tlsCertificate(card, s.certificate("ca"), key)
 	for _, change := range []func(*http.Request){func(*http.Request) {}, func(r *http.Request) { r.Header.Set("Origin", "https://evil.example") }} {
 		c := h.wait(t)

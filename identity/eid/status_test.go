@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -33,6 +34,9 @@ func TestEveryFault(t *testing.T) {
 			}
 			if !errors.Is(err, expected) || p.Method != "" {
 				t.Errorf("got %v, want %v", err, expected)
+			}
+			if fault == eidtest.Oversized && !strings.Contains(err.Error(), "longer than 65536") {
+				t.Errorf("got %v", err)
 			}
 			if a.Asked() != 1 {
 				t.Errorf("asked %d times", a.Asked())
