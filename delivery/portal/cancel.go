@@ -36,8 +36,8 @@ func (p *Portal) askCancel(v *visitor) error {
 
 // cancel withdraws what nobody has decided on.
 func (p *Portal) cancel(v *visitor) error {
-	if !strong(v.session) {
-		return p.needFactor(v)
+	if ok, err := p.fresh(v); !ok {
+		return err
 	}
 	_, err := p.Deliveries.Cancel(v.ctx(), v.actor(), v.id(), delivery.Once{})
 	if errors.Is(err, delivery.ErrDecided) {
