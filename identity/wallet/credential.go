@@ -46,17 +46,17 @@ var (
 	number    = regexp.MustCompile(`^[0-9A-Za-z./ -]{1,64}$`)
 )
 
-// readPerson reads the attributes we asked for. Names and country must be there;
-// the rest may be absent, and may not be nonsense.
+// readPerson reads the attributes we asked for. Only the number, and what we did
+// not ask, may be absent: who keeps back a name must not match more people by it.
 func readPerson(attribute func(string) any, in names) (p person, err error) {
 	for _, f := range []struct {
 		name string
 		to   *string
 		need bool
 	}{
-		{"family_name", &p.family, true}, {"given_name", &p.given, false}, {in.birth, &p.birth, true},
+		{"family_name", &p.family, true}, {"given_name", &p.given, true}, {in.birth, &p.birth, true},
 		{"personal_administrative_number", &p.number, false}, {"issuing_country", &p.country, true},
-		{"issuing_authority", &p.authority, false}, {in.expires, &p.expires, false},
+		{"issuing_authority", &p.authority, false}, {in.expires, &p.expires, true},
 	} {
 		v := attribute(f.name)
 		if v == nil && !f.need {
@@ -78,7 +78,7 @@ func readPerson(attribute func(string) any, in names) (p person, err error) {
 		err = errors.New("issuing_country is malformed")
 	case p.number != "" && !number.MatchString(p.number):
 		err = errors.New("personal_administrative_number is malformed")
-	case p.expires != "" && !birthDate.MatchString(p.expires):
+	case !birthDate.MatchString(p.expires):
 		err = errors.New("date of expiry is malformed")
 	}
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/bode-erds/bode/identity"
@@ -54,7 +55,9 @@ func (w *Wallet) Finish(ctx context.Context, saved []byte, a identity.Answer, at
 	case c.status == (reference{}):
 		status = "short-lived"
 	}
-	return c.proof(t, at, identity.Check{Name: "status", Result: status})
+	p, err := c.proof(t, at, identity.Check{Name: "status", Result: status})
+	p.Checks = slices.Insert(p.Checks, 0, identity.Check{Name: "response_code", Result: "ok"})
+	return p, err
 }
 
 // token is what an auditor needs to verify a presentation again: Proof.Token.
@@ -103,8 +106,7 @@ func (c credential) proof(t token, at time.Time, status identity.Check) (identit
 		Method: identity.MethodWallet, Provider: c.provider.Name, Subject: c.subject(), Level: identity.LevelHigh, At: at.UTC(),
 		Given: c.person.given, Family: c.person.family, BirthDate: c.person.birth, DocumentExpires: c.person.expires,
 		Token: kept, Artefact: c.artefact,
-		Checks: []identity.Check{{Name: "response_code", Result: "ok"}, {Name: "issuer", Result: "ok"}, {Name: "holder", Result: "ok"},
-			{Name: "validity", Result: "ok"}, status},
+		Checks: []identity.Check{{Name: "issuer", Result: "ok"}, {Name: "holder", Result: "ok"}, {Name: "validity", Result: "ok"}, status},
 		Claims: map[string]string{"type": c.kind, "issuing_country": c.person.country},
 	}
 	sum := sha256.Sum256(c.certificate.Raw)

@@ -94,6 +94,8 @@ func refusals() []refusal {
 		{wallettest.OtherType, ErrCredential, "type \"urn:eudi:ehic:1\"", "type \"org.iso.18013.5.1.mDL\""},
 		{wallettest.OtherCountry, ErrCredential, "is not the provider's", "is not the provider's"},
 		{wallettest.NoFamilyName, ErrCredential, "family_name is missing", "family_name is missing"},
+		{wallettest.NoGivenName, ErrCredential, "given_name is missing", "given_name is missing"},
+		{wallettest.NoExpiry, ErrCredential, "date_of_expiry is missing", "expiry_date is missing"},
 		{wallettest.BadBirthDate, ErrCredential, "birth date is malformed", "birth date is malformed"},
 		{wallettest.ControlInName, ErrCredential, "family_name is missing or malformed", "family_name is missing or malformed"},
 		{wallettest.ForgedName, ErrPresentation, "answers to no digest", "does not match its digest"},

@@ -4,6 +4,19 @@ package wallettest
 // what a verifier has to accept, too.
 type Fault string
 
+// withheld is the attribute that a fault keeps back, under both its names.
+func (f Fault) withheld(name string) bool {
+	switch f {
+	case NoFamilyName:
+		return name == "family_name"
+	case NoGivenName:
+		return name == "given_name"
+	case NoExpiry:
+		return name == "date_of_expiry" || name == "expiry_date"
+	}
+	return false
+}
+
 // The faults. None is the zero value.
 const (
 	None Fault = ""
@@ -18,6 +31,8 @@ const (
 	OtherType       Fault = "credential of another type"
 	OtherCountry    Fault = "issuing_country of another provider"
 	NoFamilyName    Fault = "family name not disclosed"
+	NoGivenName     Fault = "given name not disclosed"
+	NoExpiry        Fault = "date of expiry not disclosed"
 	BadBirthDate    Fault = "birth date is no date"
 	BadNumber       Fault = "national number fails its check" // correct: counts as none
 	NoNumber        Fault = "PID without number"              // correct

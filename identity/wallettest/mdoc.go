@@ -135,7 +135,7 @@ func (m mdoc) present(names []string, r *Request, holder *ecdsa.PrivateKey, f Fa
 	var items []cbor.RawMessage
 	for _, name := range names {
 		raw, ok := m.items[name]
-		if !ok || f == NoFamilyName && name == "family_name" {
+		if !ok || f.withheld(name) {
 			continue
 		}
 		if f == ForgedName && name == "family_name" {

@@ -149,7 +149,7 @@ func (s sdjwt) present(names []string, r *Request, holder *ecdsa.PrivateKey, at 
 	shown := s.issued + "~"
 	for _, name := range append(slices.Clone(names), "+") {
 		d, ok := s.disclosures[name]
-		if !ok || f == NoFamilyName && name == "family_name" {
+		if !ok || f.withheld(name) {
 			continue
 		}
 		if f == ForgedName && name == "family_name" {
