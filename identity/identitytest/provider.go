@@ -85,7 +85,7 @@ func Start(cfg Config) (*Provider, error) {
 		}
 	}
 	p := &Provider{
-		cfg: cfg, signing: signing{cfg.Key, keyID}, http: &http.Client{Timeout: 5 * time.Second}, done: make(chan struct{}),
+		cfg: cfg, signing: signing{cfg.Key, keyID}, http: &http.Client{Timeout: 30 * time.Second}, done: make(chan struct{}),
 		clients: map[string]Client{}, requests: map[string]*request{},
 		codes: map[string]*grant{}, access: map[string]*grant{}, jtis: map[string]time.Time{},
 	}

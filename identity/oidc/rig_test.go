@@ -53,7 +53,7 @@ func newRig(t *testing.T, change ...func(*oidc.Config)) *rig {
 	r.cfg = oidc.Config{
 		Issuer: idp.Issuer(), ClientID: "bode-test", Service: "BODE_TEST_LOGIN", RedirectURL: redirectURL,
 		SigningKey: keys[1], EncryptionKeys: []oidc.Key{{Private: keys[2]}},
-		HTTPClient: &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{}},
+		HTTPClient: &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{}},
 	}
 	for _, c := range change {
 		c(&r.cfg)

@@ -80,15 +80,19 @@ func (a *Anchors) chain(leaf *x509.Certificate, others []*x509.Certificate, at t
 	})
 	chains, err := known.Verify(x509.VerifyOptions{Roots: roots, Intermediates: between, CurrentTime: at,
 		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}})
+	// What x509 says may quote a name, and errors are logged.
+	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok && invalid.Reason == x509.Expired {
+		return nil, fmt.Errorf("%w: it, or one of its chain, is not of now", ErrCertificate)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrCertificate, err)
+		return nil, fmt.Errorf("%w: it leads to no issuer that we trust", ErrCertificate)
 	}
 	path := slices.Clone(chains[0])
 	path[0] = leaf
 	if len(path) < 2 {
 		return nil, fmt.Errorf("%w: it is an anchor itself", ErrCertificate)
 	}
-	for i, c := range path { // a subject may hold a national number, and errors are logged
+	for i, c := range path {
 		if err := strongCertificate(c); err != nil {
 			return nil, fmt.Errorf("%w: number %d of its chain: %w", ErrCertificate, i+1, err)
 		}
