@@ -19,7 +19,10 @@ import (
 	"golang.org/x/crypto/ocsp"
 )
 
-const maxAnswer = 64 << 10 // octets
+const (
+	maxAnswer = 64 << 10 // octets
+	maxAge    = 24 * time.Hour
+)
 
 // OCSPConfig is what an [OCSP] needs. Hosts has no default.
 type OCSPConfig struct {
@@ -43,10 +46,10 @@ func NewOCSP(cfg OCSPConfig) (*OCSP, error) {
 		return nil, errors.New("statement: no responders")
 	}
 	if cfg.MaxAge == 0 {
-		cfg.MaxAge = 24 * time.Hour
+		cfg.MaxAge = maxAge
 	}
 	if cfg.Skew == 0 {
-		cfg.Skew = 5 * time.Minute
+		cfg.Skew = skew
 	}
 	if cfg.HTTPClient == nil {
 		cfg.HTTPClient = &http.Client{Timeout: 10 * time.Second}

@@ -18,7 +18,7 @@ import (
 // judge reads an answer about cert. x/crypto/ocsp takes the word of every
 // certificate of the same issuer, at any age; here the responder must be the
 // issuer or made one by it, the answer about cert, of now, and to our question
-// when it says to which. nil means good.
+// when it says to which; without a nonce, to whichever. nil means good.
 //
 // RFC 6960 §3.2, §4.2.2.2
 func (o *OCSP) judge(der []byte, cert, issuer *x509.Certificate, nonce []byte, at time.Time) error {
@@ -35,7 +35,7 @@ func (o *OCSP) judge(der []byte, cert, issuer *x509.Certificate, nonce []byte, a
 		return fmt.Errorf("%w: %w", ErrStatus, err)
 	}
 	switch {
-	case echoed != nil && !bytes.Equal(echoed, nonce):
+	case echoed != nil && nonce != nil && !bytes.Equal(echoed, nonce):
 		return bad("an answer to another question")
 	case a.ThisUpdate.After(at.Add(o.cfg.Skew)) || a.ProducedAt.After(at.Add(o.cfg.Skew)):
 		return bad("an answer of the future")

@@ -18,7 +18,7 @@ var _ identity.Approver = (*Statement)(nil)
 
 const (
 	life = 15 * time.Minute
-	skew = 5 * time.Minute // a signer's clock against ours
+	skew = 5 * time.Minute // other clocks against ours
 )
 
 // Revocation asks whether a certificate is good at a time, which is now. answer is

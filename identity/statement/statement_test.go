@@ -140,6 +140,43 @@ func TestNew(t *testing.T) {
 	}
 }
 
+func TestReverify(t *testing.T) {
+	t.Parallel()
+	a := newAuthority(t)
+	s := a.asking()
+	c := begun(t, s, identity.Ask{Text: mandateText})
+	p, err := finish(t, s, c, signWith(t, c.Document, a.issue(newKey(t)), how{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := a.asked
+	p.At = p.At.Truncate(time.Microsecond)
+	if again, err := s.Reverify(p); err != nil || again.Family != "Peeters" || a.asked != asked {
+		t.Fatalf("asked %d times more, %v", a.asked-asked, err)
+	}
+	stranger := newAuthority(t).asking()
+	for name, change := range map[string]func(*identity.Proof){
+		"another name":    func(p *identity.Proof) { p.Family = "Janssens" },
+		"another number":  func(p *identity.Proof) { p.NationalNumber = "" },
+		"another level":   func(p *identity.Proof) { p.Level = identity.LevelSubstantial },
+		"no document":     func(p *identity.Proof) { p.Token = nil },
+		"changed":         func(p *identity.Proof) { p.Token = append([]byte{}, p.Token...); p.Token[len(p.Token)-200] ^= 1 },
+		"only the page":   func(p *identity.Proof) { p.Token = c.Document },
+		"no answer":       func(p *identity.Proof) { p.Claims = nil },
+		"years later":     func(p *identity.Proof) { p.At = p.At.AddDate(2, 0, 0) },
+		"means of others": func(p *identity.Proof) { p.Method = identity.MethodItsme },
+	} {
+		bad := p
+		change(&bad)
+		if got, err := s.Reverify(bad); err == nil || got.Family != "" {
+			t.Errorf("%s: holds", name)
+		}
+	}
+	if _, err := stranger.Reverify(p); !errors.Is(err, ErrCertificate) {
+		t.Errorf("trusted by a stranger: %v", err)
+	}
+}
+
 func TestSavedIsWhole(t *testing.T) {
 	t.Parallel()
 	c := begun(t, newAuthority(t).asking(), identity.Ask{})
