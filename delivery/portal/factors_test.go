@@ -31,6 +31,9 @@ func (r *rig) identify(face *portal.Portal) echo.HandlerFunc {
 		if err != nil {
 			return err
 		}
+		if l.Errand == portal.BindErrand {
+			return face.Bind(c, l, r.proof)
+		}
 		return face.Recover(c, l, r.proof)
 	}
 }
