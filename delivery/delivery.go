@@ -180,6 +180,15 @@ func (d Delivery) party() evidence.Party {
 	return p
 }
 
+// block is what stands on an envelope: of a company its name first.
+func (r Recipient) block() []string {
+	lines := []string{r.Given + " " + r.Family}
+	if r.Organisation != nil {
+		lines = append([]string{r.Organisation.Name}, lines...)
+	}
+	return append(lines, r.Address.Block()...)
+}
+
 // Block is the address as lines on an envelope, without the name.
 func (a PostalAddress) Block() []string {
 	lines := append([]string{}, a.Lines...)

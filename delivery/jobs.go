@@ -154,7 +154,7 @@ func (s *Service) letter(d Delivery) Letter {
 	l := Letter{
 		Delivery: string(d.ID), Number: d.Message.Number, Test: d.Message.Test, Language: d.Recipient.Language,
 		Reason: d.PostReason(), SenderName: senderName(d.Message), SenderLines: d.Message.Sender.Address,
-		To:          append([]string{d.Recipient.Given + " " + d.Recipient.Family}, d.Recipient.Address.Block()...),
+		To:          d.Recipient.block(),
 		SubmittedAt: d.Message.SubmittedAt, DecidedAt: d.DecidedAt, Subject: d.Message.Subject,
 		VerifyURL: s.BaseURL + "/verify",
 	}

@@ -70,6 +70,12 @@ func (s Submission) normal() Submission {
 			}
 			return c
 		}, r.NationalNumber)
+		if o := r.Organisation; o != nil {
+			r.Organisation = &Organisation{Name: strings.TrimSpace(o.Name), EnterpriseNumber: o.EnterpriseNumber}
+			if n := identity.EnterpriseDigits(o.EnterpriseNumber); n != "" {
+				r.Organisation.EnterpriseNumber = n
+			}
+		}
 	}
 	return s
 }
@@ -190,6 +196,12 @@ func (c *checker) recipient(at string, r Recipient, post bool, now time.Time) {
 	c.birthDate(at+"/identification/birth_date", r.BirthDate, now)
 	if r.NationalNumber != "" && !identity.ValidNationalNumber(r.NationalNumber) {
 		c.fault(at+"/identification/national_number", "national_number")
+	}
+	if o := r.Organisation; o != nil {
+		c.text(at+"/organisation/name", o.Name, 1, MaxName, false)
+		if !identity.ValidEnterpriseNumber(o.EnterpriseNumber) {
+			c.fault(at+"/organisation/enterprise_number", "enterprise_number")
+		}
 	}
 	switch {
 	case r.Address != nil:

@@ -142,6 +142,8 @@ func TestRefusesMessage(t *testing.T) {
 		{"policy/level", "low", "/policy/level unsupported"},
 		{"policy/fallback", "pigeon", "/policy/fallback unsupported"},
 		{"policy/class", "Human Resources", "/policy/class class"},
+		{"recipients/0/organisation", map[string]any{"name": "Acme nv", "enterprise_number": "0403.170.702"}, "/recipients/0/organisation/enterprise_number enterprise_number"},
+		{"recipients/0/organisation", map[string]any{"name": "", "enterprise_number": "0403.170.701"}, "/recipients/0/organisation/name required"},
 		{"policy/class", strings.Repeat("a", 41), "/policy/class class"},
 		{"policy/methods", []any{"a\x00"}, "/policy/methods/0 control_character"},
 		{"policy/methods", []any{strings.Repeat("a", 41)}, "/policy/methods/0 length"},

@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"github.com/bode-erds/bode/delivery"
-	"github.com/bode-erds/bode/evidence"
 	"github.com/bode-erds/bode/identity"
 )
 
@@ -27,10 +26,16 @@ type newRecipient struct {
 	Mobile         string         `json:"mobile"`
 	Language       string         `json:"language"`
 	PostalAddress  *postalAddress `json:"postal_address"`
+	Organisation   *organisation  `json:"organisation"`
 	Identification struct {
 		BirthDate      string `json:"birth_date"`
 		NationalNumber string `json:"national_number"`
 	} `json:"identification"`
+}
+
+type organisation struct {
+	Name             string `json:"name"`
+	EnterpriseNumber string `json:"enterprise_number"`
 }
 
 type name struct {
@@ -76,6 +81,9 @@ func (in newMessage) submission() delivery.Submission {
 			BirthDate: r.Identification.BirthDate, NationalNumber: r.Identification.NationalNumber}
 		if a := r.PostalAddress; a != nil {
 			d.Address = &delivery.PostalAddress{Lines: a.Lines, Postcode: a.Postcode, City: a.City, Country: a.Country}
+		}
+		if o := r.Organisation; o != nil {
+			d.Organisation = &delivery.Organisation{Name: o.Name, EnterpriseNumber: o.EnterpriseNumber}
 		}
 		s.Recipients[i] = d
 	}
@@ -150,6 +158,7 @@ type deliveryView struct {
 	DecidedAt    string    `json:"decided_at,omitempty"`
 	HandedOverAt string    `json:"handed_over_at,omitempty"`
 	IdentifiedBy *proof    `json:"identified_by,omitempty"`
+	ReceivedBy   *receiver `json:"received_by,omitempty"`
 	Post         *postView `json:"post,omitempty"`
 	Events       int       `json:"events"`
 }
@@ -160,6 +169,7 @@ type recipient struct {
 	Mobile        string         `json:"mobile"`
 	Language      string         `json:"language"`
 	PostalAddress *postalAddress `json:"postal_address,omitempty"`
+	Organisation  *organisation  `json:"organisation,omitempty"`
 }
 
 type channels struct {
@@ -172,6 +182,16 @@ type proof struct {
 	Method string `json:"method"`
 	Level  string `json:"level"`
 	At     string `json:"at"`
+}
+
+// receiver is who decided for the recipient.
+type receiver struct {
+	Name    name   `json:"name"` // empty where somebody acted for a company
+	Mandate string `json:"mandate"`
+	Given   string `json:"mandate_given"` // how: naming, approval, signature, founder, operator
+	Method  string `json:"method"`
+	Level   string `json:"level"`
+	At      string `json:"at"`
 }
 
 type postView struct {
@@ -194,6 +214,12 @@ func deliveryOf(d delivery.Delivery) deliveryView {
 	if p := d.Identified; p != nil {
 		out.IdentifiedBy = &proof{name{p.Given, p.Family}, p.Method, p.Level, instant(p.At)}
 	}
+	if o := r.Organisation; o != nil {
+		out.Recipient.Organisation = &organisation{o.Name, o.EnterpriseNumber}
+	}
+	if by := d.ReceivedBy; by != nil && by.Proof != nil && by.Mandate != nil {
+		out.ReceivedBy = &receiver{name{by.Given, by.Family}, by.Mandate.ID, by.Mandate.Given, by.Proof.Method, by.Proof.Level, instant(by.Proof.At)}
+	}
 	if p := d.Post; p != nil {
 		out.Post = &postView{p.Partner, p.Item, p.Pages, p.SHA256, instant(p.At)}
 	}
@@ -205,91 +231,6 @@ func reachOf(r delivery.Reach) string {
 		return "open"
 	}
 	return string(r)
-}
-
-type eventView struct {
-	ID         string   `json:"id"`
-	DeliveryID string   `json:"delivery_id"`
-	MessageID  string   `json:"message_id"`
-	Seq        int      `json:"seq"`
-	Name       string   `json:"name"`
-	URI        string   `json:"uri"`
-	At         string   `json:"at"`
-	Test       bool     `json:"test"`
-	Reasons    []reason `json:"reasons,omitempty"`
-	Details    []detail `json:"details,omitempty"`
-	Prev       string   `json:"prev,omitempty"`
-	Hash       string   `json:"hash"`
-	SealedAt   string   `json:"sealed_at,omitempty"` // absent: evidence is being made
-}
-
-type reason struct {
-	Code string `json:"code"`
-	URI  string `json:"uri"`
-	Text string `json:"text,omitempty"`
-}
-
-type detail struct {
-	Key   string `json:"key"`
-	Value string `json:"value"`
-}
-
-type feed struct {
-	Data  []eventView `json:"data"`
-	After string      `json:"after"` // where to go on from
-}
-
-func eventsOf(list []delivery.Recorded) page[eventView] {
-	out := page[eventView]{Data: make([]eventView, len(list))}
-	for i, e := range list {
-		v := eventView{ID: e.ID, DeliveryID: e.Delivery, MessageID: e.Message, Seq: e.Seq, Name: string(e.Name), URI: e.Name.URI(),
-			At: instant(e.At), Test: e.Test, Prev: e.Prev, Hash: e.Hash, SealedAt: instant(e.SealedAt)}
-		for _, r := range e.Reasons {
-			v.Reasons = append(v.Reasons, reason{r.Code, evidence.ReasonURI(r.Code), r.Text})
-		}
-		for _, d := range e.Details {
-			v.Details = append(v.Details, detail(d))
-		}
-		out.Data[i] = v
-	}
-	return out
-}
-
-type piece struct {
-	ID        string `json:"id"`
-	Seq       int    `json:"seq"`
-	Event     string `json:"event"`
-	At        string `json:"at"`
-	Status    string `json:"status"`               // pending, pending_timestamp, sealed
-	TimeStamp string `json:"time_stamp,omitempty"` // own, batch
-	Level     string `json:"level,omitempty"`      // B-B, B-T, B-LT
-	Validated bool   `json:"validated"`
-	LogIndex  *int64 `json:"log_index,omitempty"`
-	XMLSHA256 string `json:"xml_sha256,omitempty"`
-	PDFSHA256 string `json:"pdf_sha256,omitempty"`
-	StampedAt string `json:"stamped_at,omitempty"`
-	SealedAt  string `json:"sealed_at,omitempty"`
-}
-
-func pieceOf(p evidence.Piece) piece {
-	out := piece{ID: p.ID, Seq: p.Seq, Event: string(p.Event), At: instant(p.At), Status: "pending", XMLSHA256: p.XMLSHA256,
-		PDFSHA256: p.PDFSHA256, StampedAt: instant(p.StampedAt), SealedAt: instant(p.SealedAt)}
-	switch p.State {
-	case evidence.PendingStamp:
-		out.Status = "pending_timestamp"
-	case evidence.SealedState:
-		out.Status, out.TimeStamp, out.Level, out.Validated = "sealed", "own", "B-T", p.Complete
-		switch {
-		case !p.OwnStamp:
-			out.TimeStamp, out.Level = "batch", "B-B"
-		case p.Complete:
-			out.Level = "B-LT"
-		}
-		if p.Logged {
-			out.LogIndex = &p.LogIndex
-		}
-	}
-	return out
 }
 
 // instant is UTC as RFC 3339 with microseconds, and nothing for no time.
