@@ -41,7 +41,7 @@ func (s *Service) LogAccess(ctx context.Context, tx pgx.Tx, by Actor, action, la
 
 // logBy records what an actor did to an account.
 func (s *Service) logBy(ctx context.Context, q querier, by Actor, account string, at time.Time, action string) error {
-	a := Access{Account: account, At: at, Action: action, IP: by.IP, UserAgent: by.UserAgent}
+	a := Access{Account: account, At: at, Action: action, IP: by.IP, Language: by.Language, UserAgent: by.UserAgent}
 	switch by.Kind {
 	case ActorPerson:
 		a.Person = by.Subject

@@ -63,6 +63,7 @@ type Actor struct {
 	Record    string    // id of the identification record, if any
 	IP        string    // textual address of the client; empty for ActorSystem
 	UserAgent string    // as sent, at most 500 octets
+	Language  string    // chosen in the session; empty for others
 }
 
 // System is the actor of what happens by data alone.

@@ -52,7 +52,7 @@ func (s Session) Fresh(at time.Time, d time.Duration) bool { return at.Sub(s.Pro
 // (REQ-QERDS-5.2.2-03 (a)).
 func (s Session) Actor(ip, userAgent string) Actor {
 	a := Actor{Kind: ActorPerson, Subject: s.Person, Account: s.Account, Given: s.Given, Family: s.Family,
-		Method: s.Method, ProvenAt: s.ProvenAt, Record: s.Record, IP: clean(ip, 64), UserAgent: clean(userAgent, 500)}
+		Method: s.Method, ProvenAt: s.ProvenAt, Record: s.Record, IP: clean(ip, 64), UserAgent: clean(userAgent, 500), Language: s.Language}
 	if s.Record != "" {
 		a.Level, a.Provider = s.Granted, s.Provider
 	}

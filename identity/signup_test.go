@@ -61,6 +61,15 @@ func TestSignUp(t *testing.T) {
 	if len(contacts) != 2 || contacts[0].Value != "noor@post.example" || contacts[1].Value != newMobile || !contacts[0].Own || contacts[0].OnlineAt == nil || contacts[0].OnlineVersion != "1" {
 		t.Errorf("contacts %+v", contacts)
 	}
+	for _, secret := range []string{token, mail, sms, password, "noor@post.example", newMobile} {
+		if strings.Contains(b.log.String(), secret) {
+			t.Errorf("the log holds %q", secret)
+		}
+	}
+	b.want(b.Restrict(ctx, noor, false), nil, "an act")
+	if all := must(b.Accesses(ctx, noor, "", 1))(t); all[0].Language != "fr" || all[0].UserAgent != agent {
+		t.Errorf("R6: the log does not say the language chosen: %+v", all[0])
+	}
 	if all := must(b.Accesses(ctx, noor, "", 10))(t); all[len(all)-1].Action != "account_opened" || all[len(all)-1].IP != ip {
 		t.Errorf("log %+v", all)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"log/slog"
 	"sync"
 	"testing"
 	"time"
@@ -20,6 +21,25 @@ import (
 type told struct {
 	*bundle
 	statements *statements
+	log        *lines
+}
+
+// lines is a log that can be read while it is written.
+type lines struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
 }
 
 func setupTold(t *testing.T) told {
@@ -34,14 +54,14 @@ func setupTold(t *testing.T) told {
 		}
 	}
 	// A pool of its own, so that what a command asks the database can be compared.
-	s := &statements{}
+	s, log := &statements{}, &lines{}
 	cfg := b.pool.Config()
 	cfg.ConnConfig.Tracer = s
 	pool := must(pgxpool.NewWithConfig(t.Context(), cfg))(t)
 	t.Cleanup(pool.Close)
 	b.Service = must(identity.New(identity.Config{Pool: pool, Box: b.box, DigestKey: bytes.Repeat([]byte{2}, 32), Now: b.now, Password: cheap(),
-		Teller: teller{}, Codes: codes{b.pool}}))(t)
-	return told{b, s}
+		Teller: teller{}, Codes: codes{b.pool}, Logger: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))}))(t)
+	return told{b, s, log}
 }
 
 // last is the last note of a kind that was committed.

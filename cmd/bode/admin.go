@@ -46,6 +46,17 @@ type openCmd struct {
 	ConsentText    string `help:"Name of the text that the person agreed to." default:"terms"`
 	ConsentVersion string `help:"Version of that text." required:""`
 	By             string `help:"Who opens the account, for the log." default:"operator"`
+	Proven         bool   `help:"You have seen that the person reads the e-mail address and the number: both count as proven."`
+}
+
+// prove records the addresses of the first administrator as proven, where the
+// operator says so.
+func (c openCmd) prove(ctx context.Context, o office, person string) error {
+	if !c.Proven {
+		return nil
+	}
+	return errors.Join(o.identity.ProveContact(ctx, identity.System, person, "email", c.Email),
+		o.identity.ProveContact(ctx, identity.System, person, "sms", c.Mobile))
 }
 
 // Run opens an account. It does nothing unless all of it is right; only the
@@ -73,6 +84,9 @@ func (c openCmd) Run(ctx context.Context, log *slog.Logger) error {
 			return asUsage(err)
 		}
 		log.InfoContext(ctx, "account opened", "account", account, "person", person, "kind", c.Kind, "by", by.Subject)
+		if err := c.prove(ctx, o, person); err != nil {
+			return fmt.Errorf("account %s is open, but the addresses of person %s are not proven: %w", account, person, err)
+		}
 		fmt.Fprintf(os.Stdout, "account        %s\nperson         %s\n", account, person)
 		if err := o.printAuthenticator(ctx, person); err != nil {
 			return fmt.Errorf("account %s is open, but person %s has no authenticator yet: %w", account, person, err)

@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/pquerna/otp/totp"
 
+	"github.com/bode-erds/bode/delivery/portal"
 	"github.com/bode-erds/bode/identity"
 )
 
@@ -62,9 +63,14 @@ func seed(ctx context.Context, a *app, dir string) (s seeds, err error) {
 // seedAccount opens one account with its first person.
 func (a *app) seedAccount(ctx context.Context, s *seeds, role string, acc identity.NewAccount, p identity.NewPerson) (string, error) {
 	p.Password = "demo " + rand.Text()[:16]
-	account, person, err := a.identity.CreateAccount(ctx, acc, p, identity.Consent{Text: "terms", Version: "demo-1", Language: p.Language})
+	account, person, err := a.identity.CreateAccount(ctx, acc, p, identity.Consent{Text: identity.TermsText, Version: portal.TermsVersion, Language: p.Language})
 	if err != nil {
 		return "", fmt.Errorf("seed %s: %w", role, err)
+	}
+	for kind, value := range map[string]string{"email": p.Email, "sms": p.Mobile} {
+		if err := a.identity.ProveContact(ctx, identity.System, person, kind, value); err != nil {
+			return "", err
+		}
 	}
 	var proven identity.Identification
 	err = pgx.BeginFunc(ctx, a.pool, func(tx pgx.Tx) (err error) {

@@ -24,17 +24,20 @@ type dataPage struct {
 	Email     string // of the company
 	Lines     string // of the postal address
 	Languages []web.Option
-	Texts     map[string]string // versions of today
+	Known     map[string]bool // texts that can be shown, by the id of the consent
 }
 
 func (p *Portal) data(v *visitor) error { return p.showData(v, http.StatusOK, nil, nil) }
 
 func (p *Portal) showData(v *visitor, status int, typed url.Values, faults web.Faults) (err error) {
 	page := dataPage{frame: v.frame("/portal/account"), Admin: v.may(identity.Administrator), Proven: v.session.Record != "",
-		Languages: languageOptions(), Texts: textVersions()}
+		Languages: languageOptions(), Known: map[string]bool{}}
 	page.Faults, page.chrome.Wide = faults, true
 	if page.Held, err = p.Identity.Holding(v.ctx(), v.actor()); err != nil {
 		return err
+	}
+	for _, c := range page.Held.Consents {
+		page.Known[c.ID] = hasText(c.Text, c.Version)
 	}
 	if page.Profile, err = p.Identity.Profile(v.ctx(), v.session.Account); err != nil {
 		return err

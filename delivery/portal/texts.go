@@ -21,12 +21,19 @@ var textFiles embed.FS
 
 // The versions that people agree to today.
 const (
-	termsVersion   = "2026-11"
+	TermsVersion   = "2026-11" // for who opens accounts for others
+	termsVersion   = TermsVersion
 	privacyVersion = "2026-11"
 	onlineVersion  = "2026-11" // consent to electronic registered mail at an address
 )
 
 const onlineText = "online"
+
+// hasText reports whether there is such a version of a text.
+func hasText(name, version string) bool {
+	_, err := textFiles.Open("texts/" + name + "/" + version + "/en.html")
+	return err == nil
+}
 
 // textVersions are the versions of today, by the name of the text.
 func textVersions() map[string]string {
