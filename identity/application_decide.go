@@ -71,7 +71,7 @@ UPDATE application SET state = 'filed', form_id = NULL, reason = $3, confirmed_b
 		if err != nil {
 			return err
 		}
-		return s.tellApplicant(ctx, tx, *a, NoteApplicationReceived)
+		return s.tellApplicant(ctx, tx, *a, NoteApplicationForm)
 	}, "application_form_asked", reason)
 }
 

@@ -60,7 +60,7 @@ func (s *Service) GrantMandate(ctx context.Context, by Actor, l Login, p Proof) 
 		if err := s.logBy(ctx, tx, by, m.Account, at, "mandate_granted"); err != nil {
 			return err
 		}
-		return s.tellMandate(ctx, tx, m, NoteMandateGranted)
+		return s.tellMandate(ctx, tx, m, NoteMandateGranted, NoteMandateGiven)
 	})
 	if err != nil {
 		return Mandate{}, err
@@ -126,9 +126,11 @@ SELECT p.given, p.family FROM person p, account a
 	return nil
 }
 
-// tellMandate tells the grantee, and whoever granted it or administers the
-// principal.
-func (s *Service) tellMandate(ctx context.Context, tx pgx.Tx, m Mandate, kind NoteKind) error {
+// tellMandate tells the grantee, and those who administer the principal.
+func (s *Service) tellMandate(ctx context.Context, tx pgx.Tx, m Mandate, grantee, principal NoteKind) error {
+	if err := s.tellAdministrators(ctx, tx, m.Account, Note{Kind: principal, Account: m.Account, Ref: m.ID}); err != nil {
+		return err
+	}
 	var to, language string
 	err := tx.QueryRow(ctx, `SELECT email, language FROM person WHERE id = $1`, orNull(m.Person)).Scan(&to, &language)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
@@ -137,7 +139,7 @@ func (s *Service) tellMandate(ctx context.Context, tx pgx.Tx, m Mandate, kind No
 	if err != nil {
 		return nil
 	}
-	return s.tell(ctx, tx, Note{Kind: kind, Channel: "email", To: to, Language: language, Account: m.Account, Ref: m.ID})
+	return s.tell(ctx, tx, Note{Kind: grantee, Channel: "email", To: to, Language: language, Account: m.Account, Ref: m.ID})
 }
 
 // WithdrawMandate ends a mandate at once. An administrator of the principal may,
@@ -172,7 +174,7 @@ func (s *Service) WithdrawMandate(ctx context.Context, by Actor, id string) erro
 		if err := s.logBy(ctx, tx, by, account, at, "mandate_withdrawn"); err != nil {
 			return err
 		}
-		return s.tellMandate(ctx, tx, m, NoteMandateWithdrawn)
+		return s.tellMandate(ctx, tx, m, NoteMandateWithdrawn, NoteMandateEnded)
 	})
 }
 

@@ -27,6 +27,9 @@ const (
 	NoteContactChanged      NoteKind = "contact_changed"   // told to the old address; Ref: kind of the address
 	NoteMandateGranted      NoteKind = "mandate_granted"   // Ref: mandate, as for the next
 	NoteMandateWithdrawn    NoteKind = "mandate_withdrawn" //
+	NoteApplicationForm     NoteKind = "application_form"  // another form is asked for; Ref: application
+	NoteMandateGiven        NoteKind = "mandate_given"     // to those who administer the principal; Ref: mandate, as for the next
+	NoteMandateEnded        NoteKind = "mandate_ended"     //
 )
 
 // Note is one thing to tell one account holder. It holds no secret: codes and

@@ -50,9 +50,9 @@ func (s *Service) NoteFacts(ctx context.Context, n Note) (f NoteFacts, err error
 		return NoteFacts{What: n.Ref, Path: pathAccount}, nil
 	case NoteRecoveryDone:
 		return NoteFacts{Path: pathAccount}, nil
-	case NoteMandateGranted, NoteMandateWithdrawn:
+	case NoteMandateGranted, NoteMandateWithdrawn, NoteMandateGiven, NoteMandateEnded:
 		return s.mandateFacts(ctx, n)
-	case NoteApplicationReceived, NoteApplicationApproved, NoteApplicationRefused:
+	case NoteApplicationReceived, NoteApplicationApproved, NoteApplicationRefused, NoteApplicationForm:
 		return s.applicationFacts(ctx, n)
 	case NoteAccountSuspended, NoteAccountResumed:
 		return s.suspensionFacts(ctx, n)
@@ -87,11 +87,14 @@ func (s *Service) mandateFacts(ctx context.Context, n Note) (f NoteFacts, err er
 	err = s.pool.QueryRow(ctx, `
 SELECT m.given || ' ' || m.family, `+principalName+`, m.valid_until, m.revoked_at FROM mandate m JOIN account a ON a.id = m.account_id
  WHERE m.id = $1 AND a.erased_at IS NULL`, n.Ref).Scan(&f.Name, &f.Account, &until, &revoked)
-	if errors.Is(err, pgx.ErrNoRows) || err == nil && n.Kind == NoteMandateGranted && revoked != nil {
+	if errors.Is(err, pgx.ErrNoRows) || err == nil && (n.Kind == NoteMandateGranted || n.Kind == NoteMandateGiven) && revoked != nil {
 		return NoteFacts{}, ErrStale
 	}
 	if err != nil {
 		return NoteFacts{}, fmt.Errorf("identity: note facts: %w", err)
+	}
+	if n.Kind == NoteMandateGiven || n.Kind == NoteMandateEnded {
+		f.Name, f.Who = "", f.Name
 	}
 	if f.Path = pathMandates; n.Kind == NoteMandateGranted && until != nil {
 		f.Until = *until

@@ -24,13 +24,14 @@ func (s *Service) applicationFacts(ctx context.Context, n Note) (f NoteFacts, er
 	err = s.pool.QueryRow(ctx, `SELECT given || ' ' || family, name, state, reason FROM application WHERE id = $1`, n.Ref).
 		Scan(&f.Name, &f.Account, &state, &f.Reason)
 	if errors.Is(err, pgx.ErrNoRows) ||
-		err == nil && ((n.Kind == NoteApplicationApproved) != (state == ApplicationApproved) || (n.Kind == NoteApplicationRefused) != (state == ApplicationRefused)) {
+		err == nil && ((n.Kind == NoteApplicationApproved) != (state == ApplicationApproved) || (n.Kind == NoteApplicationRefused) != (state == ApplicationRefused) ||
+			n.Kind == NoteApplicationForm && state != ApplicationFiled) {
 		return NoteFacts{}, ErrStale
 	}
 	if err != nil {
 		return NoteFacts{}, fmt.Errorf("identity: note facts: %w", err)
 	}
-	if f.Path = pathApplication + n.Ref; n.Kind != NoteApplicationRefused {
+	if f.Path = pathApplication + n.Ref; n.Kind != NoteApplicationRefused && n.Kind != NoteApplicationForm {
 		f.Reason = ""
 	}
 	return f, nil

@@ -65,7 +65,8 @@ ALTER TABLE notice ADD CONSTRAINT notice_kind_known CHECK (kind IN (
     'announcement', 'reminder', 'code', 'accepted', 'rejected', 'cancelled', 'goes_by_post', 'receipt', 'delegate_named', 'delegate_confirmed',
     'contact_code', 'account_exists', 'password_reset', 'invitation', 'application_received', 'application_approved',
     'application_refused', 'account_suspended', 'account_resumed', 'account_closed', 'recovery_started', 'recovery_done',
-    'sign_in_changed', 'contact_changed', 'mandate_granted', 'mandate_withdrawn'));
+    'sign_in_changed', 'contact_changed', 'mandate_granted', 'mandate_withdrawn',
+    'application_form', 'mandate_given', 'mandate_ended'));
 
 -- Inboxes look for what is addressed to an address.
 CREATE INDEX delivery_to_email ON delivery (lower(recipient ->> 'email'), id DESC);

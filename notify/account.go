@@ -24,12 +24,16 @@ const (
 	ContactChanged      Kind = "contact_changed"      // to the old address
 	MandateGranted      Kind = "mandate_granted"      // to the grantee
 	MandateWithdrawn    Kind = "mandate_withdrawn"    //
+	ApplicationForm     Kind = "application_form"     // another form is asked for, and why
+	MandateGiven        Kind = "mandate_given"        // to those who administer the principal
+	MandateEnded        Kind = "mandate_ended"        //
 )
 
 // AccountKinds lists the kinds that belong to no delivery.
 func AccountKinds() []Kind {
 	return []Kind{ContactCode, AccountExists, PasswordReset, Invitation, ApplicationReceived, ApplicationApproved, ApplicationRefused,
-		AccountSuspended, AccountResumed, AccountClosed, RecoveryStarted, RecoveryDone, SignInChanged, ContactChanged, MandateGranted, MandateWithdrawn}
+		AccountSuspended, AccountResumed, AccountClosed, RecoveryStarted, RecoveryDone, SignInChanged, ContactChanged, MandateGranted, MandateWithdrawn,
+		ApplicationForm, MandateGiven, MandateEnded}
 }
 
 // ofAccount reports whether a notice of kind k belongs to no delivery.
@@ -49,7 +53,7 @@ func accountOutline(k Kind) outline {
 		o.after = []string{"password_reset.unasked", "genuine.account"}
 	case Invitation, MandateGranted, MandateWithdrawn:
 		o.facts = []string{"account", "who", "until"}
-	case ApplicationRefused, AccountSuspended:
+	case ApplicationRefused, ApplicationForm, AccountSuspended:
 		o.facts = []string{"account", "reason"}
 	case AccountResumed:
 		o.facts = []string{"account"}
@@ -76,9 +80,12 @@ func (f Facts) needAccount(k Kind, require func(name string, given bool)) {
 		require("Until", !f.Until.IsZero())
 	case ApplicationReceived, ApplicationApproved, MandateGranted, MandateWithdrawn:
 		require("Account", f.Account != "")
-	case ApplicationRefused:
+	case ApplicationRefused, ApplicationForm:
 		require("Account", f.Account != "")
 		require("Reason", f.Reason != "")
+	case MandateGiven, MandateEnded:
+		require("Account", f.Account != "")
+		require("Who", f.Who != "")
 	case AccountClosed:
 		require("Until", !f.Until.IsZero())
 	case SignInChanged, ContactChanged:
