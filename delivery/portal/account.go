@@ -33,6 +33,7 @@ type accountPage struct {
 	KeyMode  string
 	Modes    []web.Option
 	Language string
+	Operator bool // the visitor decides on applications
 }
 
 // perLog is how many accesses a page of the log has.
@@ -53,6 +54,9 @@ func (p *Portal) showAccount(v *visitor, status int, name, mode string, faults w
 		page.Name = page.Profile.Given + " " + page.Profile.Family
 	}
 	if page.Places, err = p.Identity.Places(v.ctx(), v.actor()); err != nil {
+		return err
+	}
+	if page.Operator, err = p.Identity.Operates(v.ctx(), v.actor()); err != nil {
 		return err
 	}
 	if page.Admin {

@@ -23,12 +23,18 @@ type sheet struct {
 	fail error
 }
 
-const sheetLeft, sheetRight = 22, 188
+// The lower part of a page is for what signatures show of themselves: nothing of
+// ours stands there but where to sign.
+const (
+	sheetLeft, sheetRight = 22, 188
+	sheetTop, sheetEnd    = 24, 188
+	sheetSign             = 194
+)
 
 // approvalForm makes the form with which a legal representative approves an
 // application, in the applicant's language.
 func (p *Portal) approvalForm(c echo.Context, a identity.Application) ([]byte, error) {
-	s := &sheet{y: 28}
+	s := &sheet{y: sheetTop}
 	s.say = func(key string, args ...any) string {
 		text, err := p.Web.Text(c, "portal", key, args...)
 		s.note(err)
@@ -40,8 +46,8 @@ func (p *Portal) approvalForm(c echo.Context, a identity.Application) ([]byte, e
 	}
 	level, who := s.say("form.level."+string(a.Level)), a.Given+" "+a.Family
 	s.open()
-	s.para("bold", 17, 3, s.say("form.title"))
-	s.para("regular", 10, 5, s.say("form.lead"))
+	s.para("bold", 16, 2, s.say("form.title"))
+	s.para("regular", 9.5, 3, s.say("form.lead"))
 	for _, row := range [][2]string{
 		{"form.number", a.ID}, {"form.date", date}, {"field.legal_name", a.Name}, {"form.country", countryName(a.Language, a.Country)},
 		{"field.enterprise_number", enterpriseNumber(a.EnterpriseNumber)}, {"field.vat_number", a.VATNumber}, {"field.company_email", a.Email},
@@ -49,17 +55,15 @@ func (p *Portal) approvalForm(c echo.Context, a identity.Application) ([]byte, e
 	} {
 		s.row(s.say(row[0]), row[1])
 	}
-	s.y += 4
-	s.para("bold", 11.5, 1.5, s.say("form.declares"))
-	for _, key := range []string{"form.statement1", "form.statement2", "form.statement3"} {
-		s.para("regular", 10, 2, s.say(key, "applicant", who, "company", a.Name))
-	}
 	s.y += 2
+	s.para("bold", 10.5, 1, s.say("form.declares"))
+	for _, key := range []string{"form.statement1", "form.statement2", "form.statement3"} {
+		s.para("regular", 9.5, 1, s.say(key, "applicant", who, "company", a.Name))
+	}
+	s.para("bold", 9, 0.5, s.say("form.how"))
+	s.para("regular", 8.5, 0.5, s.say("form.how_qualified"))
+	s.para("regular", 8.5, 0, s.say("form.how_ink"))
 	s.signature()
-	s.y += 5
-	s.para("bold", 10, 1, s.say("form.how"))
-	s.para("regular", 9, 1, s.say("form.how_qualified"))
-	s.para("regular", 9, 0, s.say("form.how_ink"))
 	return s.close()
 }
 
@@ -102,7 +106,7 @@ func (s *sheet) para(face string, size, gap float64, text string) {
 		s.room(0)
 		s.note(s.pdf.SetFont(face, "", size))
 		s.at(sheetLeft, s.y, l)
-		s.y += size * 0.48
+		s.y += size * 0.45
 	}
 	s.y += gap
 }
@@ -112,21 +116,21 @@ func (s *sheet) row(name, value string) {
 	if value == "" {
 		return
 	}
-	values := s.lines("bold", 9.5, sheetRight-76, value)
-	s.room(float64(len(values)-1) * 4.8)
-	s.note(s.pdf.SetFont("regular", "", 9.5))
+	values := s.lines("bold", 9, sheetRight-76, value)
+	s.room(float64(len(values)-1) * 4.4)
+	s.note(s.pdf.SetFont("regular", "", 9))
 	s.at(sheetLeft, s.y, name)
-	s.note(s.pdf.SetFont("bold", "", 9.5))
+	s.note(s.pdf.SetFont("bold", "", 9))
 	for _, l := range values {
 		s.at(76, s.y, l)
-		s.y += 4.8
+		s.y += 4.4
 	}
-	s.y += 0.8
+	s.y += 0.5
 }
 
 // signature draws what is to be filled in by hand.
 func (s *sheet) signature() {
-	s.room(38)
+	s.y = sheetSign
 	s.pdf.SetLineWidth(0.2)
 	for i, key := range []string{"form.sign_name", "form.sign_function", "form.sign_place"} {
 		y := s.y + 6 + float64(i)*9
@@ -137,14 +141,13 @@ func (s *sheet) signature() {
 	s.pdf.RectFromUpperLeftWithStyle(108, s.y, sheetRight-108, 34, "D")
 	s.lines("regular", 9, 60, "")
 	s.at(110, s.y+4.5, s.say("form.signature"))
-	s.y += 38
 }
 
 // room begins a new page when h is not left on this one.
 func (s *sheet) room(h float64) {
-	if s.fail == nil && s.y+h > 282 {
+	if s.fail == nil && s.y+h > sheetEnd {
 		s.pdf.AddPage()
-		s.y = 28
+		s.y = sheetTop
 	}
 }
 

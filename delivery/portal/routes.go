@@ -40,16 +40,18 @@ func (p *Portal) Register(e *echo.Echo) error {
 	p.registerPeople(e, form)
 
 	// Readers of the account.
-	e.GET("/portal", reader(p.messages), form)
+	e.GET("/portal", p.everyRole(p.start), form)
 	e.GET("/portal/messages/:id", reader(p.message), form)
 	e.GET("/portal/deliveries/:id", reader(p.timeline), form)
 	e.GET("/portal/deliveries/:id/dossier", reader(p.dossier), upload)
 	e.GET("/portal/deliveries/:id/letter", reader(p.letter), upload)
 	e.GET("/portal/evidence/:file", reader(p.evidence), form)
-	e.GET("/portal/account", reader(p.account), form)
-	e.POST("/portal/account/switch", reader(p.switchAccount), form)
-	e.GET(identifyPath, reader(p.askIdentity), form)
-	e.POST(identifyPath, reader(p.proveIdentity), form)
+	e.GET("/portal/account", p.everyRole(p.account), form)
+	e.POST("/portal/account/switch", p.everyRole(p.switchAccount), form)
+	e.GET(inboxPath, p.everyRole(p.inbox), form)
+	e.POST(inboxPath+"/:id", p.everyRole(p.openInbox), form)
+	e.GET(identifyPath, p.everyRole(p.askIdentity), form)
+	e.POST(identifyPath, p.everyRole(p.proveIdentity), form)
 
 	p.registerFactors(e, form)
 	p.registerCompanies(e, form)

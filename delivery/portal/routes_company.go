@@ -67,3 +67,12 @@ func (p *Portal) everyRole(h func(*visitor) error) echo.HandlerFunc {
 		return h(v)
 	})
 }
+
+// start is where people come after signing in: who may see no messages sees the
+// account.
+func (p *Portal) start(v *visitor) error {
+	if !v.may(identity.Reader) {
+		return v.Redirect(http.StatusSeeOther, "/portal/account")
+	}
+	return p.messages(v)
+}
