@@ -9,8 +9,8 @@ import (
 )
 
 // Reverify verifies a kept Proof.Token as it was at the time of its proof,
-// without the network: for an auditor, years later. The status is verified again
-// when its list was kept.
+// without the network: for an auditor, years later, with the anchors of that time
+// configured. The status is verified again when its list was kept.
 //
 // Errors: those of Finish.
 func (w *Wallet) Reverify(kept []byte, at time.Time) (identity.Proof, error) {
