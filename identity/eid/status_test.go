@@ -27,7 +27,8 @@ func TestEveryFault(t *testing.T) {
 			a := authority(t)
 			w := webEID(t, verifier(t, a))
 			a.Misbehave(fault)
-			p, err := identify(t, w, issue(t, a, ann()), time.Now())
+			card := issue(t, a, ann())
+			p, err := identify(t, w, card, time.Now())
 			expected := want[fault]
 			if expected == nil {
 				expected = eid.ErrResponse
@@ -43,7 +44,7 @@ func TestEveryFault(t *testing.T) {
 			}
 			// What was refused is not remembered.
 			a.Misbehave(eidtest.Honest)
-			if _, err := identify(t, w, issue(t, a, ann()), time.Now()); err != nil {
+			if _, err := identify(t, w, card, time.Now()); err != nil {
 				t.Error("afterwards:", err)
 			}
 		})
@@ -85,8 +86,17 @@ func TestGoodAnswersAreKept(t *testing.T) {
 	if _, err := identify(t, w, card, at.Add(5*time.Minute)); err == nil || a.Asked() != 2 {
 		t.Errorf("%v, asked %d", err, a.Asked())
 	}
+	// An answer without an end is not kept for longer either.
+	a.Misbehave(eidtest.Endless)
+	patient := webEID(t, verifier(t, a, func(c *eid.Config) { c.MaxAge = 24 * time.Hour }))
+	other := issue(t, a, ann())
+	for i, after := range []time.Duration{0, 9 * time.Minute, 11 * time.Minute} {
+		if _, err := identify(t, patient, other, at.Add(after)); err != nil || a.Asked() != []int{3, 3, 4}[i] {
+			t.Errorf("%s: %v, asked %d", after, err, a.Asked())
+		}
+	}
 	// Another card of the same person is another question.
-	if _, err := identify(t, w, issue(t, a, ann()), at); err != nil || a.Asked() != 3 {
+	if _, err := identify(t, w, issue(t, a, ann()), at); err != nil || a.Asked() != 5 {
 		t.Errorf("%v, asked %d", err, a.Asked())
 	}
 }

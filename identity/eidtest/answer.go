@@ -135,6 +135,8 @@ func (a *Authority) data(q *ocsp.Request, by *x509.Certificate, nonce []byte, fa
 		at, next = at.Add(-time.Hour), at.Add(-30*time.Minute)
 	case Old:
 		at, next = at.Add(-24*time.Hour), time.Time{}
+	case Endless:
+		next = time.Time{}
 	case Future:
 		at, next = at.Add(time.Hour), at.Add(2*time.Hour)
 	}

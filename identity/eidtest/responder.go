@@ -52,11 +52,12 @@ func Faults() []Fault {
 		Oversized, Redirect, Down}
 }
 
-// Direct is no fault: the CA signs answers itself. DirectNamed does so too, and
-// sends its certificate along.
+// These are no faults: the CA signs answers itself, does so and sends its
+// certificate along; answers do not say when there will be newer ones.
 const (
 	Direct      Fault = "direct"
 	DirectNamed Fault = "direct, with certificate"
+	Endless     Fault = "endless"
 )
 
 // Misbehave makes the responder do so from now on.
