@@ -15,7 +15,7 @@ func with(t *testing.T, ids ...string) func(*x509.Certificate) {
 	return func(c *x509.Certificate) { c.ExtraExtensions = []pkix.Extension{qc(t, ids...)} }
 }
 
-func named_(n pkix.Name) func(*x509.Certificate) {
+func called(n pkix.Name) func(*x509.Certificate) {
 	return func(c *x509.Certificate) { c.Subject = n }
 }
 
@@ -32,10 +32,10 @@ func TestCertificatesThatIdentifyNobody(t *testing.T) {
 		"no type":           with(t, oidQCCompliance, oidQCDevice),
 		"law of others":     with(t, oidQCCompliance, oidQCDevice, oidQCSign, oidQCLegal),
 		"statements unread": func(c *x509.Certificate) { c.ExtraExtensions[0].Value = []byte{0x30, 0x05, 1} },
-		"pseudonym":         named_(person(part(oidCountry, "BE"), part(oidPseudonym, "Lolo"), part(oidSurname, "Peeters"))),
-		"two pseudonyms":    named_(person(part(oidPseudonym, "Lolo"), part(oidPseudonym, "Lala"), part(oidSurname, "Peeters"))),
-		"no name":           named_(person(part(oidCountry, "BE"), part(oidCommonName, "Lotte Peeters"))),
-		"two family names":  named_(person(part(oidSurname, "Peeters"), part(oidSurname, "Janssens"))),
+		"pseudonym":         called(person(part(oidCountry, "BE"), part(oidPseudonym, "Lolo"), part(oidSurname, "Peeters"))),
+		"two pseudonyms":    called(person(part(oidPseudonym, "Lolo"), part(oidPseudonym, "Lala"), part(oidSurname, "Peeters"))),
+		"no name":           called(person(part(oidCountry, "BE"), part(oidCommonName, "Lotte Peeters"))),
+		"two family names":  called(person(part(oidSurname, "Peeters"), part(oidSurname, "Janssens"))),
 		"for encryption":    func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageKeyEncipherment },
 		"an authority":      func(c *x509.Certificate) { c.IsCA, c.BasicConstraintsValid = true, true },
 		"expired":           func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) },
@@ -82,13 +82,13 @@ func TestNamesAndNumbers(t *testing.T) {
 		"national number":      {func(*x509.Certificate) {}, "85073003328", "PNOBE-85073003328"},
 		"critical statements":  {critical, "85073003328", "PNOBE-85073003328"},
 		"belgian card":         {cardPolicy, "85073003328", "85073003328"},
-		"digits of a stranger": {named_(lotte("85073003328")), "", "85073003328"},
-		"check fails":          {named_(lotte("PNOBE-85073003329")), "", "PNOBE-85073003329"},
-		"too short":            {named_(lotte("PNOBE-8507300332")), "", "PNOBE-8507300332"},
-		"card number":          {named_(lotte("IDCBE-592999999999")), "", "IDCBE-592999999999"},
-		"passport":             {named_(lotte("PASBE-85073003328")), "", "PASBE-85073003328"},
-		"of the Netherlands":   {named_(lotte("PNONL-85073003328")), "", "PNONL-85073003328"},
-		"luxtrust":             {named_(lotte("10109898760012345678")), "", "10109898760012345678"},
+		"digits of a stranger": {called(lotte("85073003328")), "", "85073003328"},
+		"check fails":          {called(lotte("PNOBE-85073003329")), "", "PNOBE-85073003329"},
+		"too short":            {called(lotte("PNOBE-8507300332")), "", "PNOBE-8507300332"},
+		"card number":          {called(lotte("IDCBE-592999999999")), "", "IDCBE-592999999999"},
+		"passport":             {called(lotte("PASBE-85073003328")), "", "PASBE-85073003328"},
+		"of the Netherlands":   {called(lotte("PNONL-85073003328")), "", "PNONL-85073003328"},
+		"luxtrust":             {called(lotte("10109898760012345678")), "", "10109898760012345678"},
 	} {
 		h, err := readHolder(a.issue(newKey(t), c.change).cert)
 		if err != nil || h.number != c.number || h.subject != c.subject || h.family != "Peeters" {
@@ -96,7 +96,7 @@ func TestNamesAndNumbers(t *testing.T) {
 		}
 	}
 	nobody := person(part(oidSurname, "  Van  den Broeck "))
-	h, err := readHolder(a.issue(newKey(t), named_(nobody)).cert)
+	h, err := readHolder(a.issue(newKey(t), called(nobody)).cert)
 	if err != nil || h.family != "Van den Broeck" || h.given != "" || len(h.subject) != 71 {
 		t.Errorf("%q %q %q, %v", h.family, h.given, h.subject, err)
 	}
@@ -106,7 +106,7 @@ func TestOrganisationOfASigner(t *testing.T) {
 	t.Parallel()
 	a := newAuthority(t)
 	s := a.asking()
-	boss := a.issue(newKey(t), named_(person(part(oidSurname, "Peeters"), part(oidGivenName, "Lotte"), part(oidOrganisation, "NTRBE-0671516647"))))
+	boss := a.issue(newKey(t), called(person(part(oidSurname, "Peeters"), part(oidGivenName, "Lotte"), part(oidOrganisation, "NTRBE-0671516647"))))
 	c := begun(t, s, identity.Ask{})
 	by, err := s.Check(t.Context(), c.Document, signWith(t, c.Document, boss, how{}), time.Now())
 	if err != nil || by.Organisation != "NTRBE-0671516647" || !by.Qualified || by.Family != "Peeters" || by.At.IsZero() || by.Issuer == "" {

@@ -2,6 +2,7 @@ package statement
 
 import (
 	"bytes"
+	"crypto/x509"
 	"encoding/hex"
 	"fmt"
 	"strings"
@@ -80,7 +81,7 @@ func TestShadows(t *testing.T) {
 		"encrypted":                      signWith(t, increment{objects: map[int]string{p.next + 9: "null"}, trailer: "/Encrypt << /Filter /Standard >>"}.add(t, ours), who, how{base: ours}),
 		"hybrid":                         after(increment{objects: map[int]string{p.next + 9: "null"}, trailer: "/XRefStm 10"}),
 		"usage rights":                   signWith(t, ours, who, how{catalog: "/Perms << /UR3 1 0 R >>"}),
-		"signed twice":                   twice(t, signedFirst, who),
+		"signed twice":                   twice(t, ours, signedFirst),
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := finish(t, s, c, doc)
@@ -89,22 +90,15 @@ func TestShadows(t *testing.T) {
 	}
 }
 
-// twice signs once more, with a second field beside the first.
-func twice(t *testing.T, doc []byte, who signer) []byte {
+// twice adds a second field with a signature, and proofs behind which it may hide.
+func twice(t *testing.T, ours, signed []byte) []byte {
 	t.Helper()
-	f, err := readFile(doc)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ours := doc[:f.sections[0].end]
 	p := partsOf(t, ours)
-	again := signWith(t, ours, who, how{form: "/DA ()"})
-	// Both fields, one of them from a section of before.
 	return increment{objects: map[int]string{
-		p.root:      p.catalog + fmt.Sprintf("/AcroForm << /Fields [%d 0 R %d 0 R] >> >>", p.next, p.next+40),
+		p.root:      p.catalog + fmt.Sprintf("/AcroForm << /Fields [%d 0 R %d 0 R] >> /DSS << >> >>", p.next, p.next+40),
 		p.page:      p.sheet + fmt.Sprintf("/Annots [%d 0 R %d 0 R] >>", p.next, p.next+40),
 		p.next + 40: fmt.Sprintf("<< /Type /Annot /Subtype /Widget /FT /Sig /T (Signature2) /Rect [0 0 0 0] /V %d 0 R >>", p.next+1),
-	}}.add(t, again)
+	}}.add(t, signed)
 }
 
 // What a signer's program may add.
@@ -152,6 +146,7 @@ func TestByteRanges(t *testing.T) {
 	c := begun(t, s, identity.Ask{})
 	for name, change := range map[string]func([4]int, []byte) [4]int{
 		"not from the start":  func(n [4]int, _ []byte) [4]int { return [4]int{1, n[1] - 1, n[2], n[3]} },
+		"not from 0":          func(n [4]int, _ []byte) [4]int { return [4]int{5, n[1], n[2], n[3]} },
 		"not to the end":      func(n [4]int, _ []byte) [4]int { return [4]int{0, n[1], n[2], n[3] - 1} },
 		"less before":         func(n [4]int, _ []byte) [4]int { return [4]int{0, n[1] - 9, n[2], n[3]} },
 		"more before":         func(n [4]int, _ []byte) [4]int { return [4]int{0, n[1] + 1, n[2], n[3]} },
@@ -175,6 +170,12 @@ func TestByteRanges(t *testing.T) {
 			wantRefusal(t, got, err, ErrChanged)
 		})
 	}
+	// A part of its own section is not covered, and more follows.
+	p := partsOf(t, c.Document)
+	short := signWith(t, c.Document, who, how{ranged: func(n [4]int, _ []byte) [4]int { return [4]int{0, n[1], n[2], n[3] - 60} }})
+	short = increment{objects: map[int]string{p.root: p.catalog + fmt.Sprintf("/AcroForm << /Fields [%d 0 R] >> /DSS << >> >>", p.next)}}.add(t, short)
+	refused, err := finish(t, s, c, short)
+	wantRefusal(t, refused, err, ErrChanged)
 	// The signature of another file, put into this one.
 	other := signWith(t, begun(t, s, identity.Ask{}).Document, who, how{})
 	mine := signWith(t, c.Document, who, how{})
@@ -239,6 +240,11 @@ func TestContainers(t *testing.T) {
 			wantRefusal(t, p, err, ErrSignature)
 		})
 	}
+	// Another certificate of the same key, put in the place of the one that is named.
+	twin := a.issue(keys[0], called(lotte("PNOBE-17073003384")))
+	p, err := finish(t, s, c, signWith(t, c.Document, signer{cert: strong.cert, key: strong.key, with: []*x509.Certificate{twin.cert}},
+		how{args: []string{"-keyid", "-nocerts"}}))
+	wantRefusal(t, p, err, ErrSignature)
 	for _, sub := range []string{"adbe.x509.rsa_sha1", "adbe.pkcs7.sha1", "ETSI.RFC3161"} {
 		p, err := finish(t, s, c, signWith(t, c.Document, curve, how{subfilter: sub}))
 		if err == nil || p.Subject != "" {
