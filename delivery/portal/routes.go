@@ -49,6 +49,7 @@ func (p *Portal) Register(e *echo.Echo) error {
 	e.GET("/portal/account", p.everyRole(p.account), form)
 	e.POST("/portal/account/switch", p.everyRole(p.switchAccount), form)
 	e.GET(inboxPath, p.everyRole(p.inbox), form)
+	e.GET(inboxPath+"/:id", p.everyRole(p.inbox), form) // reached by reloading after a sign-in
 	e.POST(inboxPath+"/:id", p.everyRole(p.openInbox), form)
 	e.GET(identifyPath, p.everyRole(p.askIdentity), form)
 	e.POST(identifyPath, p.everyRole(p.proveIdentity), form)

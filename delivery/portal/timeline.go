@@ -16,6 +16,7 @@ type step struct {
 	First []fact          // what people want to know
 	Rest  []fact          // what an expert wants to know
 	Proof *evidence.Proof // who was identified by it
+	By    *evidence.Party // who acted for the recipient
 	Why   []evidence.Reason
 }
 
@@ -39,8 +40,11 @@ func newStep(r delivery.Recorded) step {
 		evidence.PostalItemReturned, evidence.ContentHandoverFailure, evidence.RelayToNonERDSFailure, evidence.ContentConsignmentFailure:
 		s.Tone = "bad"
 	case evidence.RecipientIdentification:
-		s.Proof = r.Recipient.Proof
+		if r.ReceivedBy == nil {
+			s.Proof = r.Recipient.Proof
+		}
 	}
+	s.By = r.ReceivedBy
 	for _, d := range r.Details {
 		f := fact{Key: d.Key, Value: d.Value}
 		if at, err := time.Parse(time.RFC3339, d.Value); err == nil {
@@ -54,6 +58,9 @@ func newStep(r delivery.Recorded) step {
 	}
 	return s
 }
+
+// ByName is who acted for the recipient, as far as evidence says.
+func (s step) ByName() string { return partyName(*s.By) }
 
 // ReasonIn says a reason in a language.
 func (step) ReasonIn(r evidence.Reason, lang string) string {

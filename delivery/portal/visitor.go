@@ -46,6 +46,7 @@ func (v *visitor) frame(here string) frame {
 	if v.may(identity.Sender) {
 		nav = append(nav, web.Link{Key: "nav.new", URL: "/portal/new"})
 	}
+	nav = append(nav, web.Link{Key: "nav.inbox", URL: inboxPath})
 	if v.may(identity.Administrator) && v.session.AccountKind == identity.Company {
 		nav = append(nav, web.Link{Key: "nav.people", URL: "/portal/people"})
 	}
