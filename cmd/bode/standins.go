@@ -29,10 +29,11 @@ import (
 )
 
 const (
-	demoClient  = "bode-demo"
-	demoService = "BODE_DEMO"
-	demoPartner = "Demo Print"
-	demoLog     = "demo.bode.example/log"
+	demoClient   = "bode-demo"
+	demoService  = "BODE_DEMO"
+	demoApproval = "BODE_APPROVE" // to approve a text
+	demoPartner  = "Demo Print"
+	demoLog      = "demo.bode.example/log"
 )
 
 // standIns is the outside of a demonstration: a mail and SMS catcher, an
@@ -71,7 +72,7 @@ func startStandIns(dir, base string, log *slog.Logger) (s *standIns, err error) 
 	}
 	redirect := base + identify.CallbackPath(identity.MethodItsme)
 	if s.provider, err = identitytest.Start(identitytest.Config{Log: log, Clients: []identitytest.Client{{
-		ID: demoClient, Services: []string{demoService}, RedirectURLs: []string{redirect}, JWKSURL: base + jwksPath}}}); err != nil {
+		ID: demoClient, Services: []string{demoService}, Approvals: []string{demoApproval}, RedirectURLs: []string{redirect}, JWKSURL: base + jwksPath}}}); err != nil {
 		return s, err
 	}
 	sign, err := rsa.GenerateKey(rand.Reader, 2048)
@@ -84,7 +85,7 @@ func startStandIns(dir, base string, log *slog.Logger) (s *standIns, err error) 
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	s.stopLogin = cancel
-	s.login, err = oidc.New(ctx, oidc.Config{Issuer: s.provider.Issuer(), ClientID: demoClient, Service: demoService,
+	s.login, err = oidc.New(ctx, oidc.Config{Issuer: s.provider.Issuer(), ClientID: demoClient, Service: demoService, ApprovalService: demoApproval,
 		RedirectURL: redirect, SigningKey: sign, EncryptionKeys: []oidc.Key{{Private: open}}})
 	return s, err
 }
