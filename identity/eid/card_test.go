@@ -238,7 +238,8 @@ func TestCardOnce(t *testing.T) {
 		t.Error(p.Family, err)
 	}
 	before := h.a.Asked()
-	resp, err := h.post(t, h.browser(&one), begin(t, h).Key)
+	fresh := issue(t, h.a, ann()).TLS()
+	resp, err := h.post(t, h.browser(&fresh), begin(t, h).Key)
 	if err != nil || resp.Header.Get("Location") != origin+"/" || h.a.Asked() != before {
 		t.Error(err, resp, h.a.Asked()-before)
 	}

@@ -128,7 +128,7 @@ func (h *host) browser(c *tls.Certificate, change ...func(*tls.Config)) *http.Cl
 	for _, f := range change {
 		f(cfg)
 	}
-	return &http.Client{Transport: &http.Transport{TLSClientConfig: cfg}, Timeout: 10 * time.Second,
+	return &http.Client{Transport: &http.Transport{TLSClientConfig: cfg, ForceAttemptHTTP2: true}, Timeout: 10 * time.Second,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 }
 
