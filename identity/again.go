@@ -48,7 +48,7 @@ func (s *Service) ProveAgain(ctx context.Context, token, password, code, ip, use
 		return "", Session{}, err
 	}
 	by := sess.Actor(ip, userAgent)
-	if !right || c.Person != sess.Person || recoveryForm(code) != "" {
+	if !right || c.Person != sess.Person {
 		return "", Session{}, s.refuseAgain(ctx, by, at)
 	}
 	if err := s.try(ctx, at, s.countedBy(factorLimit(), c.Person)); errors.Is(err, ErrLocked) {
