@@ -57,6 +57,13 @@ func TestDoctor(t *testing.T) {
 		"an event that is none":   {"BODE_SEAL_EACH", "Contract", "--seal-each"},
 		"a witness without a key": {"BODE_SEAL_WITNESSES", "http://127.0.0.1:1", "--seal-witnesses"},
 		"a claim without grounds": {"BODE_ISSUER_QUALIFIED", "true", "--issuer-"},
+		"no cards in the folder":  {"BODE_EID_ANCHORS", e.path("post"), "login: eid"},
+		"half a host for cards":   {"BODE_EID_CARD_URL", "https://eid.example/card", "--eid-card-url"},
+		"half a wallet":           {"BODE_WALLET_CERT", e.path("seal/cert.pem"), "--wallet-cert"},
+		"statements unasked":      {"BODE_STATEMENT_ANCHORS", e.path("trust"), "--statement-responders"},
+		"a provider half named":   {"BODE_FAS_ISSUER", "https://fas.example", "--fas-client"},
+		"a policy that is none":   {"BODE_ASSURANCE", e.path("sms-token"), "assurance"},
+		"a key that was retired":  {"BODE_LOGIN_RETIRED", e.settings["BODE_LOGIN_DECRYPT"], "--login-retired"},
 	} {
 		e.run(t, map[string]string{c.setting: c.value}, "doctor").expect(t, name, 1, "MISSING", c.want)
 	}
