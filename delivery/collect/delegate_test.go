@@ -132,3 +132,17 @@ func TestNameNobody(t *testing.T) {
 		t.Error("evidence names who tried")
 	}
 }
+
+// What is addressed to a company opens to no person by name, and says what to do.
+func TestCompanyOpensToNobody(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	d := r.message(func(s *delivery.Submission) {
+		s.Recipients[0].Organisation = &delivery.Organisation{Name: "Acme nv", EnterpriseNumber: "0403170701"}
+	})
+	b := r.browser().identified(d).want(http.StatusForbidden, "/mismatch").shows("voor een onderneming", "volmacht").hides(secretSubject)
+	b.get(r.link(d)+"/decide").want(http.StatusOK, "/identify")
+	if got := r.again(d); got.State != delivery.Notified || got.Identified != nil || got.ReceivedBy != nil {
+		t.Errorf("%s, %+v", got.State, got.ReceivedBy)
+	}
+}

@@ -89,5 +89,9 @@ func (c *Collect) returning(x echo.Context, l identity.Login) (*visit, error) {
 // mismatch tells somebody who is not the addressee what to do, and nothing of
 // whom it is for.
 func (c *Collect) mismatch(x echo.Context, v *visit) error {
-	return c.say(x, v, http.StatusForbidden, "mismatch", atIdentify)
+	key := "mismatch"
+	if v.d.Recipient.Organisation != nil && v.d.Delegate == nil {
+		key = "mismatch_company"
+	}
+	return c.say(x, v, http.StatusForbidden, key, atIdentify)
 }
