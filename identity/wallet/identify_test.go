@@ -91,6 +91,7 @@ func refusals() []refusal {
 		{wallettest.ExpiredIssuer, ErrCredential, "certificate expired", "certificate expired"},
 		{wallettest.Expired, ErrCredential, "accepted: expired", "accepted: expired"},
 		{wallettest.NotYet, ErrCredential, "not yet valid", "not yet valid"},
+		{wallettest.SignedEarly, ErrCredential, "-", "outside the life"},
 		{wallettest.OtherType, ErrCredential, "type \"urn:eudi:ehic:1\"", "type \"org.iso.18013.5.1.mDL\""},
 		{wallettest.OtherCountry, ErrCredential, "is not the provider's", "is not the provider's"},
 		{wallettest.NoFamilyName, ErrCredential, "family_name is missing", "family_name is missing"},
@@ -194,7 +195,7 @@ func TestIdentifyRefusesHostile(t *testing.T) {
 // choose otherwise, and then it is written down.
 func TestStatusListHostile(t *testing.T) {
 	t.Parallel()
-	for _, f := range []wallettest.Fault{wallettest.ListDown, wallettest.ListRedirect, wallettest.ListHTML, wallettest.ListForeign, wallettest.ListOther,
+	for _, f := range []wallettest.Fault{wallettest.ListDown, wallettest.ListRedirect, wallettest.ListHTML, wallettest.ListText, wallettest.ListForged, wallettest.ListForeign, wallettest.ListOther,
 		wallettest.ListExpired, wallettest.ListFuture, wallettest.ListBomb, wallettest.ListNone} {
 		t.Run(string(f), func(t *testing.T) {
 			t.Parallel()

@@ -44,6 +44,7 @@ func TestReceiveRefuses(t *testing.T) {
 		"answer to nothing":              {http.MethodPost, to("response", "nothing"), form, "response=" + answer, 404},
 		"answer to a long name":          {http.MethodPost, to("response", strings.Repeat("A", 2000)), form, "response=" + answer, 404},
 		"answer as JSON":                 {http.MethodPost, to("response", c.Key), "application/json", `{"response":"` + answer + `"}`, 400},
+		"answer as text":                 {http.MethodPost, to("response", c.Key), "text/plain", "response=" + answer, 400},
 		"answer twice":                   {http.MethodPost, to("response", c.Key), form, "response=" + answer + "&response=" + answer, 400},
 		"answer and error":               {http.MethodPost, to("response", c.Key), form, "response=" + answer + "&error=access_denied&state=" + c.Key, 400},
 		"answer too long":                {http.MethodPost, to("response", c.Key), form, "response=" + strings.Repeat("A", maxForm), 400},

@@ -2,6 +2,8 @@ package wallet
 
 import (
 	"encoding/json"
+	"io"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -24,6 +26,7 @@ func TestReverify(t *testing.T) {
 				t.Fatal(err)
 			}
 			r.issuer.Revoke()
+			revoked := r.list(t, p.Token)
 			r.issuer.SetFault(wallettest.ListDown)
 			asked := r.asked.Load()
 			again, err := r.means.Reverify(p.Token, p.At)
@@ -42,6 +45,7 @@ func TestReverify(t *testing.T) {
 				"client":           func(k *token) { k.ClientID = "x509_hash:x" },
 				"presentation":     func(k *token) { k.Presentation = other.Presentation },
 				"query":            func(k *token) { k.Query = "" },
+				"status revoked":   func(k *token) { k.Status = revoked },
 				"status elsewhere": func(k *token) { k.Status = strings.Replace(k.Status, ".", "..", 1) },
 			} {
 				var k token
@@ -67,6 +71,33 @@ func TestReverify(t *testing.T) {
 			}
 		})
 	}
+}
+
+// list is the status list that a kept presentation names, as it is now.
+func (r *rig) list(t *testing.T, kept []byte) string {
+	t.Helper()
+	var k token
+	if err := json.Unmarshal(kept, &k); err != nil {
+		t.Fatal(err)
+	}
+	j, err := parseJWS(k.Status, "statuslist+jwt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	claims, err := parseObject(j.payload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.Get(text(claims, "sub"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
 }
 
 // otherToken is what a second identification, of another issuer's list, kept.

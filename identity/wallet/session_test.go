@@ -51,7 +51,7 @@ func TestSameSession(t *testing.T) {
 		"nothing begun":         {nil, url.Values{"response_code": {code}}, direct},
 	} {
 		if p, err := r.means.Finish(t.Context(), v.saved, identity.Answer{Values: v.values, Direct: v.direct}, time.Now()); !errors.Is(err, identity.ErrLoginStale) {
-			t.Errorf("%s: proof %+v, error %v", name, p, err)
+			t.Errorf("%s: proof of %q, error %v", name, p.Family, err)
 		}
 	}
 	if _, err := r.finish(t, c, redirect); err != nil {

@@ -28,6 +28,7 @@ const (
 	ExpiredIssuer   Fault = "certificate of the issuer expired"
 	Expired         Fault = "credential expired"
 	NotYet          Fault = "credential not yet valid"
+	SignedEarly     Fault = "signed before the issuer's certificate began" // mdoc
 	OtherType       Fault = "credential of another type"
 	OtherCountry    Fault = "issuing_country of another provider"
 	NoFamilyName    Fault = "family name not disclosed"
@@ -54,6 +55,8 @@ const (
 	ListDown     Fault = "status list answers 503"
 	ListRedirect Fault = "status list redirects elsewhere"
 	ListHTML     Fault = "status list answers html"
+	ListText     Fault = "status list answers as text"
+	ListForged   Fault = "status list changed after signing"
 	ListForeign  Fault = "status list signed by somebody else"
 	ListOther    Fault = "status list of another address"
 	ListExpired  Fault = "status list expired"

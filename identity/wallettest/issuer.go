@@ -106,6 +106,8 @@ func (i *Issuer) times(f Fault) (issued, until time.Time) {
 		issued, until = issued.Add(-2*lifetime), issued.Add(-lifetime)
 	case NotYet:
 		issued, until = issued.Add(lifetime), issued.Add(2*lifetime)
+	case SignedEarly:
+		issued = issued.AddDate(-2, 0, 0)
 	case ShortLived:
 		until = issued.Add(brief)
 	}

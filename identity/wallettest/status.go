@@ -26,8 +26,10 @@ func (i *Issuer) StatusHandler() http.Handler {
 			w.WriteHeader(http.StatusServiceUnavailable)
 			return
 		case ListRedirect:
-			http.Redirect(w, r, "http://127.0.0.1:1/", http.StatusFound)
-			return
+			if r.URL.RawQuery == "" { // there, the list is genuine
+				http.Redirect(w, r, "?moved", http.StatusFound)
+				return
+			}
 		case ListHTML:
 			w.Header().Set("Content-Type", "text/html")
 			_, _ = w.Write([]byte("<!doctype html>"))
@@ -38,7 +40,11 @@ func (i *Issuer) StatusHandler() http.Handler {
 			w.WriteHeader(http.StatusInternalServerError)
 			return
 		}
-		w.Header().Set("Content-Type", "application/statuslist+jwt")
+		kind := "application/statuslist+jwt"
+		if f == ListText {
+			kind = "text/plain"
+		}
+		w.Header().Set("Content-Type", kind)
 		_, _ = w.Write([]byte(token))
 	})
 }
@@ -49,7 +55,7 @@ func (i *Issuer) statusToken(values []byte, url string, f Fault) (string, error)
 		packed[n/4] |= v << (n % 4 * 2)
 	}
 	if f == ListBomb {
-		packed = make([]byte, 64<<20)
+		packed = make([]byte, 9<<20)
 	}
 	var b bytes.Buffer
 	z := zlib.NewWriter(&b)
@@ -85,5 +91,9 @@ func (i *Issuer) statusToken(values []byte, url string, f Fault) (string, error)
 	if err != nil {
 		return "", err
 	}
-	return sign(key, header, raw)
+	token, err := sign(key, header, raw)
+	if f == ListForged {
+		token = token[:len(token)-4] + "AAAA"
+	}
+	return token, err
 }
