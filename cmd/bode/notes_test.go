@@ -42,7 +42,7 @@ func TestResetReaches(t *testing.T) {
 			t.Fatal(err)
 		}
 		resp.Body.Close()
-		if resp.StatusCode != http.StatusOK || resp.Header.Get("Referrer-Policy") != "no-referrer" {
+		if resp.StatusCode != http.StatusOK || resp.Header.Get("Referrer-Policy") != "same-origin" {
 			t.Errorf("the page answers %s with referrer policy %q", resp.Status, resp.Header.Get("Referrer-Policy"))
 		}
 	}
