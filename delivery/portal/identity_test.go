@@ -91,7 +91,7 @@ func TestProveWhoYouAre(t *testing.T) {
 func TestProofOfAnotherSession(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	b, person, _ := r.unknown()
+	b, person, secret := r.unknown()
 	r.proves("Lotte", "Peeters", "85073099734", identity.LevelHigh)
 	b.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	action, _ := b.to("/portal/identify").form("/portal/identify")
@@ -108,7 +108,8 @@ func TestProofOfAnotherSession(t *testing.T) {
 			errand = append(errand, c)
 		}
 	}
-	for name, thief := range map[string]*browser{"nobody signed in": r.browser(), "somebody else": r.lotte()} {
+	for name, thief := range map[string]*browser{"nobody signed in": r.browser(), "somebody else": r.lotte(),
+		"the same person, elsewhere": r.signedIn("karim", secret)} {
 		thief.client.Jar.SetCookies(site, errand)
 		if thief.to(at); thief.status < 400 {
 			t.Errorf("%s: %d", name, thief.status)
