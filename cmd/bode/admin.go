@@ -98,13 +98,14 @@ func (c openCmd) Run(ctx context.Context, log *slog.Logger) error {
 type authenticatorCmd struct {
 	desk
 	Person string `arg:"" help:"Id of the person."`
-	By     string `help:"Who decided, for the log." required:""`
+	By     string `help:"Who recognised the person." required:""`
+	Second string `help:"Who else did." required:""`
 }
 
-// Run replaces the second factor of a person, who must have been recognised by
-// whoever runs this: it is half of what signs in.
+// Run replaces the second factor of a person, whom two operators must have
+// recognised: it is half of what signs in.
 func (c authenticatorCmd) Run(ctx context.Context, log *slog.Logger) error {
-	by, err := operator(c.By)
+	by, second, err := twoOperators(c.By, c.Second)
 	if err != nil {
 		return err
 	}
@@ -112,7 +113,7 @@ func (c authenticatorCmd) Run(ctx context.Context, log *slog.Logger) error {
 		if err := o.printAuthenticator(ctx, c.Person); err != nil {
 			return err
 		}
-		log.InfoContext(ctx, "authenticator replaced", "person", c.Person, "by", by.Subject)
+		log.InfoContext(ctx, "authenticator replaced", "person", c.Person, "by", by.Subject, "second", second.Subject)
 		return nil
 	})
 }

@@ -78,7 +78,7 @@ func TestAccountOpen(t *testing.T) {
 		t.Errorf("consent = %s %s, %v", text, version, err)
 	}
 
-	renewed := command{env: env, args: []string{"account", "authenticator", person, "--by", "An Operator"}}.run(t)
+	renewed := command{env: env, args: []string{"account", "authenticator", person, "--by", "An Operator", "--second", "Another"}}.run(t)
 	renewed.expect(t, "authenticator", 0, `"msg":"authenticator replaced"`)
 	for secret, want := range map[string]error{secret: identity.ErrSignIn, renewed.field(t, "authenticator"): nil} {
 		code, err := totpNow(secret)
@@ -93,8 +93,9 @@ func TestAccountOpen(t *testing.T) {
 		args []string
 		code int
 	}{
-		"nobody there": {[]string{"0193aa00-0000-7000-8000-000000000000", "--by", "x"}, 1}, "no id": {[]string{"lotte", "--by", "x"}, 1},
-		"by nobody": {[]string{person}, 2}, "for nobody": {[]string{"--by", "x"}, 2},
+		"nobody there": {[]string{"0193aa00-0000-7000-8000-000000000000", "--by", "x", "--second", "y"}, 1}, "no id": {[]string{"lotte", "--by", "x", "--second", "y"}, 1},
+		"by nobody": {[]string{person}, 2}, "by one": {[]string{person, "--by", "x"}, 2}, "by one twice": {[]string{person, "--by", "x", "--second", "x"}, 2},
+		"for nobody": {[]string{"--by", "x", "--second", "y"}, 2},
 	} {
 		command{env: env, args: append([]string{"account", "authenticator"}, c.args...)}.run(t).expect(t, name, c.code)
 	}

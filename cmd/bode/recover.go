@@ -20,16 +20,9 @@ type recoverCmd struct {
 // Run begins a recovery for somebody who cannot identify, and prints the address
 // for that person, once. The person is told, and can stop it for a day.
 func (c recoverCmd) Run(ctx context.Context, log *slog.Logger) error {
-	by, err := operator(c.By)
+	by, second, err := twoOperators(c.By, c.Second)
 	if err != nil {
 		return err
-	}
-	second, err := operator(c.Second)
-	if err != nil {
-		return err
-	}
-	if by.Subject == second.Subject {
-		return fmt.Errorf("%w: --second: another operator than --by", errUsage)
 	}
 	return c.at(ctx, log, func(o office) error {
 		r, err := o.identity.RecoverByOperators(ctx, identity.System, c.Person, by.Subject, second.Subject)
@@ -40,4 +33,18 @@ func (c recoverCmd) Run(ctx context.Context, log *slog.Logger) error {
 		fmt.Fprintf(os.Stdout, "path  /portal/recovery/go/%s\nfrom  %s\nuntil %s\n", r.Token, r.ReadyAt.Format(time.RFC3339), r.ExpiresAt.Format(time.RFC3339))
 		return nil
 	})
+}
+
+// twoOperators are those who stand in for what one alone may not do.
+func twoOperators(by, second string) (one, two identity.Actor, err error) {
+	if one, err = operator(by); err != nil {
+		return one, two, err
+	}
+	if two, err = operator(second); err != nil {
+		return one, two, err
+	}
+	if one.Subject == two.Subject {
+		return one, two, fmt.Errorf("%w: --second: another operator than --by", errUsage)
+	}
+	return one, two, nil
 }
