@@ -163,6 +163,14 @@ func TestSignUpLooksAlike(t *testing.T) {
 	b.want(err, nil, "the first")
 	_, _, err = b.FinishSignUp(ctx, second, ip, agent)
 	b.want(err, identity.ErrLoginTaken, "the second")
+	// Meanwhile an account holder proved the address as a further one.
+	b.forward(time.Hour)
+	third := must(b.StartSignUp(ctx, newcomer("trio@post.example"), ip))(t)
+	b.want(b.ProveSignUp(ctx, third, "email", b.codeTo("trio@post.example")), nil, "e-mail")
+	b.want(b.ProveSignUp(ctx, third, "sms", b.codeTo(newMobile)), nil, "mobile")
+	b.want(b.ProveContact(ctx, identity.System, b.admin, "email", "trio@post.example"), nil, "further address")
+	_, _, err = b.FinishSignUp(ctx, third, ip, agent)
+	b.want(err, identity.ErrLoginTaken, "an address of somebody")
 }
 
 // A reset that is asked for a login nobody has does the same, and mails nobody.
