@@ -116,13 +116,13 @@ func (s *sheet) row(name, value string) {
 	if value == "" {
 		return
 	}
-	values := s.lines("bold", 9, sheetRight-76, value)
+	values := s.lines("bold", 9, sheetRight-86, value)
 	s.room(float64(len(values)-1) * 4.4)
 	s.note(s.pdf.SetFont("regular", "", 9))
 	s.at(sheetLeft, s.y, name)
 	s.note(s.pdf.SetFont("bold", "", 9))
 	for _, l := range values {
-		s.at(76, s.y, l)
+		s.at(86, s.y, l)
 		s.y += 4.4
 	}
 	s.y += 0.5
