@@ -188,3 +188,19 @@ func TestRegisterForbidden(t *testing.T) {
 	_, err = r.BeginRegister(t.Context(), r.by(r.token), r.token)
 	r.want(err, passkey.ErrTooMany, "one more than the most")
 }
+
+// Who knows the password alone, and began before there was a factor, is late.
+func TestRegisterOvertaken(t *testing.T) {
+	t.Parallel()
+	r := setup(t)
+	weak := r.signIn("an")
+	by := r.by(weak)
+	options, err := r.BeginRegister(t.Context(), by, weak)
+	r.must(err)
+	r.registered()
+	_, err = r.FinishRegister(t.Context(), by, weak, "x", r.device().create(t, options))
+	r.want(err, identity.ErrForbidden, "password alone, after another session made a passkey")
+	if n := r.count(`SELECT count(*) FROM webauthn_credential`); n != 1 {
+		t.Errorf("%d passkeys", n)
+	}
+}
