@@ -72,7 +72,18 @@ type device struct {
 
 func (r *rig) device() *device {
 	return &device{virtualwebauthn.RelyingParty{Name: "Bode", ID: "localhost", Origin: named(r.server.URL)},
-		virtualwebauthn.NewAuthenticator(), virtualwebauthn.NewCredential(virtualwebauthn.KeyTypeEC2)}
+		virtualwebauthn.NewAuthenticator(), wholeKey()}
+}
+
+// wholeKey is a new key. The library drops leading zeros of coordinates, which
+// makes one key in 128 no key at all: those are passed over.
+func wholeKey() virtualwebauthn.Credential {
+	const size = 77 // of a COSE key with both coordinates whole
+	for {
+		if key := virtualwebauthn.NewCredential(virtualwebauthn.KeyTypeEC2); len(key.Key.AttestationData()) == size {
+			return key
+		}
+	}
 }
 
 // answer does what the script of the page does.

@@ -121,7 +121,18 @@ type device struct {
 }
 
 func (r *rig) device() *device {
-	return &device{rp: r.rp, auth: virtualwebauthn.NewAuthenticator(), key: virtualwebauthn.NewCredential(virtualwebauthn.KeyTypeEC2)}
+	return &device{rp: r.rp, auth: virtualwebauthn.NewAuthenticator(), key: wholeKey()}
+}
+
+// wholeKey is a new key. The library drops leading zeros of coordinates, which
+// makes one key in 128 no key at all: those are passed over.
+func wholeKey() virtualwebauthn.Credential {
+	const size = 77 // of a COSE key with both coordinates whole
+	for {
+		if key := virtualwebauthn.NewCredential(virtualwebauthn.KeyTypeEC2); len(key.Key.AttestationData()) == size {
+			return key
+		}
+	}
 }
 
 // create answers options to register.
