@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/webauthn"
 	"github.com/chromedp/chromedp"
 )
@@ -158,6 +159,19 @@ func (c *chrome) keep() {
 	if err != nil {
 		c.t.Fatal(err)
 	}
+}
+
+// cookies are those that the page would send.
+func (c *chrome) cookies() []*network.Cookie {
+	c.t.Helper()
+	got, err := chromedp.Run(c.ctx, chromedp.Action[[]*network.Cookie](func(ctx context.Context, t *chromedp.Target) ([]*network.Cookie, error) {
+		r, err := cdp.Call(ctx, t, network.GetCookies, network.GetCookiesParams{})
+		return r.Cookies, err
+	}))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return got
 }
 
 // device gives the browser an authenticator that recognises its owner, as a
