@@ -324,6 +324,9 @@ func (c *citizen) withCard() {
 // show who they are with each means, lose a telephone and come back, found a
 // company, act for it under a mandate, and leave.
 func TestPeople(t *testing.T) {
+	if testing.Short() {
+		t.Skip("minutes in four browsers: make test runs it")
+	}
 	t.Parallel()
 	w := newTown(t)
 	an := w.citizen("Annelies", "Verhaegen", "1985-07-30", eidtest.NationalNumber("850730", 997, false))
