@@ -95,8 +95,13 @@ SELECT l.id, coalesce(l.account_id::text, ''), coalesce(l.person_id::text, ''), 
 // AccessKept is how long an access is kept (R6).
 const AccessKept = 24 // months
 
+// ProofKept is how long the identifications of somebody who left are kept: what
+// that person sent at the end may be decided on for 60 days, and evidence that
+// cites them is kept for 24 months after that (R21).
+const ProofKept = 27 // months
+
 // Sweep removes what has outlived its use: accesses older than [AccessKept]
-// months, sessions, links and unfinished sign-ups that ended, attempts nobody repeated, and the
+// months, identifications of those who left [ProofKept] months ago, sessions, links and unfinished sign-ups that ended, attempts nobody repeated, and the
 // personal data of accounts that closed long enough ago (R7). Calling it again,
 // or from two processes at once, does no harm.
 func (s *Service) Sweep(ctx context.Context) error {
@@ -106,6 +111,9 @@ func (s *Service) Sweep(ctx context.Context) error {
 		upTo time.Time
 	}{
 		{`DELETE FROM access_log WHERE at < $1`, at.AddDate(0, -AccessKept, 0)},
+		{`
+WITH gone AS (DELETE FROM departure WHERE left_at < $1 RETURNING person_id)
+DELETE FROM identification WHERE delivery_id IS NULL AND person_id IN (SELECT person_id FROM gone)`, at.AddDate(0, -ProofKept, 0)},
 		{`DELETE FROM session WHERE absolute_expires_at < $1`, at},
 		{`DELETE FROM ticket WHERE expires_at < $1`, at},
 		{`DELETE FROM login WHERE expires_at < $1`, at},

@@ -18,6 +18,9 @@ func TestLeavePrivate(t *testing.T) {
 	noor := b.signedUp("noor@post.example")
 	b.want(b.AskContact(ctx, noor, "email", "noor@werk.example", false), nil, "a draft")
 	b.want(b.AskReset(ctx, "noor@post.example", ip), nil, "a link")
+	if _, err := b.save(proof("Noor", "Peeters"), identity.Occasion{Person: noor.Subject}); err != nil {
+		t.Fatal(err)
+	}
 	token, _, err := b.signIn("noor@post.example", password, "")
 	b.want(err, nil, "sign in")
 	b.want(b.RemoveMember(ctx, noor, noor.Account, noor.Subject), identity.ErrLastAdministrator, "leaves the own account")
@@ -48,6 +51,18 @@ func TestLeavePrivate(t *testing.T) {
 	}
 	if n := b.count(`SELECT count(*) FROM access_log WHERE person_id = $1`, noor.Subject); n == 0 {
 		t.Error("the log of uses went before its 24 months")
+	}
+	// What evidence cites of the person stays as long as evidence.
+	proofs := func() int { return b.count(`SELECT count(*) FROM identification WHERE person_id = $1`, noor.Subject) }
+	b.forward(26 * 30 * 24 * time.Hour)
+	b.want(b.Sweep(ctx), nil, "sweep")
+	if proofs() != 1 {
+		t.Error("the identification went before the evidence")
+	}
+	b.forward(2 * 30 * 24 * time.Hour)
+	b.want(b.Sweep(ctx), nil, "sweep")
+	if n := proofs() + b.count(`SELECT count(*) FROM departure`); n != 0 {
+		t.Errorf("%d rows left when nothing cites the person any more", n)
 	}
 	b.want(b.AskReset(ctx, "noor@post.example", ip), nil, "a reset of somebody who left")
 	if n := b.last(identity.NotePasswordReset); n.To == "noor@post.example" {

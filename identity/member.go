@@ -136,7 +136,9 @@ func removeMember(ctx context.Context, tx pgx.Tx, account, person, by string, at
 	if _, err := tx.Exec(ctx, `SELECT id FROM person WHERE id = $1 FOR UPDATE`, person); err != nil {
 		return fmt.Errorf("identity: lock person: %w", err)
 	}
-	_, err = tx.Exec(ctx, `DELETE FROM person p WHERE p.id = $1 AND NOT EXISTS (SELECT FROM membership m WHERE m.person_id = p.id)`, person)
+	_, err = tx.Exec(ctx, `
+WITH gone AS (DELETE FROM person p WHERE p.id = $1 AND NOT EXISTS (SELECT FROM membership m WHERE m.person_id = p.id) RETURNING p.id)
+INSERT INTO departure (person_id, left_at) SELECT id, $2 FROM gone`, person, at)
 	if err != nil {
 		return fmt.Errorf("identity: remove person: %w", err)
 	}

@@ -44,3 +44,12 @@ DROP TABLE password_reset;
 
 -- Notes to account holders are forgotten by age.
 CREATE INDEX notice_note ON notice (closed_at) WHERE delivery_id IS NULL;
+
+-- A row says when a person left, whose own data is gone since. Identifications
+-- that evidence cites outlive the person for as long as evidence is kept; then they
+-- and the row go (R7, R21).
+CREATE TABLE departure (
+    person_id uuid        PRIMARY KEY,
+    left_at   timestamptz NOT NULL
+);
+CREATE INDEX departure_age ON departure (left_at);

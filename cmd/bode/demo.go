@@ -20,7 +20,7 @@ import (
 
 // demoCmd is the whole service on loopback with nothing configured.
 type demoCmd struct {
-	Addr string `help:"Address of the service." default:"127.0.0.1:8480"`
+	Addr string `help:"Address of the service. Passkeys need a name, such as localhost." default:"localhost:8480"`
 	Dir  string `help:"Keep everything in this directory; a later demo goes on with it. Default: a temporary one, removed at the end." type:"path"`
 	Info string `help:"Write addresses and sign-ins to this file as JSON once everything answers." type:"path"`
 	Play bool   `help:"Play the main job unattended through the public faces, then stop."`
@@ -140,6 +140,17 @@ func demoDatabase(ctx context.Context, dir string, log *slog.Logger) (*pgxpool.P
 	return nil, nil, errors.Join(err, stop())
 }
 
+// named is the address that was bound, under the name that was asked for:
+// passkeys are bound to names, and no browser takes one for an address.
+func named(bound, asked string) string {
+	host, _, err1 := net.SplitHostPort(asked)
+	_, port, err2 := net.SplitHostPort(bound)
+	if err1 != nil || err2 != nil || host != "localhost" {
+		return bound
+	}
+	return net.JoinHostPort(host, port)
+}
+
 // start brings up the stand-ins and the service and waits until it answers.
 // The function it returns stops both.
 func (d *demo) start(ctx context.Context, pool *pgxpool.Pool, addr string, log *slog.Logger) (func() error, error) {
@@ -147,7 +158,7 @@ func (d *demo) start(ctx context.Context, pool *pgxpool.Pool, addr string, log *
 	if err != nil {
 		return nil, fmt.Errorf("%w (choose another with --addr)", err)
 	}
-	d.base = "http://" + l.Addr().String()
+	d.base = "http://" + named(l.Addr().String(), addr)
 	if d.stands, err = startStandIns(d.dir, d.base, log); err != nil {
 		l.Close()
 		return nil, err
