@@ -126,7 +126,7 @@ func TestCorrect(t *testing.T) {
 		t.Errorf("profile %+v", p)
 	}
 	b.want(b.UpdateAccount(ctx, b.actor(b.admin), identity.AccountUpdate{Email: &mail}), nil, "address of a company")
-	if p := must(b.Profile(ctx, b.account))(t); p.Email != mail || p.Address != nil && len(p.Address) > 0 {
+	if p := must(b.Profile(ctx, b.account))(t); p.Email != mail || len(p.Address) > 0 {
 		t.Errorf("profile %+v", p)
 	}
 	els := b.add("els", identity.Sender)

@@ -56,7 +56,7 @@ func (c *Config) validateKeys() error {
 	}
 	seen := map[string]bool{KeyID(&c.SigningKey.PublicKey): true}
 	if c.Plain != "" && len(c.EncryptionKeys) > 0 {
-		return errors.New("Plain beside EncryptionKeys")
+		return errors.New("tokens are either plain or encrypted: EncryptionKeys beside Plain")
 	}
 	published := 0
 	for i, k := range c.EncryptionKeys {

@@ -9,7 +9,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/big"
 	"net/http"
 	"net/url"
 	"strings"
@@ -176,14 +175,20 @@ func (w *Wallet) Encrypt(r *Request, content map[string]any) (string, error) {
 	return jwe.CompactSerialize()
 }
 
-// Key is the key that the request wants its answer encrypted to.
+// Key is the key that the request wants its answer encrypted to; nil for none
+// on the curve.
 func (r *Request) Key() *ecdsa.PublicKey {
-	number := func(name string) *big.Int {
+	point := []byte{4} // uncompressed: SEC 1 2.3.3
+	for _, name := range []string{"x", "y"} {
 		s, _ := r.key[name].(string)
 		b, _ := unbase64(s)
-		return new(big.Int).SetBytes(b)
+		point = append(point, b...)
 	}
-	return &ecdsa.PublicKey{Curve: elliptic.P256(), X: number("x"), Y: number("y")}
+	key, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), point)
+	if err != nil {
+		return nil
+	}
+	return key
 }
 
 // Post sends an answer and reads where the person goes on. A wallet that gets no
