@@ -103,8 +103,8 @@ func (c *chrome) fill(pairs ...string) {
 }
 
 // press presses the first thing that a selector finds and waits for the page
-// that follows. An alternative at which it may end is any path that contains one
-// of the parts given; none given: any page.
+// that follows: one whose address contains one of the parts given, or ends in it
+// where a $ says so; none given: any page.
 func (c *chrome) press(selector string, parts ...string) {
 	c.t.Helper()
 	script[chromedp.Void](c, `window.here = true`)
@@ -125,7 +125,8 @@ func (c *chrome) arrive(parts ...string) {
 			return
 		}
 		for _, part := range parts {
-			if strings.Contains(there, part) {
+			end, last := strings.CutSuffix(part, "$")
+			if last && strings.HasSuffix(there, end) || !last && strings.Contains(there, part) {
 				c.keep()
 				return
 			}

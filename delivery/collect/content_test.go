@@ -363,7 +363,7 @@ func TestCookiesAndHeaders(t *testing.T) {
 	}
 	b.post(r.link(d)+"/codes", nil)
 	cookie := b.header.Get("Set-Cookie")
-	for _, want := range []string{"bode_collect_", "Path=/c/", "HttpOnly", "SameSite=Lax", "Max-Age=3600"} {
+	for _, want := range []string{"bode_collect_", "Path=/;", "HttpOnly", "SameSite=Lax", "Max-Age=3600"} {
 		if !strings.Contains(cookie, want) {
 			t.Errorf("cookie %q lacks %s", cookie, want)
 		}
