@@ -1,8 +1,11 @@
-// Package portal is what senders and passers-by see: the home page, checking a
-// notice or a piece of evidence, and, signed in, sending registered messages and
-// following them.
+// Package portal is what account holders and passers-by see: the home page,
+// checking a notice or a piece of evidence, opening an account and getting back
+// into it, and, signed in, sending registered messages, following them, and all
+// that concerns the account, its people and its mandates. Operators have pages of
+// their own.
 //
-// Read routes.go first. A handler parses, calls one command of delivery or
+// Read routes.go first, then routes_people.go, routes_factors.go and
+// routes_company.go. A handler parses, calls one command of delivery or
 // identity as an identified actor, and renders or redirects. Everything is
 // scoped to the account of the session; what belongs to another account is not
 // found. What has effect is a POST; nothing is rendered before it is committed.
@@ -12,5 +15,5 @@
 // kept. Only its documents are uploaded ahead; delivery removes those that no
 // message takes.
 //
-// Sources: requirements R1, R3, R5, R6, R9, R10, R36, R39; WCAG 2.2 (AA).
+// Sources: requirements R1 to R11, R26, R28, R35, R36, R39; WCAG 2.2 (AA).
 package portal
