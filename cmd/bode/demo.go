@@ -247,6 +247,6 @@ Bode runs. Nothing here is qualified and nothing leaves this machine.
 			fmt.Fprintf(w, "    code right now %s\n", code)
 		}
 	}
-	fmt.Fprintf(w, "\nTo get a code later: an authenticator app with that secret.\nPrinted letters arrive in %s. The log is %s.\nStop with Ctrl-C.\n",
-		filepath.Join(d.dir, "post"), filepath.Join(d.dir, "bode.log"))
+	fmt.Fprintf(w, "\nTo get a code later: an authenticator app with that secret.\nBoth are operators too and decide on companies at %s/operator.\nPrinted letters arrive in %s. The log is %s.\nStop with Ctrl-C.\n",
+		i.BaseURL, filepath.Join(d.dir, "post"), filepath.Join(d.dir, "bode.log"))
 }

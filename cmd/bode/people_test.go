@@ -152,7 +152,7 @@ func (c *citizen) acts(account string) {
 	}
 }
 
-// operator is one of the demonstration's account holders, made an operator.
+// operator is one of the demonstration's account holders, who are operators too.
 func (w *town) operator(login string) *citizen {
 	w.t.Helper()
 	if w.seeds.SignIns == nil {
@@ -164,13 +164,6 @@ func (w *town) operator(login string) *citizen {
 	for _, s := range w.seeds.SignIns {
 		if s.Login != login {
 			continue
-		}
-		var person string
-		if err := w.pool.QueryRow(context.Background(), `SELECT id FROM person WHERE login = $1`, login).Scan(&person); err != nil {
-			w.t.Fatal(err)
-		}
-		if err := w.identity.AddOperator(context.Background(), identity.System, person, "test"); err != nil {
-			w.t.Fatal(err)
 		}
 		o := &citizen{chrome: newChrome(w.t, w.base, "operator-"+login), town: w, secret: s.TOTPSecret, step: time.Now().Unix()/30 - 1, // seeding took the one before
 			person: identity.NewPerson{Email: login, Password: s.Password}}

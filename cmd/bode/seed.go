@@ -26,7 +26,7 @@ type seeds struct {
 }
 
 // seed opens a company and a private account, each with somebody who has been
-// identified and has an authenticator, unless an earlier demonstration in dir
+// identified, has an authenticator, and is an operator too, unless an earlier demonstration in dir
 // did so.
 func seed(ctx context.Context, a *app, dir string) (s seeds, err error) {
 	path := filepath.Join(dir, "seeds.json")
@@ -95,6 +95,9 @@ func (a *app) seedAccount(ctx context.Context, s *seeds, role string, acc identi
 		return "", err
 	}
 	if _, err := a.identity.ConfirmFactor(ctx, identity.System, person, code); err != nil {
+		return "", err
+	}
+	if err := a.identity.AddOperator(ctx, identity.System, person, "demonstration"); err != nil {
 		return "", err
 	}
 	s.SignIns = append(s.SignIns, signIn{Role: role, Login: p.Login, Password: p.Password, TOTPSecret: factor.Secret})
