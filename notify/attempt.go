@@ -32,15 +32,11 @@ const attemptColumns = `number, started_at, ended_at, outcome, reply, remote, tl
 
 const selectLeft = `SELECT ` + attemptColumns + ` FROM notify_attempt WHERE notice_id = $1 AND told_at IS NULL`
 
-// read returns pgx.ErrNoRows for a notice that is gone.
+// read returns pgx.ErrNoRows for a notice that is gone. The attempt is read before
+// the notice: one that another run has just begun comes with a notice that is held
+// ahead, and cannot be taken for one that was left.
 func (w *Worker) read(ctx context.Context, id string) (state, error) {
 	var s state
-	n := &s.notice
-	err := w.pool.QueryRow(ctx, selectNotice, id).Scan(&n.ID, &n.Account, &n.Delivery, &n.Kind, &n.Channel, &n.To,
-		&n.Language, &n.Ref, &s.created, &s.tries, &s.notBefore, &s.closed)
-	if err != nil {
-		return state{}, fmt.Errorf("notify: read notice: %w", err)
-	}
 	rows, err := w.pool.Query(ctx, selectLeft, id)
 	if err != nil {
 		return state{}, fmt.Errorf("notify: read attempt: %w", err)
@@ -52,6 +48,12 @@ func (w *Worker) read(ctx context.Context, id string) (state, error) {
 		return state{}, fmt.Errorf("notify: read attempt: %w", err)
 	default:
 		s.left = &left
+	}
+	n := &s.notice
+	err = w.pool.QueryRow(ctx, selectNotice, id).Scan(&n.ID, &n.Account, &n.Delivery, &n.Kind, &n.Channel, &n.To,
+		&n.Language, &n.Ref, &s.created, &s.tries, &s.notBefore, &s.closed)
+	if err != nil {
+		return state{}, fmt.Errorf("notify: read notice: %w", err)
 	}
 	return s, nil
 }
