@@ -116,13 +116,22 @@ func strongKey(key crypto.PublicKey) error {
 // strongCertificate refuses a certificate whose key or issuer's signature is too
 // weak.
 func strongCertificate(c *x509.Certificate) error {
-	switch c.SignatureAlgorithm {
-	case x509.SHA256WithRSA, x509.SHA384WithRSA, x509.SHA512WithRSA, x509.ECDSAWithSHA256, x509.ECDSAWithSHA384, x509.ECDSAWithSHA512,
-		x509.SHA256WithRSAPSS, x509.SHA384WithRSAPSS, x509.SHA512WithRSAPSS:
+	if strongSignature(c.SignatureAlgorithm) {
 		return strongKey(c.PublicKey)
 	}
 	if bytes.Equal(c.RawIssuer, c.RawSubject) {
 		return strongKey(c.PublicKey) // nobody relies on what a root says of itself
 	}
 	return fmt.Errorf("certificate signed by %s", c.SignatureAlgorithm)
+}
+
+// strongSignature reports whether issuers and responders may sign with a. The
+// standard library still takes SHA-1 from responders. TS 119 312 §5.2
+func strongSignature(a x509.SignatureAlgorithm) bool {
+	switch a {
+	case x509.SHA256WithRSA, x509.SHA384WithRSA, x509.SHA512WithRSA, x509.ECDSAWithSHA256, x509.ECDSAWithSHA384, x509.ECDSAWithSHA512,
+		x509.SHA256WithRSAPSS, x509.SHA384WithRSAPSS, x509.SHA512WithRSAPSS:
+		return true
+	}
+	return false
 }

@@ -51,6 +51,9 @@ func (o *OCSP) judge(der []byte, cert, issuer *x509.Certificate, nonce []byte, a
 
 // responded checks who signed an answer.
 func responded(a *ocsp.Response, issuer *x509.Certificate, at time.Time) error {
+	if !strongSignature(a.SignatureAlgorithm) {
+		return fmt.Errorf("answer signed by %s", a.SignatureAlgorithm)
+	}
 	by := a.Certificate
 	if by == nil || by.Equal(issuer) {
 		return a.CheckSignatureFrom(issuer)

@@ -69,6 +69,7 @@ func TestAnswers(t *testing.T) {
 		"old":                   {set(func(r *ocsp.Response) { r.ThisUpdate, r.NextUpdate = now.Add(-48*time.Hour), time.Time{} }), ErrStatus},
 		"over":                  {set(func(r *ocsp.Response) { r.ThisUpdate, r.NextUpdate = now.Add(-2*time.Hour), now.Add(-time.Hour) }), ErrStatus},
 		"of the future":         {set(func(r *ocsp.Response) { r.ThisUpdate = now.Add(time.Hour) }), ErrStatus},
+		"signed over SHA-1":     {set(func(r *ocsp.Response) { r.SignatureAlgorithm = x509.ECDSAWithSHA1 }), ErrStatus},
 		"by a sibling":          {by(a.issue(key).cert, key), ErrStatus},
 		"by the signer":         {by(who.cert, who.key), ErrStatus},
 		"responder of others":   {by(stranger.responder(key), key), ErrStatus},
