@@ -2,7 +2,6 @@ package identify
 
 import (
 	"embed"
-	"io/fs"
 
 	"github.com/bode-erds/bode/delivery/web"
 	"github.com/bode-erds/bode/identity"
@@ -18,20 +17,7 @@ var wordFiles embed.FS
 const face = "identify"
 
 // addPages gives our words and pages to w.
-func addPages(w *web.Web) error {
-	words, err := fs.Sub(wordFiles, "words")
-	if err != nil {
-		return err
-	}
-	pages, err := fs.Sub(pageFiles, "pages")
-	if err != nil {
-		return err
-	}
-	if err := w.AddCatalog(face, words); err != nil {
-		return err
-	}
-	return w.AddPages(face, pages)
-}
+func addPages(w *web.Web) error { return w.AddFace(face, wordFiles, pageFiles) }
 
 // page is what every page sees: the errand, and what is its own.
 type page struct {

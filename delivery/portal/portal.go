@@ -2,7 +2,6 @@ package portal
 
 import (
 	"embed"
-	"io/fs"
 
 	"github.com/bode-erds/bode/delivery/web"
 )
@@ -28,18 +27,7 @@ func New(cfg Config) (*Portal, error) {
 	if err != nil {
 		return nil, err
 	}
-	words, err := fs.Sub(wordFiles, "words")
-	if err != nil {
-		return nil, err
-	}
-	if err := cfg.Web.AddCatalog("portal", words); err != nil {
-		return nil, err
-	}
-	pages, err := fs.Sub(pageFiles, "pages")
-	if err != nil {
-		return nil, err
-	}
-	return &Portal{cfg, program}, cfg.Web.AddPages("portal", pages)
+	return &Portal{cfg, program}, cfg.Web.AddFace("portal", wordFiles, pageFiles)
 }
 
 // frame is what the data of every page holds: its faults and its header.

@@ -8,8 +8,7 @@
 //	//go:embed words/*.json
 //	var words embed.FS // words/nl.json, fr.json, de.json, en.json
 //
-//	err = w.AddCatalog("collect", sub(words, "words"))
-//	err = w.AddPages("collect", sub(pages, "pages"))
+//	err = w.AddFace("collect", words, pages)
 //	…
 //	return w.Render(c, http.StatusOK, "collect/start", startPage{…})
 //

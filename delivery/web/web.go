@@ -67,6 +67,24 @@ func New(cfg Config) (*Web, error) {
 // list makes a slice of its arguments, for parts that take several.
 func list(v ...any) []any { return v }
 
+// AddFace takes what a face embeds: the catalog in the folder "words" of words, as
+// [Web.AddCatalog] does, and the pages in the folder "pages" of pages, as
+// [Web.AddPages] does.
+func (w *Web) AddFace(face string, words, pages fs.FS) error {
+	catalog, err := fs.Sub(words, "words")
+	if err != nil {
+		return err
+	}
+	files, err := fs.Sub(pages, "pages")
+	if err != nil {
+		return err
+	}
+	if err := w.AddCatalog(face, catalog); err != nil {
+		return err
+	}
+	return w.AddPages(face, files)
+}
+
 // AddPages parses the *.html files at the root of fsys as pages of a face, named
 // face/name without the extension. Files beginning with _ are parts of all of
 // them.
