@@ -65,32 +65,99 @@ type PostReceipt struct {
 	PDF     []byte // the print-ready PDF, kept for the dossier
 }
 
-// PostPartner prints and posts. HandOver is idempotent by (Delivery, Number): a
-// repeated call gives the same item and never two letters.
+// PostPartner prints and posts. Safe for concurrent use.
 type PostPartner interface {
+	// HandOver is idempotent by (Delivery, Number): a repeated call gives the same
+	// item and never two letters. An error of which it is not known whether the
+	// partner has the letter is temporary: the same call is made again.
 	HandOver(ctx context.Context, l Letter) (PostReceipt, error)
+	// Cancel asks the partner not to post an item, and reports whether it will not
+	// be posted. False without error: it is too late, or the partner cannot tell
+	// yet. Repeating it is harmless.
+	Cancel(ctx context.Context, item string) (cancelled bool, err error)
 	// Reports returns what the partner said since the last call and keeps
 	// returning a report until done was called for it.
 	Reports(ctx context.Context) ([]PostReport, error)
 	Done(ctx context.Context, r PostReport) error
 }
 
-// PostStatus is what became of a letter.
+// PostStatus is what became of a letter. A report of a lower rank than what is
+// known already is late: it is kept in the events where it says something, and
+// never leads back.
 type PostStatus string
 
 const (
-	PostAccepted  PostStatus = "posted"    // the postal operator has it
-	PostDelivered PostStatus = "delivered" // delivered
-	PostReturned  PostStatus = "returned"  // brought back; Cause says why
-	PostRefused   PostStatus = "refused"   // the partner cannot print or post it; Cause says why
+	PostAcknowledged PostStatus = "acknowledged" // the partner has it, whole, and will print it
+	PostPrinted      PostStatus = "printed"      // printed and in its envelope: it can no longer be cancelled
+	PostAccepted     PostStatus = "posted"       // the postal operator has it; starts the postal term
+	PostPresented    PostStatus = "presented"    // brought to the address, nobody there: a note was left
+	PostAwaiting     PostStatus = "awaiting"     // waits at a counter
+	PostDelivered    PostStatus = "delivered"    // delivered; Mode says how
+	PostReturned     PostStatus = "returned"     // brought back; Cause says why
+	PostRefused      PostStatus = "refused"      // the partner cannot print or post it; Cause says why
+	PostLost         PostStatus = "lost"         // lost, stolen or damaged on the way; Cause says which
+	PostCancelled    PostStatus = "cancelled"    // it was not posted, as we asked
 )
+
+// PostStatuses lists them in the order of their rank; the last five are ends.
+var PostStatuses = []PostStatus{PostAcknowledged, PostPrinted, PostAccepted, PostPresented, PostAwaiting,
+	PostDelivered, PostReturned, PostRefused, PostLost, PostCancelled}
 
 // PostReport is one status line of a partner.
 type PostReport struct {
-	ID     string // unique per partner
-	Item   string
-	Status PostStatus
-	Cause  string // canonical cause code, see delivery/post
-	At     time.Time
-	Text   string
+	ID        string // unique per partner
+	Item      string
+	Status    PostStatus
+	Cause     string // canonical cause code, see delivery/post
+	Mode      string // of a delivery: "signed", "unsigned", "counter", ""
+	Tracking  string // the postal operator's number, once known
+	At        time.Time
+	Text      string
+	Documents []PostDocument
+}
+
+// PostPaper is what a paper of a letter is.
+type PostPaper string
+
+const (
+	DepositProof    PostPaper = "deposit_proof" // the postal operator took it
+	ReceiptScan     PostPaper = "receipt"       // acknowledgement of receipt, signed
+	EnvelopeScan    PostPaper = "envelope"      // of what came back
+	TrackingHistory PostPaper = "tracking"      // the operator's own signed history
+)
+
+// PostDocument is a paper that came with a report.
+type PostDocument struct {
+	Kind      PostPaper
+	MediaType string // application/pdf, image/jpeg, image/png, image/tiff or application/json
+	Size      int64
+	SHA256    string                                           // lower-case hex
+	Open      func(ctx context.Context) (io.ReadCloser, error) `json:"-"`
+}
+
+// Previewer says what a letter would be, without keeping or sending anything.
+type Previewer interface {
+	// Preview typesets l as HandOver would. A letter that cannot be made is an
+	// error for which errors.Is(err, ErrUnpostable) holds.
+	Preview(ctx context.Context, l Letter) (LetterPreview, error)
+}
+
+// LetterPreview is what a letter would be on paper.
+type LetterPreview struct {
+	Pages    int // blanks included
+	Sheets   int
+	Grams    int
+	Envelope string
+	Country  string        // of the address, ISO 3166-1 alpha-2
+	Product  string        //
+	Price    int           // cents of a euro, by the partner's tariff; -1: no tariff
+	Parts    []PartPreview // as in the letter
+}
+
+// PartPreview says whether a part of the content goes on paper.
+type PartPreview struct {
+	Name   string
+	SHA256 string
+	Pages  int
+	Cause  string // why it is not printed: a stable code of delivery/post; "" when it is
 }

@@ -74,6 +74,18 @@ type partner struct {
 	fail    error
 	letters []delivery.Letter
 	reports []delivery.PostReport
+	late    bool     // it is too late to cancel
+	undone  []string // items cancelled
+}
+
+func (p *partner) Cancel(_ context.Context, item string) (bool, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.fail != nil || p.late {
+		return false, p.fail
+	}
+	p.undone = append(p.undone, item)
+	return true, nil
 }
 
 func (p *partner) HandOver(ctx context.Context, l delivery.Letter) (delivery.PostReceipt, error) {

@@ -27,16 +27,18 @@ const (
 // Policy is how a message is to be delivered. It is data, chosen at submission
 // and frozen on the message.
 type Policy struct {
-	Mode            string         `json:"mode"`             // "consent": nothing opens before the recipient accepts (EN 319 522-3 consignment mode)
-	CollectDays     int            `json:"collect_days"`     // whole days, counted from the day after notification
-	Reminders       bool           `json:"reminders"`        // 48 h after, half-way, 48 h before the end
-	Level           identity.Level `json:"level"`            // least assurance of the recipient's identification
-	Methods         []string       `json:"methods"`          // identification methods allowed; empty: every one that reaches Level
-	Fallback        Fallback       `json:"fallback"`         //
-	PostAtOnce      bool           `json:"post_at_once"`     // when every electronic channel failed, do not wait for the window
-	RetentionMonths int            `json:"retention_months"` // counted from the last change of state
-	Receipts        bool           `json:"receipts"`         // tell the sender by e-mail what became of each delivery
-	Class           string         `json:"class,omitempty"`  // of message, in the sender's own words: mandates may be for some only
+	Mode            string         `json:"mode"`                // "consent": nothing opens before the recipient accepts (EN 319 522-3 consignment mode)
+	CollectDays     int            `json:"collect_days"`        // whole days, counted from the day after notification
+	Reminders       bool           `json:"reminders"`           // 48 h after, half-way, 48 h before the end
+	Level           identity.Level `json:"level"`               // least assurance of the recipient's identification
+	Methods         []string       `json:"methods"`             // identification methods allowed; empty: every one that reaches Level
+	Fallback        Fallback       `json:"fallback"`            //
+	PostAtOnce      bool           `json:"post_at_once"`        // when every electronic channel failed, do not wait for the window
+	RetentionMonths int            `json:"retention_months"`    // counted from the last change of state
+	Receipts        bool           `json:"receipts"`            // tell the sender by e-mail what became of each delivery
+	ServeBy         string         `json:"serve_by,omitempty"`  // civil date YYYY-MM-DD by which it has to be served, at the latest on paper
+	TermRule        string         `json:"term_rule,omitempty"` // rule that dates the letter's service; empty: the default of terms.json
+	Class           string         `json:"class,omitempty"`     // of message, in the sender's own words: mandates may be for some only
 }
 
 // DefaultPolicy is what a sender gets who asks for nothing.

@@ -62,8 +62,8 @@ var columns = sync.OnceValue(func() map[Name]int {
 		{RelayToNonERDSFailure},
 		{ReceivedFromNonERDS},
 		{SubmissionCancelled},
-		{RecipientIdentification},
-		{PostalItemPosted, PostalItemDelivered},
+		{RecipientIdentification, RecipientChoice},
+		{PostalItemPosted, PostalItemDelivered, PostalItemTracked, PostalItemCancelled},
 		{PostalItemReturned},
 		{DelegateNamed, DelegateWithdrawn},
 	} {

@@ -31,8 +31,8 @@ func etsiNames() []Name {
 func ownNames() []Name {
 	return []Name{
 		SubmissionCancelled, RecipientIdentification,
-		PostalItemPosted, PostalItemDelivered, PostalItemReturned,
-		DelegateNamed, DelegateWithdrawn,
+		PostalItemPosted, PostalItemDelivered, PostalItemReturned, PostalItemTracked, PostalItemCancelled,
+		DelegateNamed, DelegateWithdrawn, RecipientChoice,
 	}
 }
 

@@ -2,6 +2,7 @@ package notify
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"time"
 
@@ -12,14 +13,22 @@ import (
 type Kind string
 
 const (
-	Announcement Kind = "announcement" // a registered item waits for you (C.1)
-	Reminder     Kind = "reminder"     // it still waits, and what happens next and when (C.1)
-	Code         Kind = "code"         // a one-time code; never together with a link
-	Accepted     Kind = "accepted"     // to the recipient: you accepted, here is how to read again
-	Rejected     Kind = "rejected"     // to the recipient: you refused
-	Cancelled    Kind = "cancelled"    // to the recipient: the sender withdrew it
-	GoesByPost   Kind = "goes_by_post" // to the recipient: it was printed and comes by post
-	Receipt      Kind = "receipt"      // to the sender: what became of it
+	Announcement Kind = "announcement"  // a registered item waits for you (C.1)
+	Reminder     Kind = "reminder"      // it still waits, and what happens next and when (C.1)
+	Code         Kind = "code"          // a one-time code; never together with a link
+	Accepted     Kind = "accepted"      // to the recipient: you accepted, here is how to read again
+	Rejected     Kind = "rejected"      // to the recipient: you refused
+	Cancelled    Kind = "cancelled"     // to the recipient: the sender withdrew it
+	GoesByPost   Kind = "goes_by_post"  // to the recipient: it was printed and comes by post
+	Receipt      Kind = "receipt"       // to the sender: what became of it
+	LetterPosted Kind = "letter_posted" // to the recipient: the postal operator has it, and how to follow it
+	PaperAsked   Kind = "paper_asked"   // to the recipient: you asked for paper
+	// ContactNamed tells the recipient, at the old address and the new, that a better
+	// one was named. What is "email" or "mobile".
+	ContactNamed Kind = "contact_named"
+	// ContactProposed asks the sender to confirm an address that the recipient named.
+	ContactProposed Kind = "contact_proposed"
+	OnlineRefused   Kind = "online_refused" // to the recipient: nothing comes electronically any more
 	// DelegateNamed tells somebody whom the recipient named that the item may be
 	// collected. RecipientName is who named.
 	DelegateNamed Kind = "delegate_named"
@@ -61,6 +70,9 @@ type Facts struct {
 	Deadline      time.Time // last instant to decide
 	DecidedAt     time.Time // when it was accepted, refused, withdrawn
 	Fallback      string    // "post" or "none": what happens when nobody decides
+	GoesByPostAt  time.Time // when it is printed at the latest if nobody decides; zero: it is not
+	Tracking      string    // the postal operator's number of the letter
+	TrackingURL   string    // where to follow it; the one link that is not ours, shown as text only
 	Outcome       string    // for Receipt: accepted, rejected, expired, posting, handed_over, …
 	Account       string    // name of the company it is about; for the kinds of accounts, as all up to Until
 	Who           string    // who did it
@@ -100,6 +112,9 @@ type Result struct {
 	ID      string // the peer's own id of it: queue id, gateway message id
 	DSN     bool   // the peer offered RFC 3461 and we asked for reports
 	InDoubt bool   // everything was sent but the final answer never came
+	// Trace is what others need to judge the dialogue: a JSON object of at most
+	// 16 KiB without secrets and without content; may be empty.
+	Trace json.RawMessage
 }
 
 // Attempt is one try of a notice.

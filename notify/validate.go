@@ -13,7 +13,8 @@ import (
 // Kinds lists every kind, Languages every language we write, Channels every
 // channel, in the order people read them.
 func Kinds() []Kind {
-	return append([]Kind{Announcement, Reminder, Code, Accepted, Rejected, Cancelled, GoesByPost, Receipt, DelegateNamed, DelegateConfirmed}, AccountKinds()...)
+	return append([]Kind{Announcement, Reminder, Code, Accepted, Rejected, Cancelled, GoesByPost, Receipt, DelegateNamed, DelegateConfirmed,
+		LetterPosted, PaperAsked, ContactNamed, ContactProposed, OnlineRefused}, AccountKinds()...)
 }
 
 // Languages lists the languages of Belgium's three communities, and English.

@@ -343,5 +343,6 @@ type noPartner struct{}
 func (noPartner) HandOver(context.Context, delivery.Letter) (delivery.PostReceipt, error) {
 	return delivery.PostReceipt{}, errFake
 }
+func (noPartner) Cancel(context.Context, string) (bool, error)           { return false, errFake }
 func (noPartner) Reports(context.Context) ([]delivery.PostReport, error) { return nil, errFake }
 func (noPartner) Done(context.Context, delivery.PostReport) error        { return errFake }

@@ -34,7 +34,7 @@ func newStep(r delivery.Recorded) step {
 	s := step{Recorded: r, Tone: "plain", Why: r.Reasons}
 	switch r.Name {
 	case evidence.SubmissionAcceptance, evidence.ConsignmentAcceptance, evidence.ContentHandover, evidence.PostalItemDelivered,
-		evidence.RelayToNonERDS, evidence.SubmissionCancelled:
+		evidence.RelayToNonERDS, evidence.SubmissionCancelled, evidence.PostalItemCancelled, evidence.RecipientChoice:
 		s.Tone = "key"
 	case evidence.ConsignmentRejection, evidence.AcceptanceRejectionExpiry, evidence.NotificationForAcceptanceFailure,
 		evidence.PostalItemReturned, evidence.ContentHandoverFailure, evidence.RelayToNonERDSFailure, evidence.ContentConsignmentFailure:

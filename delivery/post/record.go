@@ -25,6 +25,7 @@ type record struct {
 	Created   time.Time `json:"created"`
 	PDFPlaced bool      `json:"pdf_placed"`
 	Placed    bool      `json:"placed"`
+	Cancelled bool      `json:"cancelled,omitempty"`
 	Manifest  *Manifest `json:"manifest,omitempty"`
 }
 

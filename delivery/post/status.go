@@ -10,6 +10,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -61,7 +62,7 @@ func (h *HotFolder) Reports(ctx context.Context) ([]delivery.PostReport, error) 
 		}
 		r, err := h.readStatus(e.Name())
 		if err == nil {
-			if first, ok := byID[r.ID]; ok && first != r {
+			if first, ok := byID[r.ID]; ok && !same(first, r) {
 				err = fmt.Errorf("id %q twice with different content", r.ID)
 			}
 		}
@@ -173,6 +174,12 @@ func (h *HotFolder) report(s statusFile) (delivery.PostReport, error) {
 	return delivery.PostReport{ID: s.ID, Item: s.Item, Status: s.Status, Cause: cause, At: s.At.UTC(), Text: text}, nil
 }
 
+// same reports whether two reports say the same.
+func same(a, b delivery.PostReport) bool {
+	a.Documents, b.Documents = nil, nil
+	return reflect.DeepEqual(a, b)
+}
+
 // known compares a report with one of the same id that was dealt with.
 func (h *HotFolder) known(r delivery.PostReport) error {
 	raw, err := os.ReadFile(h.path("status", "done", r.ID+".json"))
@@ -186,7 +193,7 @@ func (h *HotFolder) known(r delivery.PostReport) error {
 	if err := json.Unmarshal(raw, &s); err != nil {
 		return fmt.Errorf("earlier report %q: %w", r.ID, err)
 	}
-	if old, err := h.report(s); err != nil || old != r {
+	if old, err := h.report(s); err != nil || !same(old, r) {
 		return fmt.Errorf("id %q came before with different content", r.ID)
 	}
 	return errKnown
@@ -203,7 +210,7 @@ func (h *HotFolder) Done(ctx context.Context, r delivery.PostReport) error {
 		if e.IsDir() || !strings.HasSuffix(e.Name(), ".json") || strings.HasPrefix(e.Name(), ".") {
 			continue
 		}
-		if got, err := h.readStatus(e.Name()); (err == nil || errors.Is(err, errKnown)) && got == r {
+		if got, err := h.readStatus(e.Name()); (err == nil || errors.Is(err, errKnown)) && same(got, r) {
 			if err := rename(h.path("status", e.Name()), h.path("status", "done", r.ID+".json")); err != nil {
 				return err
 			}

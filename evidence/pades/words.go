@@ -224,9 +224,10 @@ func limitOf(n evidence.Name) string {
 		return "content"
 	case evidence.ContentHandover, evidence.ContentAccessTracking:
 		return "handover"
-	case evidence.RecipientIdentification, evidence.DelegateNamed, evidence.DelegateWithdrawn:
+	case evidence.RecipientIdentification, evidence.RecipientChoice, evidence.DelegateNamed, evidence.DelegateWithdrawn:
 		return "identification"
-	case evidence.RelayToNonERDS, evidence.ReceivedFromNonERDS, evidence.PostalItemPosted, evidence.PostalItemDelivered, evidence.PostalItemReturned:
+	case evidence.RelayToNonERDS, evidence.ReceivedFromNonERDS, evidence.PostalItemPosted, evidence.PostalItemDelivered, evidence.PostalItemReturned,
+		evidence.PostalItemTracked, evidence.PostalItemCancelled:
 		return "postal"
 	case evidence.RelayAcceptance:
 		return "relay"
