@@ -20,3 +20,6 @@ var (
 	// ErrFacts: a fact that the kind cannot do without is missing.
 	ErrFacts = errors.New("notify: missing fact")
 )
+
+// ErrReturnPath: an address that is not a return path of ours.
+var ErrReturnPath = errors.New("notify: not a return path")

@@ -24,7 +24,7 @@ type sources struct {
 // operator need.
 type store struct {
 	Database string `help:"PostgreSQL address." env:"DATABASE_URL" placeholder:"postgres://…"`
-	Secrets  string `help:"Directory of link.key, box.key, digest.key, codes.key (64 hexadecimal digits each)." type:"path" env:"BODE_SECRETS"`
+	Secrets  string `help:"Directory of link.key, box.key, digest.key, codes.key, bounce.key (64 hexadecimal digits each)." type:"path" env:"BODE_SECRETS"`
 }
 
 // config is every setting of a real service. Each is a flag, an environment

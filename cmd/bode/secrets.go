@@ -14,12 +14,13 @@ import (
 // secrets are the keys that the service itself keeps, 32 octets each. Losing
 // link breaks the links in later reminders; losing codes, the codes on their
 // way; losing digest, every match by national number; losing box, every
-// authenticator secret and identification record.
+// authenticator secret and identification record; losing bounce, every report
+// about a mail that is on its way.
 type secrets struct {
-	link, box, digest, codes []byte
+	link, box, digest, codes, bounce []byte
 }
 
-// loadSecrets reads dir/{link,box,digest,codes}.key, each 64 hexadecimal digits
+// loadSecrets reads dir/{link,box,digest,codes,bounce}.key, each 64 hexadecimal digits
 // in a file that only its owner can read. With create, missing ones are made.
 func loadSecrets(dir string, create bool) (s secrets, err error) {
 	if create {
@@ -30,7 +31,7 @@ func loadSecrets(dir string, create bool) (s secrets, err error) {
 	for _, f := range []struct {
 		name string
 		to   *[]byte
-	}{{"link", &s.link}, {"box", &s.box}, {"digest", &s.digest}, {"codes", &s.codes}} {
+	}{{"link", &s.link}, {"box", &s.box}, {"digest", &s.digest}, {"codes", &s.codes}, {"bounce", &s.bounce}} {
 		if *f.to, err = loadSecret(filepath.Join(dir, f.name+".key"), create); err != nil {
 			return s, err
 		}
