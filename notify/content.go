@@ -70,6 +70,29 @@ func outlineOf(k Kind, f Facts) outline {
 			after:      []string{"genuine.mail"}, link: true,
 		}
 	}
+	switch k {
+	case LetterPosted:
+		return outline{
+			paragraphs: []string{kind + ".intro", kind + ".next"},
+			facts:      []string{"sender", "number", "submitted", "expected", "tracking", "follow"},
+			after:      []string{kind + ".follow", "genuine.mail"},
+		}
+	case PaperAsked, ContactNamed, OnlineRefused:
+		o := outline{
+			paragraphs: []string{kind + ".intro", kind + ".next"},
+			facts:      []string{"sender", "number", "submitted"},
+			after:      []string{kind + ".unasked", "genuine.mail"},
+		}
+		if k == ContactNamed {
+			o.facts = append(o.facts, "what")
+		}
+		return o
+	case ContactProposed:
+		return outline{
+			paragraphs: []string{kind + ".intro", kind + ".next"},
+			facts:      []string{"number", "reference", "recipient", "submitted", "what"}, link: true,
+		}
+	}
 	return outline{ // Cancelled, GoesByPost: nothing left to open
 		paragraphs: []string{kind + ".intro", kind + ".next"},
 		facts:      []string{"sender", "number", "submitted", "decided"},
@@ -121,6 +144,12 @@ func (f Facts) need(k Kind) error {
 		require("CodeMinutes", f.CodeMinutes > 0)
 	case Receipt:
 		require("Outcome", f.Outcome != "")
+	case ContactProposed:
+		require("Link", f.Link != "")
+		require("What", f.What != "")
+	case ContactNamed:
+		require("SenderName", f.SenderName != "")
+		require("What", f.What != "")
 	case Accepted:
 		require("SenderName", f.SenderName != "")
 		require("Link", f.Link != "")
@@ -144,6 +173,16 @@ func (f Facts) judge(k Kind, missing string) error {
 		return fmt.Errorf("%w: %s needs %s", ErrFacts, k, missing)
 	}
 	return nil
+}
+
+// bare is the text of an address that is not to be clicked on: without its
+// scheme, and nothing when it is no web address.
+func bare(address string) string {
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.User != nil || u.Host == "" {
+		return ""
+	}
+	return plain(strings.TrimPrefix(u.String(), u.Scheme+"://"))
 }
 
 // plain makes a foreign name one line of visible text: nothing that breaks a

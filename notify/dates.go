@@ -49,6 +49,9 @@ func newCalendar(words map[string]string, parse func(key string) (*template.Temp
 // Moment is a date with its time and the name of the zone.
 func (c calendar) Moment(t time.Time) (string, error) { return c.write(c.moment, t) }
 
+// Day is a date.
+func (c calendar) Day(t time.Time) (string, error) { return c.write(c.day, t) }
+
 // Until is the last minute before the deadline t: a term that ends as a day
 // begins is read as ending on the day before.
 func (c calendar) Until(t time.Time) (string, error) {

@@ -73,6 +73,7 @@ type Facts struct {
 	GoesByPostAt  time.Time // when it is printed at the latest if nobody decides; zero: it is not
 	Tracking      string    // the postal operator's number of the letter
 	TrackingURL   string    // where to follow it; the one link that is not ours, shown as text only
+	ExpectedAt    time.Time // when the letter should arrive; a civil date
 	Outcome       string    // for Receipt: accepted, rejected, expired, posting, handed_over, …
 	Account       string    // name of the company it is about; for the kinds of accounts, as all up to Until
 	Who           string    // who did it

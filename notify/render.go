@@ -85,6 +85,7 @@ func (w words) values(k Kind, f Facts) (values, error) {
 	v := values{
 		Service: plain(f.ServiceName), Host: plain(f.ServiceHost), Sender: plain(f.SenderName), Recipient: plain(f.RecipientName),
 		Number: plain(f.Number), Reference: plain(f.Reference), Link: f.Link, NoticeCode: plain(f.NoticeCode), Code: f.Code, Minutes: f.CodeMinutes,
+		Tracking: plain(f.Tracking), Follow: bare(f.TrackingURL),
 		Account: plain(f.Account), Who: plain(f.Who), Reason: plain(f.Reason),
 	}
 	if k.isCode() {
@@ -94,7 +95,7 @@ func (w words) values(k Kind, f Facts) (values, error) {
 	}
 	v.Name = v.Recipient
 	switch k {
-	case Receipt:
+	case Receipt, ContactProposed:
 		v.Name = v.Sender
 	case DelegateNamed:
 		v.Name = "" // RecipientName is who named
@@ -131,6 +132,8 @@ func (w words) values(k Kind, f Facts) (values, error) {
 	say(&v.DeadlineDay, s, e)
 	s, e = w.calendar.UntilShort(f.Deadline)
 	say(&v.DeadlineShort, s, e)
+	s, e = w.calendar.Day(f.ExpectedAt)
+	say(&v.Expected, s, e)
 	s, e = w.calendar.Until(f.Until)
 	say(&v.Until, s, e)
 	s, e = w.calendar.UntilDay(f.Until)
@@ -160,6 +163,7 @@ func (w words) content(k Kind, f Facts, v values) (content, error) {
 	}
 	shown := map[string]string{"sender": v.Sender, "recipient": v.Recipient, "number": v.Number, "reference": v.Reference,
 		"submitted": v.Submitted, "deadline": v.Deadline, "decided": v.Decided,
+		"expected": v.Expected, "tracking": v.Tracking, "follow": v.Follow,
 		"account": v.Account, "who": v.Who, "what": v.What, "reason": v.Reason, "until": v.Until}
 	for _, key := range o.facts {
 		if shown[key] != "" {
@@ -185,7 +189,7 @@ func (w words) content(k Kind, f Facts, v values) (content, error) {
 // footerOf says why somebody gets a mail.
 func footerOf(k Kind) string {
 	switch {
-	case k == Receipt:
+	case k == Receipt || k == ContactProposed:
 		return "sender"
 	case k == DelegateNamed:
 		return "delegate"

@@ -32,6 +32,11 @@ func facts(change ...func(*notify.Facts)) notify.Facts {
 		Fallback:      "post",
 		Outcome:       "handed_over",
 		Who:           "Jo Maes",
+		What:          "email",
+		Tracking:      "323299901000000012345678",
+		TrackingURL:   "https://track.post.example/?item=323299901000000012345678",
+		ExpectedAt:    time.Date(2026, 12, 23, 23, 0, 0, 0, time.UTC),
+		GoesByPostAt:  time.Date(2026, 12, 19, 23, 0, 0, 0, time.UTC),
 		ServiceName:   "Bode",
 		ServiceHost:   "bode.example",
 	}
@@ -168,7 +173,7 @@ func TestReferenceIsForTheSender(t *testing.T) {
 	r := newRenderer(t)
 	for _, kind := range notify.Kinds() {
 		m := render(t, r, notice(kind, notify.Email, "nl"), factsOf(kind))
-		if got, want := strings.Contains(m.Text+m.HTML, "F/2026/118"), kind == notify.Receipt; got != want {
+		if got, want := strings.Contains(m.Text+m.HTML, "F/2026/118"), kind == notify.Receipt || kind == notify.ContactProposed; got != want {
 			t.Errorf("%s: reference shown: %v, want %v", kind, got, want)
 		}
 	}
@@ -210,7 +215,9 @@ func TestRefusesMissingFacts(t *testing.T) {
 		"refused for nothing":   {notify.ApplicationRefused, func(f *notify.Facts) { f.Account = "Acme nv" }},
 		"closed for ever":       {notify.AccountClosed, func(f *notify.Facts) {}},
 		"nobody can stop it":    {notify.RecoveryStarted, func(f *notify.Facts) { f.Link = "" }},
-		"nothing changed":       {notify.SignInChanged, func(f *notify.Facts) {}},
+		"nothing changed":       {notify.SignInChanged, func(f *notify.Facts) { f.What = "" }},
+		"contact of nothing":    {notify.ContactNamed, func(f *notify.Facts) { f.What = "" }},
+		"proposed to nobody":    {notify.ContactProposed, func(f *notify.Facts) { f.Link = "" }},
 		"mandate of nobody":     {notify.MandateGranted, func(f *notify.Facts) {}},
 	}
 	for name, c := range cases {

@@ -24,7 +24,7 @@ type values struct {
 	NoticeCode, Code, Status, Subject                               string
 	Account, Who, What, Reason                                      string
 	Submitted, Deadline, DeadlineDay, DeadlineShort, Decided        string
-	Until, UntilDay                                                 string
+	Until, UntilDay, Tracking, Follow, Expected                     string
 	Minutes                                                         int
 }
 
