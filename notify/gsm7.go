@@ -3,6 +3,7 @@ package notify
 import (
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
 )
@@ -67,6 +68,35 @@ func utf16Widths(text string) []int {
 		widths = append(widths, w)
 	}
 	return widths
+}
+
+// gsmEscape announces a letter of the extension; gsmSeconds are the septets that
+// then follow, in the order of gsmExtension.
+const (
+	gsmEscape  = 0x1B
+	gsmSeconds = "\x0A\x14\x28\x29\x2F\x3C\x3D\x3E\x40\x65"
+)
+
+// GSM7 writes text in the 7-bit alphabet, one septet in each octet, an escaped
+// letter as two. It reports false when a letter is outside. 3GPP TS 23.038 §6.2.1
+func GSM7(text string) ([]byte, bool) {
+	septets := make([]byte, 0, len(text))
+	for _, r := range text {
+		if at := strings.IndexRune(gsmExtension, r); at >= 0 && r != utf8.RuneError {
+			septets = append(septets, gsmEscape, gsmSeconds[at])
+			continue
+		}
+		at := strings.IndexRune(gsmBasic, r)
+		if at < 0 || r == utf8.RuneError {
+			return nil, false
+		}
+		place := utf8.RuneCountInString(gsmBasic[:at])
+		if place >= gsmEscape { // which gsmBasic leaves out
+			place++
+		}
+		septets = append(septets, byte(place))
+	}
+	return septets, true
 }
 
 // transliterate brings a name into the 7-bit alphabet: marks that it lacks are
