@@ -15,6 +15,7 @@ type Told struct {
 	ClosedAt  time.Time // zero while it is under way
 	Outcome   string    // of the last attempt, "stale" when closed unsent, "" while under way
 	Attempts  []Attempt // in order; a running one has no EndedAt
+	Reports   []Report  // what was said later, in the order in which it came; without Raw
 }
 
 // Querier is what History reads from: a pool or a transaction.
@@ -46,8 +47,24 @@ func (s *Service) History(ctx context.Context, db Querier, delivery string) ([]T
 		if told[i].Attempts, err = pgx.CollectRows(rows, scanAttempt); err != nil {
 			return nil, fmt.Errorf("notify: history: %w", err)
 		}
+		if rows, err = db.Query(ctx, selectReports, told[i].Notice.ID); err != nil {
+			return nil, fmt.Errorf("notify: history: %w", err)
+		}
+		if told[i].Reports, err = pgx.CollectRows(rows, scanReport); err != nil {
+			return nil, fmt.Errorf("notify: history: %w", err)
+		}
 	}
 	return told, nil
+}
+
+const selectReports = `
+SELECT source, id, notice_id, number, fact, rung, cause, status, reply, remote, occurred_at, digest
+  FROM notify_report WHERE notice_id = $1 ORDER BY received_at, id`
+
+func scanReport(row pgx.CollectableRow) (r Report, err error) {
+	err = row.Scan(&r.Source, &r.ID, &r.Notice, &r.Attempt, &r.Fact, &r.Rung, &r.Cause, &r.Status, &r.Reply, &r.Remote, &r.OccurredAt, &r.Digest)
+	r.OccurredAt = r.OccurredAt.UTC()
+	return r, err
 }
 
 func scanTold(row pgx.CollectableRow) (Told, error) {

@@ -60,16 +60,31 @@ type Report struct {
 	Remote     string    // who said it to the reporter
 	OccurredAt time.Time // by the reporter's clock; zero: as received
 	Digest     string    // hex SHA-256 of the report as received
-	Raw        []byte    // the report as received, at most 1 MiB; kept sealed
+	Raw        []byte    // the report as received; kept sealed, the first MiB of it
+	// Recipients are the addresses that it names. When there are any, one of them
+	// has to be the notice's.
+	Recipients []string
+
+	// Set for the Listener only.
+	First bool // of the reports about this notice it is the first of its rung, or the first failure of its attempt
+	Final bool // its attempt was the last: nothing more is tried by itself
 }
 
-// ErrUnknownNotice: a report about a notice that we do not have (any more).
-var ErrUnknownNotice = errors.New("notify: no such notice")
+// Errors of reports. After each of them nothing was stored.
+var (
+	// ErrUnknownNotice: a report about a notice that we do not have (any more), or
+	// about an attempt that sent nothing.
+	ErrUnknownNotice = errors.New("notify: no such notice")
+	// ErrOtherRecipient: a report about somebody to whom the notice was not sent.
+	ErrOtherRecipient = errors.New("notify: report about another recipient")
+	// ErrEarly: the attempt is still under way; the same report is good later.
+	ErrEarly = errors.New("notify: report before its attempt ended")
+)
 
 // Reporter takes in what is said later about attempts. The same report twice is
 // no error and has no second effect. When it returns nil the report is durable
 // and the delivery knows. Safe for concurrent use. Errors: ErrUnknownNotice,
-// ErrInvalid, or the database's.
+// ErrOtherRecipient, ErrEarly, ErrInvalid, or the database's.
 type Reporter interface {
 	Report(ctx context.Context, r Report) error
 }
@@ -78,4 +93,10 @@ type Reporter interface {
 // transaction that stores it. An error rolls that transaction back.
 type Listener interface {
 	NoticeReported(ctx context.Context, tx pgx.Tx, n Notice, r Report) error
+}
+
+// Sealer keeps a report as received from those who read the database; what is
+// sealed opens only with the same ad.
+type Sealer interface {
+	Seal(plain, ad []byte) ([]byte, error)
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/rivertype"
 )
@@ -32,14 +33,24 @@ type Config struct {
 	// Now is the clock of an account; a test account's may be ahead. The empty
 	// account is the wall clock. Default: the wall clock for all.
 	Now func(account string) time.Time
+	// Pool, for a service that takes reports.
+	Pool *pgxpool.Pool
+	// Sealer keeps reports as they were received. Default: they are not kept.
+	Sealer Sealer
+	// Suppressions learn from reports. Default: nobody does.
+	Suppressions *Suppressions
 }
 
-// Service accepts notices. It is separate from [Worker], because deliveries need
+// Service accepts notices, and reports about them. It is separate from [Worker], because deliveries need
 // a Service and a Worker needs deliveries. Safe for concurrent use once UseJobs
 // was called.
 type Service struct {
-	now  func(account string) time.Time
-	jobs Jobs
+	now          func(account string) time.Time
+	jobs         Jobs
+	pool         *pgxpool.Pool
+	sealer       Sealer
+	suppressions *Suppressions
+	listener     Listener
 }
 
 var _ Enqueuer = (*Service)(nil)
@@ -50,7 +61,7 @@ func New(cfg Config) (*Service, error) {
 	if cfg.Now == nil {
 		cfg.Now = wallClock
 	}
-	return &Service{now: cfg.Now}, nil
+	return &Service{now: cfg.Now, pool: cfg.Pool, sealer: cfg.Sealer, suppressions: cfg.Suppressions}, nil
 }
 
 func wallClock(string) time.Time { return time.Now() }
