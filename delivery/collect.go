@@ -91,8 +91,18 @@ func (s *Service) Session(ctx context.Context, d Delivery, session string) (c Co
 // Codes.Issue, ErrWindowClosed, ErrDecided, ErrNotOpen, ErrWithdrawn.
 func (s *Service) SendCodes(ctx context.Context, d Delivery, session string, by identity.Actor) (string, error) {
 	_, known := s.Session(ctx, d, session)
+	err := s.afterWindow(ctx, d.ID, func() (err error) {
+		session, err = s.sendCodes(ctx, d, session, known == nil, by)
+		return err
+	})
+	return session, err
+}
+
+// sendCodes is SendCodes in one transaction; known says that the browser has a
+// session.
+func (s *Service) sendCodes(ctx context.Context, d Delivery, session string, known bool, by identity.Actor) (string, error) {
 	err := pgx.BeginFunc(ctx, s.Pool, func(tx pgx.Tx) error {
-		if known != nil {
+		if !known {
 			b := make([]byte, 32)
 			rand.Read(b)
 			session = base64.RawURLEncoding.EncodeToString(b)
@@ -155,7 +165,7 @@ func (d Delivery) Visit(by identity.Actor, at time.Time) (Move, error) {
 	switch d.State {
 	case Accepted, Consigned, HandedOver:
 	default:
-		if err := d.mayDecide(at); err != nil {
+		if err := d.mayCollect(at); err != nil {
 			return Move{}, err
 		}
 	}

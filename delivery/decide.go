@@ -27,6 +27,8 @@ const (
 	NoJob      Job = ""
 	ConsignJob Job = "consign" // open the content
 	PostJob    Job = "post"    // print and post
+
+	CancelPostJob Job = "cancel_post" // ask the partner not to post the letter
 )
 
 var allDeadlines = []DeadlineKind{Remind1, Remind2, Remind3, Expiry}
@@ -41,9 +43,9 @@ func (d Delivery) Identify(by identity.Actor, match identity.MatchResult, at tim
 		return Move{}, ErrUnidentified
 	}
 	switch d.State {
-	case Notified:
-		if !at.Before(d.RespondBy) {
-			return Move{}, ErrWindowClosed
+	case Notified, Expired, Posting, Posted:
+		if err := d.mayCollect(at); err != nil {
+			return Move{}, err
 		}
 	case Accepted, Consigned, HandedOver: // coming back to read
 	default:
@@ -79,17 +81,26 @@ func (d Delivery) Identify(by identity.Actor, match identity.MatchResult, at tim
 }
 
 // Accept decides that the identified addressee takes the message, or a delegate
-// for the addressee. Errors: ErrUnidentified, ErrDecided, ErrWindowClosed,
+// for the addressee. Where the message goes by post, that is possible after the
+// window too, until the letter has arrived: the letter is then cancelled if it
+// still can be, else both ways stand, in the order of their events. Errors: ErrUnidentified, ErrDecided, ErrWindowClosed,
 // ErrNotOpen, ErrWithdrawn.
 //
 // EN 319 522-1 §6.2.4 C.3
 func (d Delivery) Accept(by identity.Actor, at time.Time) (Move, error) {
+	if err := d.mayCollect(at); err != nil {
+		return Move{}, err
+	}
 	m, err := d.decide(by, at, Accepted, evidence.ConsignmentAcceptance)
 	if err != nil {
 		return Move{}, err
 	}
+	if d.State != Notified {
+		m.Event.Details = append(m.Event.Details, evidence.Detail{Key: "window_end", Value: d.RespondBy.Format(time.RFC3339)})
+		m.Notices = d.receipt(Accepted)
+	}
 	m.Job = ConsignJob
-	m.Notices = d.tellBoth(by, notify.Accepted)
+	m.Notices = append(m.Notices, d.tellBoth(by, notify.Accepted)...)
 	return m, nil
 }
 
@@ -98,6 +109,9 @@ func (d Delivery) Accept(by identity.Actor, at time.Time) (Move, error) {
 //
 // EN 319 522-1 §6.2.4 C.4
 func (d Delivery) Reject(by identity.Actor, at time.Time) (Move, error) {
+	if err := d.mayDecide(at); err != nil {
+		return Move{}, err
+	}
 	m, err := d.decide(by, at, Rejected, evidence.ConsignmentRejection)
 	if err != nil {
 		return Move{}, err
@@ -108,9 +122,6 @@ func (d Delivery) Reject(by identity.Actor, at time.Time) (Move, error) {
 }
 
 func (d Delivery) decide(by identity.Actor, at time.Time, to State, name evidence.Name) (Move, error) {
-	if err := d.mayDecide(at); err != nil {
-		return Move{}, err
-	}
 	if !d.Message.Policy.allows(by) || d.Identified == nil && by.Mandate == "" {
 		return Move{}, ErrUnidentified
 	}
@@ -126,6 +137,23 @@ func (d Delivery) decide(by identity.Actor, at time.Time, to State, name evidenc
 	return m, nil
 }
 
+// Late reports that the window is over and the message can still be collected,
+// because it goes by post and has not arrived yet.
+func (d Delivery) Late() bool {
+	onItsWay := d.State == Expired || d.State == Posting || d.State == Posted
+	return onItsWay && d.Message.Policy.Fallback == FallbackPost && d.Recipient.Address != nil && !d.NotifiedAt.IsZero()
+}
+
+// mayCollect reports why the message cannot be accepted, if it cannot.
+func (d Delivery) mayCollect(at time.Time) error {
+	if d.Late() {
+		return nil
+	}
+	return d.mayDecide(at)
+}
+
+// mayDecide reports why the message can neither be accepted nor refused in the
+// window, if it cannot.
 func (d Delivery) mayDecide(at time.Time) error {
 	switch d.State {
 	case Notified:

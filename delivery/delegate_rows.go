@@ -99,11 +99,27 @@ func (s *Service) actTx(ctx context.Context, tx pgx.Tx, c Collecting, rule func(
 
 // act is actTx in a transaction of its own.
 func (s *Service) act(ctx context.Context, c Collecting, rule func(d Delivery, by identity.Actor, at time.Time) (Move, error)) (d Delivery, err error) {
-	err = pgx.BeginFunc(ctx, s.Pool, func(tx pgx.Tx) error {
-		d, err = s.actTx(ctx, tx, c, rule)
-		return err
+	err = s.afterWindow(ctx, c.Delivery, func() error {
+		return pgx.BeginFunc(ctx, s.Pool, func(tx pgx.Tx) error {
+			d, err = s.actTx(ctx, tx, c, rule)
+			return err
+		})
 	})
 	return d, err
+}
+
+// afterWindow does do; when the window is over but nobody recorded that yet, it
+// is recorded first and do is asked once more: a message that goes by post can
+// still be collected, whether or not the sweep has run.
+func (s *Service) afterWindow(ctx context.Context, id ID, do func() error) error {
+	err := do()
+	if !errors.Is(err, ErrWindowClosed) {
+		return err
+	}
+	if _, e := s.move(ctx, id, Delivery.Expire); e != nil {
+		return err
+	}
+	return do()
 }
 
 // delegateID is whose link d was read by: nil for the recipient's own.

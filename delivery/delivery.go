@@ -97,7 +97,14 @@ type PostItem struct {
 	Pages   int       `json:"pages"`
 	SHA256  string    `json:"sha256"`
 	At      time.Time `json:"at"`
+
+	Tracking string       `json:"tracking,omitempty"` // the postal operator's number, once known
+	Status   PostStatus   `json:"status,omitempty"`   // the furthest that was reported
+	Seen     []PostStatus `json:"seen,omitempty"`     // everything that was reported, once each, in order
 }
+
+// Ended reports that nothing more is to happen to the letter.
+func (p PostItem) Ended() bool { return postRank(p.Status) >= postRank(PostDelivered) }
 
 // Delivery is one message on its way to one recipient, with what its rules need
 // to decide. It is a value: its methods read no clock and touch no database.
@@ -124,6 +131,7 @@ type Delivery struct {
 	Delegate     *Delegate       // as whose delegate somebody came here; not a part of what is kept
 	Taken        []int           // positions of the parts already transferred
 	Post         *PostItem
+	Choices      Choices
 }
 
 // Undeliverable reports that every electronic channel failed for good.

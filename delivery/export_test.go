@@ -14,6 +14,9 @@ func (s *Service) PostNow(ctx context.Context, id ID) error {
 	return s.post(ctx, id, func(pgx.Tx) error { return nil })
 }
 
+// CancelPostNow does what the job that cancels a letter does.
+func (s *Service) CancelPostNow(ctx context.Context, id ID) error { return s.cancelPost(ctx, id) }
+
 // Shred does the first step of a removal and dies.
 func (s *Service) Shred(ctx context.Context, id ID, at time.Time) (objects []string, due bool, err error) {
 	return s.shred(ctx, id, at)
@@ -32,7 +35,9 @@ func (d Delivery) FirstEvent() evidence.Event {
 }
 
 // Deadlines of a policy.
-func (p Policy) DeadlinesOf(notified, end time.Time) []Deadline { return p.deadlines(notified, end) }
+func (p Policy) DeadlinesOf(notified, end time.Time, zone *time.Location) []Deadline {
+	return p.deadlines(notified, end, zone)
+}
 
 // RetainUntil of a policy.
 func (p Policy) RetainUntil(at time.Time) time.Time { return p.retainUntil(at) }
@@ -41,3 +46,9 @@ func (p Policy) RetainUntil(at time.Time) time.Time { return p.retainUntil(at) }
 func (s Submission) Validate(post bool) FieldErrors {
 	return s.normal().validate(post, time.Date(2026, 11, 20, 9, 0, 0, 0, time.UTC))
 }
+
+// ParseTerms reads rules from elsewhere than the program.
+func ParseTerms(b []byte) (*Terms, error) { return parseTerms(b) }
+
+// TermsFile is the data that the program holds.
+func TermsFile() []byte { return termsFile }

@@ -14,12 +14,12 @@ var moves = map[evidence.Name]struct {
 	to   State
 }{
 	evidence.NotificationForAcceptance: {[]State{Submitted}, Notified},
-	evidence.ConsignmentAcceptance:     {[]State{Notified}, Accepted},
+	evidence.ConsignmentAcceptance:     {[]State{Notified, Expired, Posting, Posted}, Accepted},
 	evidence.ContentConsignment:        {[]State{Accepted}, Consigned},
 	evidence.ContentHandover:           {[]State{Consigned}, HandedOver},
 	evidence.ConsignmentRejection:      {[]State{Notified}, Rejected},
 	evidence.AcceptanceRejectionExpiry: {[]State{Notified, Submitted}, Expired},
-	evidence.RelayToNonERDS:            {[]State{Expired, Submitted}, Posting},
+	evidence.RelayToNonERDS:            {[]State{Expired, Submitted, Notified}, Posting},
 	evidence.PostalItemPosted:          {[]State{Posting}, Posted},
 	evidence.PostalItemDelivered:       {[]State{Posting, Posted}, DeliveredByPost},
 	evidence.PostalItemReturned:        {[]State{Posting, Posted}, Returned},
@@ -32,14 +32,25 @@ var stays = map[evidence.Name][]State{
 	evidence.NotificationForAcceptance:        nil, // a reminder, or the second channel
 	evidence.NotificationForAcceptanceFailure: nil,
 	evidence.NotificationDelivered:            nil,
-	evidence.NotificationAccessTracking:       {Notified, Accepted, Consigned, HandedOver},
-	evidence.RecipientIdentification:          {Notified, Accepted, Consigned, HandedOver},
+	evidence.NotificationAccessTracking:       {Notified, Accepted, Consigned, HandedOver, Expired, Posting, Posted},
+	evidence.RecipientIdentification:          {Notified, Accepted, Consigned, HandedOver, Expired, Posting, Posted},
+	evidence.RecipientChoice:                  {Notified},
 	evidence.DelegateNamed:                    {Notified},
 	evidence.DelegateWithdrawn:                {Notified},
 	evidence.ContentAccessTracking:            {Consigned, HandedOver},
 	evidence.ContentHandoverFailure:           {Consigned, HandedOver},
-	evidence.RelayToNonERDSFailure:            {Submitted, Expired},
+	evidence.RelayToNonERDSFailure:            {Submitted, Notified, Expired, Accepted, Consigned, HandedOver},
+	// Of a letter that was on its way when the recipient collected online.
+	evidence.RelayToNonERDS:      collected,
+	evidence.PostalItemPosted:    collected,
+	evidence.PostalItemDelivered: collected,
+	evidence.PostalItemReturned:  collected,
+	evidence.PostalItemCancelled: collected,
+	evidence.PostalItemTracked:   append([]State{Posting, Posted, DeliveredByPost, Returned}, collected...),
 }
+
+// collected are the states of a delivery that the recipient took online.
+var collected = []State{Accepted, Consigned, HandedOver}
 
 // Fold derives the state of a delivery from its events alone, in order. An
 // event where none may be is an error. What it returns must be the stored state.
@@ -74,9 +85,9 @@ func step(at State, e evidence.Event) (State, error) {
 	return at, fmt.Errorf("%s in state %s", e.Name, at)
 }
 
-// refusedByPartner tells the partner's refusal of a letter it already had from
-// a failed hand-over: both are F.2.
+// refusedByPartner tells the end of a letter that the partner already had, by
+// refusal or loss, from a failed hand-over: all are F.2.
 func refusedByPartner(e evidence.Event) bool {
 	return e.Name == evidence.RelayToNonERDSFailure &&
-		slices.ContainsFunc(e.Reasons, func(r evidence.Reason) bool { return r.Code == "print_refused" })
+		slices.ContainsFunc(e.Reasons, func(r evidence.Reason) bool { return r.Code == "print_refused" || r.Code == "letter_lost" })
 }

@@ -54,11 +54,12 @@ func TestFoldRefuses(t *testing.T) {
 	t.Parallel()
 	a1, c1, c3, e1 := evidence.SubmissionAcceptance, evidence.NotificationForAcceptance, evidence.ConsignmentAcceptance, evidence.ContentHandover
 	for _, names := range [][]evidence.Name{
-		{c1}, {a1, a1}, {a1, c3}, {a1, c1, e1}, {a1, c1, c3, c3}, {a1, c1, c3, e1}, {a1, c1, evidence.AcceptanceRejectionExpiry, c3},
+		{c1}, {a1, a1}, {a1, c3}, {a1, c1, e1}, {a1, c1, c3, c3}, {a1, c1, c3, e1}, {a1, c1, evidence.AcceptanceRejectionExpiry, evidence.ConsignmentRejection},
 		{a1, evidence.SubmissionCancelled, c3}, {a1, evidence.SubmissionCancelled, evidence.SubmissionCancelled},
 		{a1, c1, evidence.ConsignmentRejection, evidence.ContentConsignment}, {a1, evidence.PostalItemPosted}, {a1, evidence.SubmissionRejection},
 		{a1, c1, c3, evidence.SubmissionCancelled}, {a1, evidence.NotificationAccessTracking}, {a1, c1, evidence.ContentAccessTracking},
-		{a1, c1, evidence.RelayToNonERDS}, {a1, evidence.RelayToNonERDS, evidence.PostalItemReturned, evidence.PostalItemDelivered}, {"x"},
+		{a1, c1, evidence.RelayToNonERDS, evidence.PostalItemDelivered, c3}, {a1, c1, c3, evidence.AcceptanceRejectionExpiry},
+		{a1, c1, evidence.RelayToNonERDS, evidence.PostalItemCancelled}, {a1, c1, c3, evidence.PostalItemTracked, c1, evidence.RecipientChoice}, {a1, evidence.RelayToNonERDS, evidence.PostalItemReturned, evidence.PostalItemDelivered}, {"x"},
 	} {
 		var events []evidence.Event
 		for i, n := range names {

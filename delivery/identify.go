@@ -23,6 +23,10 @@ func (s *Service) Identify(ctx context.Context, c Collecting, l identity.Login, 
 	if !c.Codes() {
 		return ErrUnidentified
 	}
+	return s.afterWindow(ctx, c.Delivery, func() error { return s.identify(ctx, c, l, p, ip, userAgent) })
+}
+
+func (s *Service) identify(ctx context.Context, c Collecting, l identity.Login, p identity.Proof, ip, userAgent string) error {
 	matched := false
 	err := pgx.BeginFunc(ctx, s.Pool, func(tx pgx.Tx) error {
 		if err := s.Identities.EndLogin(ctx, tx, l); err != nil {

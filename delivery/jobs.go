@@ -99,20 +99,22 @@ func (w PostWorker) Work(ctx context.Context, job *river.Job[PostArgs]) error {
 
 // post prints and posts a delivery.
 //
-//  1. render and hand over; the partner answers the same letter with the same
+//  1. note, while the delivery is locked, that and as what the letter is begun:
+//     who collects from here on leaves a letter that may be on its way
+//  2. render and hand over; the partner answers the same letter with the same
 //     item, so dying after this is safe
-//  2. keep the letter, encrypted, under a name of its own, so that two tries at
+//  3. keep the letter, encrypted, under a name of its own, so that two tries at
 //     once do not touch each other's; an object without a row is swept
-//  3. record F.1 with the row
+//  4. record F.1 with the row
 func (s *Service) post(ctx context.Context, id ID, with func(pgx.Tx) error) error {
-	d, err := s.load(ctx, id)
-	if err != nil {
-		return err
+	if s.Post == nil {
+		return nil
 	}
-	if s.Post == nil || d.PostReason() == "" {
-		return nil // decided, posted or withdrawn meanwhile
+	d, begun, err := s.beginLetter(ctx, id)
+	if err != nil || begun.Reason == "" {
+		return err // decided, posted or withdrawn meanwhile
 	}
-	posted, err := s.Post.HandOver(ctx, s.letter(d))
+	posted, err := s.Post.HandOver(ctx, s.letter(d, begun))
 	if err != nil {
 		cause := "hand_over"
 		if errors.Is(err, ErrUnpostable) {
@@ -126,7 +128,7 @@ func (s *Service) post(ctx context.Context, id ID, with func(pgx.Tx) error) erro
 		return err
 	}
 	err = pgx.BeginFunc(ctx, s.Pool, func(tx pgx.Tx) error {
-		after, err := s.moveTx(ctx, tx, id, func(d Delivery, at time.Time) (Move, error) { return d.HandedToPost(posted, at) })
+		after, err := s.moveTx(ctx, tx, id, func(d Delivery, at time.Time) (Move, error) { return d.HandedToPost(posted, begun, at) })
 		if err != nil {
 			return err
 		}
@@ -149,13 +151,95 @@ func (s *Service) post(ctx context.Context, id ID, with func(pgx.Tx) error) erro
 	return err
 }
 
+// beginLetter reads as what the letter of a delivery was begun, or begins it. An
+// empty reason: it needs none. A letter that was begun before the recipient
+// collected is finished, because the partner may have it.
+func (s *Service) beginLetter(ctx context.Context, id ID) (d Delivery, begun LetterBegun, err error) {
+	err = pgx.BeginFunc(ctx, s.Pool, func(tx pgx.Tx) error {
+		var ahead time.Duration
+		if d, ahead, err = lock(ctx, tx, id); err != nil {
+			return err
+		}
+		var was *LetterBegun
+		if err := tx.QueryRow(ctx, `SELECT letter_begun FROM delivery WHERE id = $1`, string(id)).Scan(&was); err != nil {
+			return err
+		}
+		why := d.PostReason()
+		if was != nil && (why != "" || d.Collected() && d.Post == nil) {
+			begun = *was
+			return nil
+		}
+		if why == "" {
+			return nil
+		}
+		at, err := s.clock(ahead, d.LastAt)
+		if err != nil {
+			return err
+		}
+		begun = LetterBegun{Reason: why, EndedAt: d.DecidedAt}
+		if begun.EndedAt.IsZero() {
+			begun.EndedAt = at
+		}
+		_, err = tx.Exec(ctx, `UPDATE delivery SET letter_begun = $2 WHERE id = $1`, string(id), begun)
+		return err
+	})
+	return d, begun, err
+}
+
+// CancelPostArgs asks the partner not to post the letter of a delivery that was
+// collected online.
+type CancelPostArgs struct {
+	Delivery string `json:"delivery"`
+}
+
+// Kind implements river.JobArgs.
+func (CancelPostArgs) Kind() string { return "delivery_cancel_post" }
+
+// CancelPostWorker does CancelPostArgs.
+type CancelPostWorker struct {
+	river.WorkerDefaults[CancelPostArgs]
+	Service *Service
+}
+
+// Work asks once the partner can be reached. It is no error that it is too late:
+// then both ways stand.
+func (w CancelPostWorker) Work(ctx context.Context, job *river.Job[CancelPostArgs]) error {
+	return w.Service.cancelPost(ctx, ID(job.Args.Delivery))
+}
+
+func (s *Service) cancelPost(ctx context.Context, id ID) error {
+	d, err := s.load(ctx, id)
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if s.Post == nil || !d.Collected() || d.Post == nil || d.Post.Ended() {
+		return nil
+	}
+	done, err := s.Post.Cancel(ctx, d.Post.Item)
+	if err != nil {
+		return fmt.Errorf("delivery: cancel letter: %w", err)
+	}
+	s.Log.InfoContext(ctx, "letter of a collected message", "delivery", string(id), "item", d.Post.Item, "cancelled", done)
+	if !done {
+		return nil
+	}
+	_, err = s.move(ctx, id, Delivery.PostCancelled)
+	if errors.Is(err, ErrNotOpen) {
+		return nil // recorded meanwhile
+	}
+	return err
+}
+
 // letter is what the partner prints for d.
-func (s *Service) letter(d Delivery) Letter {
+func (s *Service) letter(d Delivery, begun LetterBegun) Letter {
 	l := Letter{
 		Delivery: string(d.ID), Number: d.Message.Number, Test: d.Message.Test, Language: d.Recipient.Language,
-		Reason: d.PostReason(), SenderName: senderName(d.Message), SenderLines: d.Message.Sender.Address,
+		Reason: begun.Reason, SenderName: senderName(d.Message), SenderLines: d.Message.Sender.Address,
 		To:          d.Recipient.block(),
-		SubmittedAt: d.Message.SubmittedAt, DecidedAt: d.DecidedAt, Subject: d.Message.Subject,
+		SubmittedAt: d.Message.SubmittedAt, DecidedAt: begun.EndedAt, Subject: d.Message.Subject,
 		VerifyURL: s.BaseURL + "/verify",
 	}
 	for i, p := range d.Message.Parts {
@@ -207,12 +291,12 @@ func (s *Service) ReadPost(ctx context.Context) error {
 		var id ID
 		err := s.Pool.QueryRow(ctx, `SELECT id FROM delivery WHERE post ->> 'item' = $1`, r.Item).Scan(&id)
 		if err == nil {
-			_, err = s.move(ctx, id, func(d Delivery, at time.Time) (Move, error) { return d.Reported(r, at) })
+			err = s.takeReport(ctx, id, r)
 		}
 		switch {
 		case errors.Is(err, pgx.ErrNoRows) && s.Now().Sub(r.At) < early:
 			continue
-		case err != nil && !errors.Is(err, pgx.ErrNoRows) && !errors.Is(err, ErrNotOpen):
+		case err != nil && !errors.Is(err, pgx.ErrNoRows) && !errors.Is(err, ErrNotOpen) && !errors.Is(err, ErrPaper):
 			failed = errors.Join(failed, fmt.Errorf("delivery: post report %s: %w", r.ID, err))
 			continue
 		case err != nil:

@@ -14,10 +14,11 @@ import (
 // is asked again by the job itself.
 const sqlStuck = `
 SELECT d.id, d.state FROM delivery d JOIN message m ON m.id = d.message_id
- WHERE m.purged_at IS NULL AND d.last_at < $1 AND d.state IN ('submitted', 'accepted', 'expired')
+ WHERE m.purged_at IS NULL AND d.last_at < $1 AND d.state IN ('submitted', 'notified', 'accepted', 'expired')
    AND (d.state = 'accepted'
      OR m.policy ->> 'fallback' = 'post' AND $3 AND d.recipient ? 'address' AND d.last_at < $4
-         AND (d.state = 'expired' OR d.state = 'submitted' AND d.email = 'failed' AND d.sms = 'failed'))
+         AND (d.state = 'expired' OR d.state = 'submitted' AND d.email = 'failed' AND d.sms = 'failed'
+             OR d.state = 'notified' AND (d.choices ? 'paper_at' OR (m.policy ->> 'post_at_once')::boolean AND d.email = 'failed' AND d.sms = 'failed')))
    AND NOT EXISTS (SELECT FROM river_job j WHERE j.kind IN ('delivery_consign', 'delivery_post')
      AND j.state IN ('available', 'pending', 'retryable', 'running', 'scheduled') AND j.args @> jsonb_build_object('delivery', d.id::text))
  ORDER BY d.id LIMIT $2`
@@ -68,7 +69,8 @@ func (s *Service) SweepOrphans(ctx context.Context) (int, error) {
 	var failed error
 	n, err := v.Sweep(ctx, s.Now().Add(-48*time.Hour), func(name string) bool {
 		var known bool
-		err := s.Pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM document WHERE object = $1) OR EXISTS (SELECT FROM letter WHERE object = $1)`,
+		err := s.Pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM document WHERE object = $1) OR EXISTS (SELECT FROM letter WHERE object = $1)
+			OR EXISTS (SELECT FROM postal_document WHERE object = $1)`,
 			name).Scan(&known)
 		failed = errors.Join(failed, err)
 		return known || err != nil

@@ -97,7 +97,13 @@ func (s *Service) follow(ctx context.Context, tx pgx.Tx, d Delivery, m Move) err
 		args = ConsignArgs{Delivery: string(d.ID)}
 	case PostJob:
 		args = PostArgs{Delivery: string(d.ID)}
+	case CancelPostJob:
+		args = CancelPostArgs{Delivery: string(d.ID)}
 	}
-	_, err := s.Outbox.InsertManyTx(ctx, tx, []river.InsertManyParams{{Args: args}})
+	jobs := []river.InsertManyParams{{Args: args}}
+	if m.Job == ConsignJob && d.Post != nil && !d.Post.Ended() {
+		jobs = append(jobs, river.InsertManyParams{Args: CancelPostArgs{Delivery: string(d.ID)}})
+	}
+	_, err := s.Outbox.InsertManyTx(ctx, tx, jobs)
 	return err
 }

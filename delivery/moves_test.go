@@ -79,12 +79,15 @@ func verbs(t testing.TB) []verb {
 		{"HandOver", func(d delivery.Delivery, at time.Time) (delivery.Move, error) { return d.HandOver(addressee(at), at) }},
 		{"FailHandOver", func(d delivery.Delivery, at time.Time) (delivery.Move, error) { return d.FailHandOver(0, at) }},
 		{"HandedToPost", func(d delivery.Delivery, at time.Time) (delivery.Move, error) {
-			return d.HandedToPost(delivery.PostReceipt{Partner: "printer", Item: "i-1", Pages: 2, SHA256: strings.Repeat("b", 64)}, at)
+			return d.HandedToPost(delivery.PostReceipt{Partner: "printer", Item: "i-1", Pages: 2, SHA256: strings.Repeat("b", 64)},
+				delivery.LetterBegun{Reason: "expired", EndedAt: d.LastAt}, at)
 		}},
 		{"FailPost", func(d delivery.Delivery, at time.Time) (delivery.Move, error) { return d.FailPost("hand_over", at) }},
 	}
 	list = append(list, delegateVerbs()...)
-	for _, s := range []delivery.PostStatus{delivery.PostAccepted, delivery.PostDelivered, delivery.PostReturned, delivery.PostRefused} {
+	list = append(list, reportVerbs(zone)...)
+	list = append(list, verb{"PostCancelled", delivery.Delivery.PostCancelled})
+	for _, s := range delivery.PostStatuses {
 		list = append(list, verb{"Reported (" + string(s) + ")", func(d delivery.Delivery, at time.Time) (delivery.Move, error) {
 			return d.Reported(delivery.PostReport{ID: "1", Item: "i-1", Status: s, Cause: "unclaimed", At: at}, at)
 		}})
@@ -175,8 +178,25 @@ func situations(t testing.TB) []situation {
 	open := append(slices.Clone(known), "Accept", "Consign")
 	whole := append(slices.Clone(open), "Access (part 1)", "Access (part 2)")
 	post := append(slices.Clone(told), "Expire (window over)", "HandedToPost")
+	late := append(slices.Clone(post), "Identify (matched)", "Accept")
+	unreached := func(d delivery.Delivery) delivery.Delivery {
+		d.Email, d.SMS = delivery.ReachFailed, delivery.ReachFailed
+		return d
+	}
+	asked := func(d delivery.Delivery) delivery.Delivery {
+		d.Choices.PaperAt = &d.LastAt
+		return d
+	}
 	return []situation{
 		{"submitted", walk()},
+		{"notified, then nobody reached", unreached(walk(told...))},
+		{"notified, paper asked", asked(walk(told...))},
+		{"expired, identified", walk(append(slices.Clone(told), "Identify (matched)", "Expire (window over)")...)},
+		{"posting, identified", walk(append(slices.Clone(post), "Identify (matched)")...)},
+		{"posted, identified", walk(append(slices.Clone(post), "Reported (posted)", "Identify (matched)")...)},
+		{"accepted, letter under way", walk(late...)},
+		{"handed_over, letter posted", walk(append(slices.Clone(late), "Reported (posted)", "Consign", "Access (part 1)", "Access (part 2)", "HandOver")...)},
+		{"accepted, letter cancelled", walk(append(slices.Clone(late), "PostCancelled")...)},
 		{"submitted, nobody reached", walk("Attempted (announcement, email, permanent)", "Attempted (announcement, sms, permanent)")},
 		{"notified", walk(told...)},
 		{"notified, identified", walk(known...)},
@@ -226,6 +246,44 @@ var leads = map[[2]string]delivery.State{
 	{"Reported (returned)", "posted"}:                                      delivery.Returned,
 	{"Reported (refused)", "posting"}:                                      delivery.Returned,
 	{"Reported (refused)", "posted"}:                                       delivery.Returned,
+	// Late, and on paper.
+	{"Expire (window over)", "notified, then nobody reached"}: delivery.Expired,
+	{"Expire (window over)", "notified, paper asked"}:         delivery.Expired,
+	{"Cancel", "notified, then nobody reached"}:               delivery.Cancelled,
+	{"Cancel", "notified, paper asked"}:                       delivery.Cancelled,
+	{"HandedToPost", "notified, then nobody reached"}:         delivery.Posting,
+	{"HandedToPost", "notified, paper asked"}:                 delivery.Posting,
+	{"HandedToPost", "expired, identified"}:                   delivery.Posting,
+	{"Accept (delegate)", "notified, then nobody reached"}:    delivery.Accepted,
+	{"Accept (delegate)", "notified, paper asked"}:            delivery.Accepted,
+	{"Accept (delegate)", "expired"}:                          delivery.Accepted,
+	{"Accept (delegate)", "expired, identified"}:              delivery.Accepted,
+	{"Accept (delegate)", "posting"}:                          delivery.Accepted,
+	{"Accept (delegate)", "posting, identified"}:              delivery.Accepted,
+	{"Accept (delegate)", "posted"}:                           delivery.Accepted,
+	{"Accept (delegate)", "posted, identified"}:               delivery.Accepted,
+	{"Reject (delegate)", "notified, then nobody reached"}:    delivery.Rejected,
+	{"Reject (delegate)", "notified, paper asked"}:            delivery.Rejected,
+	{"Accept", "expired, identified"}:                         delivery.Accepted,
+	{"Accept", "posting, identified"}:                         delivery.Accepted,
+	{"Accept", "posted, identified"}:                          delivery.Accepted,
+	{"Reported (posted)", "posting, identified"}:              delivery.Posted,
+	{"Reported (delivered)", "posting, identified"}:           delivery.DeliveredByPost,
+	{"Reported (delivered)", "posted, identified"}:            delivery.DeliveredByPost,
+	{"Reported (returned)", "posting, identified"}:            delivery.Returned,
+	{"Reported (returned)", "posted, identified"}:             delivery.Returned,
+	{"Reported (refused)", "posting, identified"}:             delivery.Returned,
+	{"Reported (refused)", "posted, identified"}:              delivery.Returned,
+	{"Reported (lost)", "posting"}:                            delivery.Returned,
+	{"Reported (lost)", "posted"}:                             delivery.Returned,
+	{"Reported (lost)", "posting, identified"}:                delivery.Returned,
+	{"Reported (lost)", "posted, identified"}:                 delivery.Returned,
+	{"Reported (cancelled)", "posting"}:                       delivery.Returned,
+	{"Reported (cancelled)", "posted"}:                        delivery.Returned,
+	{"Reported (cancelled)", "posting, identified"}:           delivery.Returned,
+	{"Reported (cancelled)", "posted, identified"}:            delivery.Returned,
+	{"Consign", "accepted, letter under way"}:                 delivery.Consigned,
+	{"Consign", "accepted, letter cancelled"}:                 delivery.Consigned,
 }
 
 // refusals are the errors a rule may answer with.

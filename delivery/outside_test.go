@@ -76,6 +76,7 @@ type partner struct {
 	reports []delivery.PostReport
 	late    bool     // it is too late to cancel
 	undone  []string // items cancelled
+	during  func()   // while a letter is handed over
 }
 
 func (p *partner) Cancel(_ context.Context, item string) (bool, error) {
@@ -89,6 +90,9 @@ func (p *partner) Cancel(_ context.Context, item string) (bool, error) {
 }
 
 func (p *partner) HandOver(ctx context.Context, l delivery.Letter) (delivery.PostReceipt, error) {
+	if p.during != nil {
+		p.during()
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.fail != nil {

@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"slices"
 	"strconv"
 	"time"
 
@@ -11,32 +12,50 @@ import (
 // PostReason says why d goes on paper, or "" when it does not: a key of the
 // letter's translation files.
 func (d Delivery) PostReason() string {
-	if d.Message.Policy.Fallback != FallbackPost || d.Recipient.Address == nil {
+	p := d.Message.Policy
+	if p.Fallback != FallbackPost || d.Recipient.Address == nil {
 		return ""
 	}
 	switch {
 	case d.State == Expired:
 		return "expired"
-	case d.State == Submitted && d.Undeliverable():
+	case d.State == Notified && d.Choices.Paper():
+		return "asked"
+	case d.Undeliverable() && (d.State == Submitted || d.State == Notified && p.PostAtOnce):
 		return "undeliverable"
 	}
 	return ""
 }
 
 // postReasons maps why a delivery goes on paper to the reason register.
-var postReasons = map[string]string{"expired": "not_accepted_in_time", "undeliverable": "undeliverable"}
+var postReasons = map[string]string{"expired": "not_accepted_in_time", "undeliverable": "undeliverable", "asked": "paper_asked"}
 
-// HandedToPost decides that the print and post partner has the letter. Errors:
-// ErrNotOpen when the delivery does not go on paper.
+// Collected reports that the recipient took the message online.
+func (d Delivery) Collected() bool { return slices.Contains(collected, d.State) }
+
+// HandedToPost decides that the print and post partner has the letter, which was
+// begun as given. When the recipient collected online while the partner was
+// being asked, the letter is recorded and cancelled if it still can be, and the
+// state stays. Errors: ErrNotOpen when the delivery does not go on paper.
 //
 // EN 319 522-1 §6.2.7 F.1
-func (d Delivery) HandedToPost(p PostReceipt, at time.Time) (Move, error) {
-	why := d.PostReason()
+func (d Delivery) HandedToPost(p PostReceipt, begun LetterBegun, at time.Time) (Move, error) {
+	why, overtaken := d.PostReason(), d.Collected() && d.Post == nil
+	if overtaken {
+		why = begun.Reason
+	}
 	if why == "" {
 		return Move{}, ErrNotOpen
 	}
 	m := Move{After: d, Settle: allDeadlines}
-	m.After.State = Posting
+	if overtaken {
+		m.Job = CancelPostJob
+	} else {
+		m.After.State = Posting
+	}
+	if m.After.DecidedAt.IsZero() {
+		m.After.DecidedAt = begun.EndedAt
+	}
 	m.After.Post = &PostItem{Partner: p.Partner, Item: p.Item, Pages: p.Pages, SHA256: p.SHA256, At: at}
 	m.Event = d.event(evidence.RelayToNonERDS, at,
 		evidence.Detail{Key: "operator", Value: p.Partner},
@@ -45,6 +64,9 @@ func (d Delivery) HandedToPost(p PostReceipt, at time.Time) (Move, error) {
 		evidence.Detail{Key: "letter_sha256", Value: p.SHA256})
 	m.Event.External = p.Partner + " " + p.Item
 	m.Event.Reasons = []evidence.Reason{{Code: postReasons[why]}}
+	if overtaken {
+		return m, nil
+	}
 	m.Notices = d.receipt(Posting)
 	if d.Email == ReachSent {
 		m.Notices = append(m.Notices, d.tell(notify.GoesByPost, notify.Email))
@@ -57,7 +79,7 @@ func (d Delivery) HandedToPost(p PostReceipt, at time.Time) (Move, error) {
 //
 // EN 319 522-1 §6.2.7 F.2
 func (d Delivery) FailPost(cause string, at time.Time) (Move, error) {
-	if d.PostReason() == "" {
+	if d.PostReason() == "" && !(d.Collected() && d.Post == nil) {
 		return Move{}, ErrNotOpen
 	}
 	m := Move{After: d}
@@ -67,44 +89,113 @@ func (d Delivery) FailPost(cause string, at time.Time) (Move, error) {
 	return m, nil
 }
 
-// postRank orders the postal states: a report that would go back is ignored.
-var postRank = map[State]int{Posting: 0, Posted: 1, DeliveredByPost: 2, Returned: 2}
+// postRank is the place of a status in the life of a letter; "" is 0. All ends
+// have one rank: which of them came first stands.
+func postRank(s PostStatus) int {
+	i := slices.Index(PostStatuses, s)
+	return min(i, slices.Index(PostStatuses, PostDelivered)) + 1
+}
 
-// Reported decides what a report of the partner means. A report that does not
-// lead forward is refused with ErrNotOpen and changes nothing.
+// reported is what a status of the partner means: the event it leaves, where it
+// leads, and the reason of an end that is not a delivery.
+var reported = map[PostStatus]struct {
+	name   evidence.Name
+	to     State
+	reason string
+}{
+	PostAcknowledged: {evidence.PostalItemTracked, "", ""},
+	PostPrinted:      {evidence.PostalItemTracked, "", ""},
+	PostAccepted:     {evidence.PostalItemPosted, Posted, ""},
+	PostPresented:    {evidence.PostalItemTracked, "", ""},
+	PostAwaiting:     {evidence.PostalItemTracked, "", ""},
+	PostDelivered:    {evidence.PostalItemDelivered, DeliveredByPost, ""},
+	PostReturned:     {evidence.PostalItemReturned, Returned, "returned"},
+	PostRefused:      {evidence.RelayToNonERDSFailure, Returned, "print_refused"},
+	PostLost:         {evidence.RelayToNonERDSFailure, Returned, "letter_lost"},
+	PostCancelled:    {evidence.RelayToNonERDSFailure, Returned, "print_refused"}, // nobody asked for it
+}
+
+// Reported decides what a report of the partner means. One that leads forward
+// moves the delivery, unless the recipient collected online: then it is recorded
+// beside. One of a lower rank that was not heard before, or that brings papers, is
+// recorded as said and leads nowhere. Errors: ErrNotOpen for what is known already or is about no
+// letter.
 func (d Delivery) Reported(r PostReport, at time.Time) (Move, error) {
-	var to State
-	var name evidence.Name
-	var reasons []evidence.Reason
-	r.Cause = evidence.Text(r.Cause, maxForeign)
-	switch r.Status {
-	case PostAccepted:
-		to, name = Posted, evidence.PostalItemPosted
-	case PostDelivered:
-		to, name = DeliveredByPost, evidence.PostalItemDelivered
-	case PostReturned:
-		to, name = Returned, evidence.PostalItemReturned
-		reasons = []evidence.Reason{{Code: "returned", Text: r.Cause}}
-	case PostRefused:
-		to, name = Returned, evidence.RelayToNonERDSFailure
-		reasons = []evidence.Reason{{Code: "print_refused", Text: r.Cause}}
-	default:
-		return Move{}, ErrNotOpen
-	}
-	from, ok := postRank[d.State]
-	if !ok || d.Post == nil || postRank[to] <= from {
+	to, ok := reported[r.Status]
+	if !ok || d.Post == nil || slices.Contains(d.Post.Seen, r.Status) && len(r.Documents) == 0 || !d.Collected() && !slices.Contains([]State{Posting, Posted, DeliveredByPost, Returned}, d.State) {
 		return Move{}, ErrNotOpen
 	}
 	m := Move{After: d}
-	m.After.State = to
-	m.Event = d.event(name, at,
-		evidence.Detail{Key: "operator", Value: d.Post.Partner},
-		evidence.Detail{Key: "item", Value: d.Post.Item},
-		evidence.Detail{Key: "reported_at", Value: r.At.UTC().Format(time.RFC3339)})
-	if r.Cause != "" {
-		m.Event.Details = append(m.Event.Details, evidence.Detail{Key: "cause", Value: r.Cause})
+	p := *d.Post
+	if !slices.Contains(p.Seen, r.Status) {
+		p.Seen = append(slices.Clone(p.Seen), r.Status)
 	}
-	m.Event.External = d.Post.Partner + " " + d.Post.Item
-	m.Event.Reasons = reasons
+	if p.Tracking == "" {
+		p.Tracking = evidence.Text(r.Tracking, maxTracking)
+	}
+	forward := postRank(r.Status) > postRank(p.Status)
+	if forward {
+		p.Status = r.Status
+	}
+	m.After.Post = &p
+	name := to.name
+	switch {
+	case !forward:
+		name = evidence.PostalItemTracked
+	case d.Collected() && r.Status == PostCancelled:
+		name, to.reason = evidence.PostalItemCancelled, ""
+	case !d.Collected() && to.to != "":
+		m.After.State = to.to
+	}
+	m.Event = d.event(name, at, p.details(r)...)
+	m.Event.External = p.Partner + " " + p.Item
+	if to.reason != "" && forward {
+		m.Event.Reasons = []evidence.Reason{{Code: to.reason, Text: evidence.Text(r.Cause, maxForeign)}}
+	}
+	if m.After.State != d.State {
+		m.Notices = d.tellPosted(m.After.State)
+	}
 	return m, nil
+}
+
+// maxTracking bounds a postal operator's number, in octets.
+const maxTracking = 64
+
+// details are what evidence repeats of a report.
+func (p PostItem) details(r PostReport) []evidence.Detail {
+	out := []evidence.Detail{
+		{Key: "operator", Value: p.Partner},
+		{Key: "item", Value: p.Item},
+		{Key: "post_status", Value: string(r.Status)},
+		{Key: "reported_at", Value: r.At.UTC().Format(time.RFC3339)},
+	}
+	for _, x := range []evidence.Detail{{Key: "cause", Value: r.Cause}, {Key: "post_mode", Value: r.Mode}, {Key: "tracking", Value: p.Tracking}} {
+		if x.Value = evidence.Text(x.Value, maxForeign); x.Value != "" {
+			out = append(out, x)
+		}
+	}
+	for _, doc := range r.Documents {
+		out = append(out, evidence.Detail{Key: string(doc.Kind) + "_sha256", Value: doc.SHA256})
+	}
+	return out
+}
+
+// tellPosted are the notices when the postal operator brought d to a state.
+func (d Delivery) tellPosted(to State) []notify.Notice {
+	if to != Posted {
+		return d.receipt(to)
+	}
+	if d.Email != ReachSent {
+		return nil
+	}
+	return []notify.Notice{d.tell(notify.LetterPosted, notify.Email)}
+}
+
+// PostCancelled decides that the letter of a message that was collected online
+// is not posted: the partner said so when it was asked. Errors: ErrNotOpen.
+func (d Delivery) PostCancelled(at time.Time) (Move, error) {
+	if !d.Collected() || d.Post == nil || d.Post.Ended() {
+		return Move{}, ErrNotOpen
+	}
+	return d.Reported(PostReport{Status: PostCancelled, At: at}, at)
 }

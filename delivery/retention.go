@@ -134,8 +134,9 @@ func (s *Service) shred(ctx context.Context, id ID, at time.Time) (objects []str
 		due = true
 		rows, err := tx.Query(ctx, `
 			WITH d AS (UPDATE document SET wrapped_key = NULL, inline = NULL WHERE message_id = $1 RETURNING object),
-			     l AS (UPDATE letter SET wrapped_key = NULL WHERE delivery_id IN (SELECT id FROM delivery WHERE message_id = $1) RETURNING object)
-			SELECT object FROM d UNION ALL SELECT object FROM l`, string(id))
+			     l AS (UPDATE letter SET wrapped_key = NULL WHERE delivery_id IN (SELECT id FROM delivery WHERE message_id = $1) RETURNING object),
+			     p AS (UPDATE postal_document SET wrapped_key = NULL WHERE delivery_id IN (SELECT id FROM delivery WHERE message_id = $1) RETURNING object)
+			SELECT object FROM d UNION ALL SELECT object FROM l UNION ALL SELECT object FROM p`, string(id))
 		if err != nil {
 			return err
 		}
@@ -155,6 +156,7 @@ func (s *Service) shred(ctx context.Context, id ID, at time.Time) (objects []str
 var erasures = []string{
 	`DELETE FROM evidence WHERE delivery_id IN (SELECT id FROM delivery WHERE message_id = $1)`,
 	`DELETE FROM letter WHERE delivery_id IN (SELECT id FROM delivery WHERE message_id = $1)`,
+	`DELETE FROM postal_document WHERE delivery_id IN (SELECT id FROM delivery WHERE message_id = $1)`,
 	`DELETE FROM deadline WHERE delivery_id IN (SELECT id FROM delivery WHERE message_id = $1)`,
 	`DELETE FROM erds_event WHERE delivery_id IN (SELECT id FROM delivery WHERE message_id = $1)`,
 	`DELETE FROM delegate WHERE delivery_id IN (SELECT id FROM delivery WHERE message_id = $1)`,

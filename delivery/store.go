@@ -16,7 +16,7 @@ import (
 // sqlDelivery selects a delivery with its message; callers add WHERE.
 const sqlDelivery = `
 SELECT d.id, d.position, d.state, d.last_seq, d.last_hash, d.last_at, d.moved_at, d.recipient, d.notice_code,
-       d.email, d.sms, d.notified_at, d.respond_by, d.decided_at, d.handed_over_at, d.identified, d.received_by, d.taken, d.post,
+       d.email, d.sms, d.notified_at, d.respond_by, d.decided_at, d.handed_over_at, d.identified, d.received_by, d.taken, d.post, d.choices,
        m.id, m.account_id, m.number, m.test, m.subject, m.reference, m.language, m.sender, m.sent_by, m.parts, m.policy,
        m.deliveries, m.submitted_at, m.retain_until, m.held, m.purged_at, coalesce(c.ahead_us, 0)
   FROM delivery d
@@ -31,7 +31,7 @@ func scanDelivery(row pgx.Row) (d Delivery, ahead time.Duration, err error) {
 	var notified, respond, decided, handed, purged *time.Time
 	m := &d.Message
 	err = row.Scan(&d.ID, &d.Position, &d.State, &d.Seq, &hash, &d.LastAt, &d.MovedAt, &d.Recipient, &d.NoticeCode,
-		&d.Email, &d.SMS, &notified, &respond, &decided, &handed, &identified, &d.ReceivedBy, &d.Taken, &d.Post,
+		&d.Email, &d.SMS, &notified, &respond, &decided, &handed, &identified, &d.ReceivedBy, &d.Taken, &d.Post, &d.Choices,
 		&m.ID, &m.Account, &m.Number, &m.Test, &m.Subject, &m.Reference, &m.Language, &m.Sender, &m.SentBy, &m.Parts,
 		&m.Policy, &m.Deliveries, &m.SubmittedAt, &m.RetainUntil, &m.Held, &purged, &aheadUS)
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -63,8 +63,8 @@ func lock(ctx context.Context, tx pgx.Tx, id ID) (Delivery, time.Duration, error
 const sqlSave = `
 UPDATE delivery
    SET state = $2, last_seq = $3, last_hash = $4, last_at = $5, moved_at = $6, email = $7, sms = $8, notified_at = $9,
-       respond_by = $10, decided_at = $11, handed_over_at = $12, identified = $13, received_by = $14, taken = $15, post = $16
- WHERE id = $1 AND state = $17 AND last_seq = $18`
+       respond_by = $10, decided_at = $11, handed_over_at = $12, identified = $13, received_by = $14, taken = $15, post = $16, choices = $17
+ WHERE id = $1 AND state = $18 AND last_seq = $19`
 
 const sqlDeadline = `
 INSERT INTO deadline (delivery_id, kind, account_id, test, due_at) VALUES ($1, $2, $3, $4, $5)
@@ -81,7 +81,7 @@ func save(ctx context.Context, tx pgx.Tx, before, after Delivery, set []Deadline
 	var b pgx.Batch
 	b.Queue(sqlSave, string(after.ID), after.State, after.Seq, hash, after.LastAt, after.MovedAt, after.Email, after.SMS,
 		null(after.NotifiedAt), null(after.RespondBy), null(after.DecidedAt), null(after.HandedOverAt),
-		after.Identified, after.ReceivedBy, after.Taken, after.Post, before.State, before.Seq).Exec(one)
+		after.Identified, after.ReceivedBy, after.Taken, after.Post, after.Choices, before.State, before.Seq).Exec(one)
 	if len(settle) > 0 {
 		b.Queue(sqlSettle, string(after.ID), settle, at)
 	}

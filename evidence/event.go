@@ -42,7 +42,7 @@ const (
 	PostalItemPosted        Name = "PostalItemPosted"        // the postal operator has the letter
 	PostalItemDelivered     Name = "PostalItemDelivered"     // the postal operator delivered it
 	PostalItemReturned      Name = "PostalItemReturned"      // the postal operator brought it back
-	PostalItemTracked       Name = "PostalItemTracked"       // the partner or the operator said where the letter is; "status" in Details
+	PostalItemTracked       Name = "PostalItemTracked"       // the partner or the operator said where the letter is; "post_status" in Details
 	PostalItemCancelled     Name = "PostalItemCancelled"     // the letter was not posted, as we asked
 	RecipientChoice         Name = "RecipientChoice"         // the recipient chose how to be reached; "choice" in Details
 )

@@ -124,6 +124,7 @@ func build(pool *pgxpool.Pool, out outside, log *slog.Logger) (*app, error) {
 	river.AddWorker(workers, ledger.FinishWorker{Ledger: a.ledger})
 	river.AddWorker(workers, delivery.ConsignWorker{Service: a.deliveries})
 	river.AddWorker(workers, delivery.PostWorker{Service: a.deliveries})
+	river.AddWorker(workers, delivery.CancelPostWorker{Service: a.deliveries})
 	a.handler, err = a.faces()
 	return a, err
 }

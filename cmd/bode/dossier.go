@@ -7,6 +7,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/bode-erds/bode/delivery"
 	"github.com/bode-erds/bode/evidence"
 	"github.com/bode-erds/bode/evidence/asic"
 	"github.com/bode-erds/bode/evidence/ers"
@@ -19,18 +20,34 @@ import (
 // WriteDossier packs all evidence of a delivery into one signed and stamped
 // file. What is not given of the content is in it by digest. Errors: evidence.ErrPending while a
 // piece is being made, evidence.ErrNoEvidence; both before anything is written.
-func (a *app) WriteDossier(ctx context.Context, w io.Writer, delivery string, content ...evidence.File) error {
+func (a *app) WriteDossier(ctx context.Context, w io.Writer, id string, content ...evidence.File) error {
 	d := asic.Dossier{Content: content}
-	err := a.ledger.Each(ctx, delivery, func(doc ledger.Document) error {
+	err := a.ledger.Each(ctx, id, func(doc ledger.Document) error {
 		d.Pieces = append(d.Pieces, asic.Piece{Seq: doc.Seq, Event: doc.Event, XML: doc.XML, PDF: doc.PDF, Beside: doc.Beside})
 		return nil
 	})
 	if err != nil {
 		return err
 	}
+	if d.Attachments, err = a.papers(ctx, id); err != nil {
+		return err
+	}
 	at := time.Now()
 	d.Validation = a.dossierValidation(ctx, d.Pieces[len(d.Pieces)-1], at)
 	return a.out.dossiers.Write(ctx, w, d, at)
+}
+
+// papers are those of a delivery's letter, as files for its dossier.
+func (a *app) papers(ctx context.Context, id string) (files []evidence.File, err error) {
+	if a.deliveries == nil {
+		return nil, nil
+	}
+	list, err := a.deliveries.Papers(ctx, delivery.ID(id))
+	for _, p := range list {
+		files = append(files, evidence.File{Name: p.Filename(), MediaType: p.MediaType, SHA256: p.SHA256,
+			Open: func(ctx context.Context) (io.ReadCloser, error) { return a.deliveries.OpenPaper(ctx, delivery.ID(id), p.Position) }})
+	}
+	return files, err
 }
 
 // validationPatience bounds the wait for what judges the seal of a dossier. It is

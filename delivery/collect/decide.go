@@ -12,7 +12,7 @@ import (
 // decide explains both choices before offering them. Nothing of the content is
 // shown: it opens to whoever accepted, and to nobody else.
 func (c *Collect) decide(x echo.Context, v *visit) error {
-	body := decideView{MayName: v.mayName()}
+	body := decideView{MayName: v.mayName() && !v.late()}
 	if body.MayName {
 		var err error
 		if body.Named, err = c.cfg.Deliveries.NamedDelegate(x.Request().Context(), v.shown); err != nil {
@@ -38,6 +38,9 @@ func (c *Collect) accept(x echo.Context, v *visit) error {
 
 // refuse asks once more, because a refusal cannot be taken back.
 func (c *Collect) refuse(x echo.Context, v *visit) error {
+	if v.late() {
+		return v.send(x, atDecide)
+	}
 	return c.render(x, v, http.StatusOK, "refuse", nil)
 }
 

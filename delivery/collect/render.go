@@ -56,13 +56,14 @@ type item struct {
 	Documents int
 	Test      bool
 	For       string // whom a delegate acts for; empty for the addressee
+	Late      bool   // the window is over, the letter has not arrived: it can still be read here
 }
 
 func (v *visit) item() *item {
 	m := v.d.Message
 	i := &item{Path: v.path(atStart), Sender: m.Sender.Name, Company: companyNumber(m.Sender.Identifier), Number: m.Number,
 		Code: v.d.NoticeCode, Sent: m.SubmittedAt, Until: v.d.RespondBy, Decided: v.d.DecidedAt, Received: v.d.HandedOverAt,
-		Kept: m.RetainUntil, Post: m.Policy.Fallback == delivery.FallbackPost, Documents: max(0, len(m.Parts)-1), Test: m.Test}
+		Kept: m.RetainUntil, Post: m.Policy.Fallback == delivery.FallbackPost, Documents: max(0, len(m.Parts)-1), Test: m.Test, Late: v.late()}
 	if i.Sender == "" {
 		i.Sender = m.Sender.Given + " " + m.Sender.Family
 	}

@@ -19,7 +19,7 @@ func (c *Collect) start(x echo.Context, v *visit) error {
 	if v.d.State == delivery.Submitted {
 		return c.early(x, v)
 	}
-	return c.render(x, v, http.StatusOK, "start", startView{Again: v.d.State != delivery.Notified, Resume: v.where() != atStart})
+	return c.render(x, v, http.StatusOK, "start", startView{Again: v.d.Collected(), Resume: v.where() != atStart})
 }
 
 // startView says how this visit differs from a first one.
@@ -37,6 +37,8 @@ func (v *visit) over() string {
 		return "delegate_late"
 	case !v.d.Message.PurgedAt.IsZero():
 		return "removed"
+	case v.late():
+		return ""
 	case v.d.State == delivery.Notified && !v.d.Open(v.now):
 		if v.d.Message.Policy.Fallback == delivery.FallbackPost {
 			return "expired_post"

@@ -62,6 +62,16 @@ func (c *Collect) visit(x echo.Context) (*visit, error) {
 	return v, err
 }
 
+// late reports that the window is over and the message can be collected all the
+// same, until its letter has arrived.
+func (v *visit) late() bool {
+	d := v.d
+	if d.State == delivery.Notified && !d.Open(v.now) {
+		d.State = delivery.Expired // as the next command finds it
+	}
+	return d.Late() && d.Message.PurgedAt.IsZero()
+}
+
 // where is the one page that comes next.
 func (v *visit) where() place {
 	identified := v.known && v.shown.Actor != nil
@@ -69,8 +79,8 @@ func (v *visit) where() place {
 		return atStart
 	}
 	switch v.d.State {
-	case delivery.Notified:
-		if !v.d.Open(v.now) {
+	case delivery.Notified, delivery.Expired, delivery.Posting, delivery.Posted:
+		if !v.d.Open(v.now) && !v.late() {
 			return atStart
 		}
 	case delivery.Accepted, delivery.Consigned, delivery.HandedOver:
