@@ -385,6 +385,9 @@ func TestWalks(t *testing.T) {
 			if strings.HasSuffix(v.name, "(delegate)") && rnd.IntN(4) > 0 {
 				continue // and most recipients act for themselves
 			}
+			if strings.HasPrefix(v.name, "Reached") && rnd.IntN(6) > 0 {
+				continue // and most mail systems say nothing
+			}
 			m, err := v.do(d, at)
 			if err != nil {
 				refusal(t, err)

@@ -3,6 +3,7 @@ package delivery
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/bode-erds/bode/evidence"
@@ -47,14 +48,16 @@ func (d Delivery) Attempted(n notify.Notice, a notify.Attempt, at time.Time, zon
 	}
 	m.Event = m.After.event(name, at, details...)
 	if a.Result.Outcome != notify.Sent {
-		m.Event.Reasons = []evidence.Reason{{Code: unreached(a), Text: evidence.Text(a.Result.Reply, maxForeign)}}
+		m.Event.Reasons = []evidence.Reason{{Code: unreachedFor(a), Text: evidence.Text(a.Result.Reply, maxForeign)}}
 	}
 	return m, nil
 }
 
-// unreached maps a failed attempt to the reason register.
-func unreached(a notify.Attempt) string {
+// unreachedFor maps a failed attempt to the reason register.
+func unreachedFor(a notify.Attempt) string {
 	switch {
+	case a.Result.Outcome == notify.Permanent && strings.HasPrefix(a.Result.Reply, notify.SuppressedReply):
+		return "address_unknown" // as an earlier notice showed
 	case a.Result.Outcome == notify.Permanent:
 		return "address_refused"
 	case a.RetryAt.IsZero():
@@ -65,8 +68,8 @@ func unreached(a notify.Attempt) string {
 	return "address_unreachable"
 }
 
-// settle notes the outcome of the announcement on one channel and, while the
-// delivery is not notified yet, what follows from it.
+// settle notes the outcome of the announcement on one channel and, while nobody
+// has decided, what follows from it.
 func (d Delivery) settle(m *Move, ch notify.Channel, a notify.Attempt, at time.Time, zone *time.Location) {
 	var r Reach
 	switch {
@@ -82,21 +85,13 @@ func (d Delivery) settle(m *Move, ch notify.Channel, a notify.Attempt, at time.T
 	} else {
 		m.After.Email = r
 	}
-	if d.State != Submitted {
-		return
-	}
-	p := d.Message.Policy
-	switch {
-	case r == ReachSent:
+	switch p := d.Message.Policy; {
+	case r == ReachSent && d.State == Submitted:
 		m.After.State, m.After.NotifiedAt = Notified, at
-		m.After.RespondBy = Window(at, p.CollectDays, zone)
-		m.Deadlines = p.deadlines(at, m.After.RespondBy)
-	case m.After.Undeliverable() && p.PostAtOnce && m.After.PostReason() != "":
-		m.Job, m.After.DecidedAt = PostJob, at
-	case m.After.Undeliverable():
-		m.After.DecidedAt = at
-		m.After.RespondBy = Window(at, p.CollectDays, zone)
-		m.Deadlines = []Deadline{{Expiry, m.After.RespondBy}}
+		m.After.RespondBy = p.windowEnd(at, zone)
+		m.Deadlines = p.deadlines(at, m.After.RespondBy, zone)
+	case r == ReachFailed:
+		d.unreached(m, at, zone)
 	}
 }
 
