@@ -44,7 +44,7 @@ func (s *Service) NoticeFacts(ctx context.Context, n notify.Notice) (notify.Fact
 			if err != nil {
 				return notify.Facts{}, err
 			}
-			f.Deadline = Window(at, d.Message.Policy.CollectDays, s.Zone)
+			f.Deadline = d.Message.Policy.windowEnd(at, s.Zone)
 		}
 		f.Link, err = s.collectURL(ctx, d.ID)
 	case notify.DelegateNamed, notify.DelegateConfirmed:

@@ -38,6 +38,7 @@ type Policy struct {
 	Receipts        bool           `json:"receipts"`            // tell the sender by e-mail what became of each delivery
 	ServeBy         string         `json:"serve_by,omitempty"`  // civil date YYYY-MM-DD by which it has to be served, at the latest on paper
 	TermRule        string         `json:"term_rule,omitempty"` // rule that dates the letter's service; empty: the default of terms.json
+	LastPaper       time.Time      `json:"last_paper,omitzero"` // computed at submission: when the partner must have the letter so that ServeBy is kept
 	Class           string         `json:"class,omitempty"`     // of message, in the sender's own words: mandates may be for some only
 }
 
@@ -75,9 +76,29 @@ func Window(notified time.Time, days int, zone *time.Location) time.Time {
 	return time.Date(y, m, d+days+1, 0, 0, 0, 0, zone).UTC()
 }
 
+// Reminders wait for the morning when they fall in the night, as clocks go where
+// the service is.
+const (
+	nightFrom = 21 * time.Hour
+	nightTo   = 8 * time.Hour
+)
+
+// byDay is t, or the next morning when t is in the night.
+func byDay(t time.Time, zone *time.Location) time.Time {
+	d := DateOf(t, zone)
+	switch {
+	case t.Before(d.Clock(nightTo, zone)):
+		return d.Clock(nightTo, zone)
+	case !t.Before(d.Clock(nightFrom, zone)):
+		return d.AddDays(1).Clock(nightTo, zone)
+	}
+	return t
+}
+
 // deadlines lists what is due for a delivery notified at the given time: the
-// reminders that fall inside the window at least a day apart, and its end.
-func (p Policy) deadlines(notified, end time.Time) []Deadline {
+// reminders that fall inside the window at least a day apart, by day, and its
+// end.
+func (p Policy) deadlines(notified, end time.Time, zone *time.Location) []Deadline {
 	var out []Deadline
 	if p.Reminders {
 		last := notified
@@ -86,6 +107,7 @@ func (p Policy) deadlines(notified, end time.Time) []Deadline {
 			{Remind2, notified.Add(end.Sub(notified) / 2)},
 			{Remind3, end.Add(-48 * time.Hour)},
 		} {
+			d.DueAt = byDay(d.DueAt, zone)
 			if d.DueAt.Sub(last) >= 24*time.Hour && end.Sub(d.DueAt) >= 24*time.Hour {
 				out, last = append(out, d), d.DueAt
 			}

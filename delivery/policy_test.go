@@ -73,7 +73,7 @@ func TestDeadlines(t *testing.T) {
 	kinds := map[int]int{} // number of reminders by days
 	for days := delivery.MinCollectDays; days <= delivery.MaxCollectDays; days++ {
 		end := delivery.Window(notified, days, zone)
-		list := with.DeadlinesOf(notified, end)
+		list := with.DeadlinesOf(notified, end, zone)
 		last := list[len(list)-1]
 		if last.Kind != delivery.Expiry || !last.DueAt.Equal(end) {
 			t.Fatalf("%d days: ends with %v", days, last)
@@ -90,7 +90,7 @@ func TestDeadlines(t *testing.T) {
 			before = d.DueAt
 		}
 		kinds[days] = len(list) - 1
-		if got := without.DeadlinesOf(notified, end); len(got) != 1 || got[0].Kind != delivery.Expiry {
+		if got := without.DeadlinesOf(notified, end, zone); len(got) != 1 || got[0].Kind != delivery.Expiry {
 			t.Errorf("%d days without reminders: %v", days, got)
 		}
 	}

@@ -39,7 +39,8 @@ func companyProof(p identity.AccountProfile) *evidence.Proof {
 
 // Check finds every fault of a submission without submitting it.
 func (s *Service) Check(sub Submission) FieldErrors {
-	return sub.normal().validate(s.Post != nil, s.Now())
+	sub = sub.normal()
+	return s.check(&sub, s.Now())
 }
 
 // DefaultPolicy is what a sender of this service gets who asks for nothing.

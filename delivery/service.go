@@ -95,7 +95,13 @@ type Config struct {
 	Log        *slog.Logger     // default slog.Default
 	Skew       time.Duration    // how far a clock may be behind the last event; default 2 s
 
-	host string // of BaseURL
+	// PrintCutoff is the time of day, in Zone, until which the partner posts a
+	// letter PrintDays working days later (0: the same day). Default 10 hours.
+	PrintCutoff time.Duration
+	PrintDays   int
+
+	host  string // of BaseURL
+	terms *Terms
 }
 
 func (c *Config) validate() error {
@@ -113,6 +119,15 @@ func (c *Config) validate() error {
 		return fmt.Errorf("delivery: Config.BaseURL %q is no address", c.BaseURL)
 	}
 	c.host = base.Host
+	if c.PrintCutoff == 0 {
+		c.PrintCutoff = 10 * time.Hour
+	}
+	if c.PrintCutoff < 0 || c.PrintCutoff >= 24*time.Hour || c.PrintDays < 0 || c.PrintDays > 30 {
+		return fmt.Errorf("delivery: print cut-off %s, %d days", c.PrintCutoff, c.PrintDays)
+	}
+	if c.terms, err = ReadTerms(); err != nil {
+		return err
+	}
 	if c.Zone == nil {
 		z, err := time.LoadLocation("Europe/Brussels")
 		if err != nil {

@@ -62,7 +62,11 @@ func (s *Service) Submit(ctx context.Context, by Submitter, sub Submission, once
 // they have moved on.
 func (s *Service) SubmitAll(ctx context.Context, by Submitter, sub Submission, once Once) (m Message, list []Delivery, replayed bool, err error) {
 	sub = sub.normal()
-	if faults := sub.validate(s.Post != nil, s.Now()); len(faults) > 0 {
+	at, err := s.submissionTime(ctx, by, sub.Policy)
+	if err != nil {
+		return Message{}, nil, false, err
+	}
+	if faults := s.check(&sub, at); len(faults) > 0 {
 		return Message{}, nil, false, faults
 	}
 	if by.By.Account == "" {

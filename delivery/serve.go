@@ -1,0 +1,202 @@
+package delivery
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/bode-erds/bode/evidence"
+)
+
+// The latest that a window may end so that a letter is in time follows from
+// steps that only ever go forward: the cut-off of the partner, the working day
+// on which it posts, and the day on which the rule takes the letter as received.
+// All are read from calendars and rules; the result is frozen on the message, so
+// that a new version of a rule changes nothing that was promised.
+
+// posting is the day on which a letter goes to the postal operator when the
+// partner has it at the given time.
+func (s *Service) posting(r TermRule, handed time.Time) Date {
+	d := DateOf(handed, s.Zone)
+	if handed.After(d.Clock(s.PrintCutoff, s.Zone)) {
+		d = d.AddDays(1)
+	}
+	return r.days.AddWorking(r.days.Next(d, false), s.PrintDays, false)
+}
+
+// served is the day on which a letter posted on the given day is taken as
+// received.
+func (r TermRule) served(posted Date) Date {
+	return r.Start(r.days.AddWorking(posted, r.Reckon, false))
+}
+
+// lastPaper is the last instant at which the partner can take a letter that is
+// served by the given day.
+func (s *Service) lastPaper(r TermRule, by Date) time.Time {
+	for d := by; ; d = d.AddDays(-1) {
+		if !r.days.Working(d, false) {
+			continue
+		}
+		if at := d.Clock(s.PrintCutoff, s.Zone); !r.served(s.posting(r, at)).After(by) {
+			return at
+		}
+	}
+}
+
+// freeze completes p with what is computed from it at submission: the version of
+// the rule and the last instant for paper. A date that leaves no whole day
+// online is a fault, which says the earliest that does.
+func (s *Service) freeze(p Policy, at time.Time) (Policy, FieldErrors) {
+	var c checker
+	p.LastPaper = time.Time{}
+	rule, ok := s.terms.Rule(p.TermRule)
+	if !ok || !rule.Plannable() {
+		c.fault("/policy/term_rule", "unsupported", "allowed", s.ruleNames())
+		return p, c.faults
+	}
+	if p.Fallback == FallbackPost || p.TermRule != "" {
+		p.TermRule = rule.Ref()
+	}
+	if p.ServeBy == "" {
+		return p, nil
+	}
+	by, err := ParseDate(p.ServeBy)
+	if err != nil {
+		c.fault("/policy/serve_by", "date")
+		return p, c.faults
+	}
+	least := Window(at, MinCollectDays, s.Zone)
+	earliest := DateOf(least, s.Zone).AddDays(-1)
+	if p.Fallback == FallbackPost {
+		earliest = rule.served(s.posting(rule, least))
+		if !by.Before(earliest) {
+			p.LastPaper = s.lastPaper(rule, by)
+		}
+	}
+	if by.Before(earliest) {
+		c.fault("/policy/serve_by", "too_early", "earliest", earliest.String())
+	}
+	return p, c.faults
+}
+
+func (s *Service) ruleNames() string {
+	var names []string
+	for _, r := range s.terms.Plannable() {
+		names = append(names, r.ID)
+	}
+	return strings.Join(names, ", ")
+}
+
+// check finds every fault of sub and freezes its policy.
+func (s *Service) check(sub *Submission, at time.Time) FieldErrors {
+	faults := sub.validate(s.Post != nil, s.Now())
+	policy, more := s.freeze(sub.Policy, at)
+	sub.Policy = policy
+	return append(faults, more...)
+}
+
+// collectUntil is the latest end of a window that keeps p's date: for paper the
+// beginning of the day on which the partner must have the letter, else the end
+// of the date itself. Zero: no date to keep.
+func (p Policy) collectUntil(zone *time.Location) time.Time {
+	if !p.LastPaper.IsZero() {
+		return DateOf(p.LastPaper, zone).Begin(zone)
+	}
+	by, err := ParseDate(p.ServeBy)
+	if err != nil || p.Fallback == FallbackPost {
+		return time.Time{}
+	}
+	return by.AddDays(1).Begin(zone)
+}
+
+// windowEnd is the end of the window of a delivery notified at the given time:
+// that of Window, or earlier so that p's date is kept. When telling the
+// recipient took so long that less than a day is left, the date still comes
+// first; once paper is too late, the shortest window is given.
+func (p Policy) windowEnd(at time.Time, zone *time.Location) time.Time {
+	end, latest := Window(at, p.CollectDays, zone), p.collectUntil(zone)
+	switch {
+	case latest.IsZero() || !end.After(latest):
+		return end
+	case latest.After(at):
+		return latest
+	}
+	return Window(at, MinCollectDays, zone)
+}
+
+// postal is what the events of a letter say about its days.
+type postal struct {
+	posted, presented Date // zero: not reported
+	ended             bool // it will not be posted any more
+}
+
+func postalOf(events []Recorded, zone *time.Location) (l postal) {
+	for _, e := range events {
+		day := DateOf(e.At, zone)
+		for _, d := range e.Details {
+			if at, err := time.Parse(time.RFC3339, d.Value); d.Key == "reported_at" && err == nil {
+				day = DateOf(at, zone)
+			}
+		}
+		switch {
+		case e.Name == evidence.PostalItemPosted && l.posted.IsZero():
+			l.posted = day
+		case e.Name == evidence.PostalItemDelivered || e.Name == evidence.PostalItemTracked && presents(e):
+			if l.presented.IsZero() || day.Before(l.presented) {
+				l.presented = day
+			}
+		case e.Name == evidence.PostalItemCancelled || e.Name == evidence.PostalItemReturned || refusedByPartner(e.Event):
+			l.ended = true
+		}
+	}
+	return l
+}
+
+// presents reports that an event says the letter was brought to the address.
+func presents(e Recorded) bool {
+	return slices.ContainsFunc(e.Details, func(d evidence.Detail) bool {
+		return d.Key == "status" && (d.Value == string(PostPresented) || d.Value == string(PostAwaiting))
+	})
+}
+
+// paper plans what follows the hand-over of a letter, from what was reported of
+// it as far as that goes.
+func (s *Service) paper(b *planner, d Delivery, l postal, handed time.Time) {
+	rule, ok := s.terms.Rule(d.Message.Policy.TermRule)
+	if !ok {
+		return
+	}
+	known := !l.posted.IsZero()
+	if !known && (l.ended || d.State == Returned) {
+		return
+	}
+	if !known {
+		l.posted = s.posting(rule, handed)
+	}
+	b.day(PlanPosted, l.posted, known)
+	event := l.posted
+	if rule.From == FromPresented {
+		if known = !l.presented.IsZero(); known {
+			event = l.presented
+		} else {
+			event = rule.days.AddWorking(l.posted, rule.Reckon, false)
+		}
+	}
+	start := rule.Start(event)
+	b.Rule = rule.Ref()
+	b.day(PlanServed, start, known && !start.After(DateOf(b.now, s.Zone)))
+}
+
+// submissionTime is the time of a submission, for what depends on the day: that
+// of the account's test clock for a test.
+func (s *Service) submissionTime(ctx context.Context, by Submitter, p Policy) (time.Time, error) {
+	if !by.Test || p.ServeBy == "" {
+		return s.Now(), nil
+	}
+	ahead, err := s.ahead(ctx, by.By.Account)
+	return s.Now().Add(ahead), err
+}
+
+// Terms are the rules by which plans are made.
+func (s *Service) Terms() *Terms { return s.terms }
