@@ -31,40 +31,72 @@ const (
 //go:embed causes.json
 var causeFile []byte
 
-// canonical maps what a partner writes to a cause of causes.json.
-type canonical map[string]struct {
-	code   string
-	status delivery.PostStatus
+// state is what a partner's word for a state means.
+type state struct {
+	Status delivery.PostStatus `json:"status"`
+	Cause  string              `json:"cause"`
+	Mode   string              `json:"mode"`
+}
+
+// canonical maps what partners write to our words: causes.json.
+type canonical struct {
+	causes map[string]canonicalCause
+	states map[string]map[string]state // by the family of partners
+}
+
+type canonicalCause struct {
+	code string
+	of   []delivery.PostStatus
 }
 
 func loadCauses() (canonical, error) {
-	all := map[string]struct {
-		Status  delivery.PostStatus `json:"status"`
-		Aliases []string            `json:"aliases"`
-	}{}
-	if err := json.Unmarshal(causeFile, &all); err != nil {
-		return nil, fmt.Errorf("post: causes.json: %w", err)
+	var file struct {
+		Causes map[string]struct {
+			Of      []delivery.PostStatus `json:"of"`
+			Aliases []string              `json:"aliases"`
+		} `json:"causes"`
+		States map[string]map[string]state `json:"states"`
 	}
-	c := canonical{}
-	for code, v := range all {
+	if err := json.Unmarshal(causeFile, &file); err != nil {
+		return canonical{}, fmt.Errorf("post: causes.json: %w", err)
+	}
+	c := canonical{map[string]canonicalCause{}, map[string]map[string]state{}}
+	for code, v := range file.Causes {
 		for _, key := range append(v.Aliases, code) {
-			e := c[strings.ToLower(key)]
-			e.code, e.status = code, v.Status
-			c[strings.ToLower(key)] = e
+			c.causes[strings.ToLower(key)] = canonicalCause{code, v.Of}
+		}
+	}
+	for family, words := range file.States {
+		c.states[family] = map[string]state{}
+		for word, st := range words {
+			if rank(st.Status) < 0 || st.Cause != "" && c.of(st.Status, st.Cause) != st.Cause {
+				return canonical{}, fmt.Errorf("post: causes.json: %s %s", family, word)
+			}
+			c.states[family][strings.ToLower(word)] = st
 		}
 	}
 	return c, nil
+}
+
+// means gives the meaning of a partner's word for a state; ours are good for all.
+func (c canonical) means(family, word string) (state, bool) {
+	word = strings.ToLower(strings.TrimSpace(word))
+	if st, ok := c.states[family][word]; ok {
+		return st, true
+	}
+	st := state{Status: delivery.PostStatus(word)}
+	return st, rank(st.Status) >= 0 && family == "folder"
 }
 
 // of gives the canonical code of a partner's cause. One we do not know, or that
 // does not belong to the status, is "other"; a status that needs no cause has
 // none.
 func (c canonical) of(status delivery.PostStatus, cause string) string {
-	if !slices.Contains([]delivery.PostStatus{delivery.PostReturned, delivery.PostRefused}, status) {
+	if !slices.Contains([]delivery.PostStatus{delivery.PostReturned, delivery.PostRefused, delivery.PostLost}, status) {
 		return ""
 	}
-	e, ok := c[strings.ToLower(strings.TrimSpace(cause))]
-	if !ok || e.status != "" && e.status != status {
+	e, ok := c.causes[strings.ToLower(strings.TrimSpace(cause))]
+	if !ok || !slices.Contains(e.of, status) {
 		return "other"
 	}
 	return e.code

@@ -2,11 +2,9 @@ package post
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"time"
 )
 
@@ -25,6 +23,11 @@ type Config struct {
 	Product    string         // the partner's product; default "registered"
 	KeepCopies time.Duration  // how long the PDF of a letter without a final report is kept; default 30 days
 	Settle     time.Duration  // how long an unreadable status file may still be growing; default 2 minutes
+	PapersIn   time.Duration  // how long a report waits for the papers it names; default 1 hour
+	AckWithin  time.Duration  // business hours in which a partner acknowledges a letter; default 4; below zero: it never does
+	Workday    Workday        // days with business hours; default Monday to Friday
+	Operator   Operator       // the postal operator's own interface, which announces and tracks; default: none
+	TrackEvery time.Duration  // how often a letter is tracked, or asked after at the partner's; default 15 minutes
 	Location   *time.Location // zone of the times shown; default Europe/Brussels
 	Seal       Sealer         // seals the finished letter; default: it goes unsealed
 	Logger     *slog.Logger   // default slog.Default()
@@ -62,8 +65,14 @@ func (c *Config) validate() error {
 	def(&c.MaxBytes, 32<<20)
 	def(&c.KeepCopies, 30*24*time.Hour)
 	def(&c.Settle, 2*time.Minute)
+	def(&c.PapersIn, time.Hour)
+	def(&c.AckWithin, 4*time.Hour)
+	def(&c.TrackEvery, 15*time.Minute)
 	if c.MaxPages < 4 || c.MaxPages > 400 {
 		return fmt.Errorf("post: configuration: letters of at most %d pages", c.MaxPages)
+	}
+	if c.Workday == nil {
+		c.Workday = weekdays
 	}
 	if c.Logger == nil {
 		c.Logger = slog.Default()
@@ -82,33 +91,24 @@ func def[T comparable](v *T, d T) {
 	}
 }
 
-// NewHotFolder opens, and where needed makes, the folder of cfg.
+// NewHotFolder opens, and where needed makes, the folder of cfg: the partner
+// reads it on this machine, or over a file share.
 func NewHotFolder(cfg Config) (*HotFolder, error) {
-	if err := cfg.validate(); err != nil {
+	d, err := newDesk(cfg)
+	if err != nil {
 		return nil, err
 	}
-	h := &HotFolder{cfg: cfg, turn: make(chan struct{}, 1), create: createFile}
-	for dir, mode := range map[string]os.FileMode{
-		"": 0o750, "test": 0o750, "status": 0o770, "status/done": 0o750, "status/bad": 0o750, "sent": 0o700, "tmp": 0o700,
-	} {
-		if err := os.MkdirAll(filepath.Join(cfg.Dir, dir), mode); err != nil {
-			return nil, fmt.Errorf("post: %w", err)
+	h := &HotFolder{desk: d, drop: dirDrop{d}}
+	return h, h.makeFolders()
+}
+
+// makeFolders makes what the contract with a partner names, on this machine.
+func (h *HotFolder) makeFolders() error {
+	for dir, mode := range map[string]os.FileMode{"test": 0o750, "status": 0o770, "status/done": 0o750, "status/bad": 0o750,
+		"withdrawn": 0o750, "cancel": 0o770} {
+		if err := os.MkdirAll(h.path(dir), mode); err != nil {
+			return fmt.Errorf("post: %w", err)
 		}
 	}
-	f, err := newFaces()
-	if err != nil {
-		return nil, err
-	}
-	w, err := loadWords()
-	if err != nil {
-		return nil, err
-	}
-	if h.causes, err = loadCauses(); err != nil {
-		return nil, err
-	}
-	h.setter = &typesetter{cfg: cfg, faces: f, words: w, countries: newCountries()}
-	if err := json.Unmarshal(mailingFile, &h.setter.mailing); err != nil {
-		return nil, fmt.Errorf("post: mailing.json: %w", err)
-	}
-	return h, nil
+	return nil
 }

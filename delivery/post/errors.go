@@ -18,9 +18,20 @@ var (
 
 // Handing it over.
 var (
-	ErrConflict = unpostable("post: item was handed over with other content")       // for good
-	ErrCopyGone = unpostable("post: item was handed over and its copy was removed") // for good; see Config.KeepCopies
-	ErrBusy     = errors.New("post: another process is handing over")               // try again
+	ErrConflict  = unpostable("post: item was handed over with other content")       // for good
+	ErrCopyGone  = unpostable("post: item was handed over and its copy was removed") // for good; see Config.KeepCopies
+	ErrCancelled = unpostable("post: item was cancelled")                            // for good
+	ErrBusy      = errors.New("post: another process is handing over")               // try again
+)
+
+// Partners that are reached over a network. All but ErrAnnouncement are worth
+// another try, once somebody has looked.
+var (
+	ErrHostKey      = errors.New("post: the partner's server has another host key than it should")
+	ErrSignIn       = errors.New("post: the partner does not let us in")
+	ErrThrottled    = errors.New("post: the partner wants to be asked less often")
+	ErrAnswer       = errors.New("post: the partner's answer makes no sense")
+	ErrAnnouncement = unpostable("post: the postal operator cannot be told of this letter")
 )
 
 // unpostable makes an error that comes back however often the letter is handed

@@ -11,18 +11,18 @@ import (
 // lock waits for our turn in this process and then for other processes on the
 // same folder. The operating system drops the lock of a process that dies.
 // Errors: ErrBusy when ctx ends first.
-func (h *HotFolder) lock(ctx context.Context) (unlock func(), err error) {
+func (d *desk) lock(ctx context.Context) (unlock func(), err error) {
 	select {
-	case h.turn <- struct{}{}:
+	case d.turn <- struct{}{}:
 	case <-ctx.Done():
 		return nil, fmt.Errorf("%w: %w", ErrBusy, ctx.Err())
 	}
 	defer func() {
 		if err != nil {
-			<-h.turn
+			<-d.turn
 		}
 	}()
-	f, err := os.OpenFile(h.path("sent", ".lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	f, err := os.OpenFile(d.path("sent", ".lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("post: %w", err)
 	}
@@ -31,7 +31,7 @@ func (h *HotFolder) lock(ctx context.Context) (unlock func(), err error) {
 	for {
 		err := tryLock(f)
 		if err == nil {
-			return func() { f.Close(); <-h.turn }, nil
+			return func() { f.Close(); <-d.turn }, nil
 		}
 		if !errors.Is(err, ErrBusy) {
 			f.Close()

@@ -12,27 +12,40 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/bode-erds/bode/delivery"
 )
 
 // record is what we remember of a letter, in sent/<item>.json. It outlives the
 // letter: without it, a repeated call would post a second one. The manifest,
 // with its personal data, goes once there is a final report.
 type record struct {
-	Item      string    `json:"item"`
-	Letter    string    `json:"letter"` // fingerprint
-	Pages     int       `json:"pages"`
-	SHA256    string    `json:"sha256"`
-	Created   time.Time `json:"created"`
-	PDFPlaced bool      `json:"pdf_placed"`
-	Placed    bool      `json:"placed"`
-	Cancelled bool      `json:"cancelled,omitempty"`
-	Manifest  *Manifest `json:"manifest,omitempty"`
+	Item        string              `json:"item"`
+	Letter      string              `json:"letter"` // fingerprint
+	Pages       int                 `json:"pages"`
+	SHA256      string              `json:"sha256"`
+	Created     time.Time           `json:"created"`
+	PDFPlaced   bool                `json:"pdf_placed"`
+	Placed      bool                `json:"placed"`
+	PlacedAt    time.Time           `json:"placed_at,omitzero"`
+	Again       time.Time           `json:"again,omitzero"`        // put there again, for want of an answer
+	Withdrawing bool                `json:"withdrawing,omitempty"` // nothing is handed over any more
+	Cancelled   bool                `json:"cancelled,omitempty"`
+	Status      delivery.PostStatus `json:"status,omitempty"` // the furthest that was taken in
+	Manifest    *Manifest           `json:"manifest,omitempty"`
+	Remote      *remote             `json:"remote,omitempty"` // of a partner that is not a folder
+
+	// What the postal operator's own interface said.
+	Barcode string                `json:"barcode,omitempty"`
+	Asked   time.Time             `json:"asked,omitzero"`    // last
+	Pending []delivery.PostReport `json:"pending,omitempty"` // not yet done with
+	Told    []string              `json:"told,omitempty"`    // ids that were done with
 }
 
 // record reads what we know of an item. Errors: fs.ErrNotExist.
-func (h *HotFolder) record(item string) (record, error) {
+func (d *desk) record(item string) (record, error) {
 	var rec record
-	b, err := os.ReadFile(h.path("sent", item+".json"))
+	b, err := os.ReadFile(d.path("sent", item+".json"))
 	if err != nil {
 		return rec, fmt.Errorf("post: %w", err)
 	}
@@ -42,17 +55,17 @@ func (h *HotFolder) record(item string) (record, error) {
 	return rec, nil
 }
 
-func (h *HotFolder) store(rec record) error {
+func (d *desk) store(rec record) error {
 	b, err := json.Marshal(rec)
 	if err != nil {
 		return fmt.Errorf("post: %w", err)
 	}
-	return h.put(h.path("sent", rec.Item+".json"), b)
+	return d.put(d.path("sent", rec.Item+".json"), b)
 }
 
 // kept reads our copy of a letter. Errors: ErrCopyGone.
-func (h *HotFolder) kept(rec record) ([]byte, error) {
-	b, err := os.ReadFile(h.path("sent", rec.Item+".pdf"))
+func (d *desk) kept(rec record) ([]byte, error) {
+	b, err := os.ReadFile(d.path("sent", rec.Item+".pdf"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w: item %s", ErrCopyGone, rec.Item)
 	}
@@ -66,27 +79,59 @@ func (h *HotFolder) kept(rec record) ([]byte, error) {
 }
 
 // forget removes the copy of a letter and the personal data in its record.
-func (h *HotFolder) forget(item string) error {
-	rec, err := h.record(item)
+func (d *desk) forget(item string) error {
+	rec, err := d.record(item)
 	if err != nil {
 		return err
 	}
-	if rec.Manifest != nil && rec.Placed {
+	if rec.Manifest != nil && (rec.Placed || rec.Cancelled) {
 		rec.Manifest = nil
-		if err := h.store(rec); err != nil {
+		if err := d.store(rec); err != nil {
 			return err
 		}
 	}
-	if err := os.Remove(h.path("sent", item+".pdf")); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("post: %w", err)
+	for _, path := range []string{d.path("sent", item+".pdf"), d.path("open", item)} {
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("post: %w", err)
+		}
 	}
 	return nil
 }
 
+// underWay reads the records of letters that have not ended.
+func (d *desk) underWay(ctx context.Context) ([]record, error) {
+	entries, err := os.ReadDir(d.path("open"))
+	if err != nil {
+		return nil, fmt.Errorf("post: %w", err)
+	}
+	var all []record
+	for _, e := range entries {
+		rec, err := d.record(e.Name())
+		switch {
+		case errors.Is(err, fs.ErrNotExist): // between steps 2 and 3 of HandOver
+		case err != nil:
+			d.cfg.Logger.WarnContext(ctx, "record of letter", "item", e.Name(), "error", err)
+		default:
+			all = append(all, rec)
+		}
+	}
+	return all, nil
+}
+
+// change reads a record, lets edit change it, and stores it when edit says so.
+// The caller holds the lock.
+func (d *desk) change(item string, edit func(*record) bool) (record, error) {
+	rec, err := d.record(item)
+	if err != nil || !edit(&rec) {
+		return rec, err
+	}
+	return rec, d.store(rec)
+}
+
 // forgetOld forgets letters that never got a final report, after
 // Config.KeepCopies.
-func (h *HotFolder) forgetOld(ctx context.Context) error {
-	entries, err := os.ReadDir(h.path("sent"))
+func (d *desk) forgetOld(ctx context.Context) error {
+	entries, err := os.ReadDir(d.path("sent"))
 	if err != nil {
 		return fmt.Errorf("post: %w", err)
 	}
@@ -95,15 +140,15 @@ func (h *HotFolder) forgetOld(ctx context.Context) error {
 		if !ok {
 			continue
 		}
-		rec, err := h.record(item)
+		rec, err := d.record(item)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // between steps 2 and 3 of HandOver
 		}
-		if err == nil && h.cfg.Now().Sub(rec.Created) > h.cfg.KeepCopies {
-			err = h.forget(item)
+		if err == nil && d.cfg.Now().Sub(rec.Created) > d.cfg.KeepCopies {
+			err = d.forget(item)
 		}
 		if err != nil {
-			h.cfg.Logger.WarnContext(ctx, "copy of letter not removed", "item", item, "error", err)
+			d.cfg.Logger.WarnContext(ctx, "copy of letter not removed", "item", item, "error", err)
 		}
 	}
 	return nil
@@ -116,9 +161,9 @@ func createFile(name string) (*os.File, error) {
 
 // put writes a file so that it is there in full or not at all, also after a
 // power failure. What lay under the name is replaced.
-func (h *HotFolder) put(path string, b []byte) error {
-	tmp := h.path("tmp", filepath.Base(path)+".part")
-	err := h.fill(tmp, b)
+func (d *desk) put(path string, b []byte) error {
+	tmp := d.path("tmp", filepath.Base(path)+".part")
+	err := d.fill(tmp, b)
 	if err == nil {
 		err = rename(tmp, path)
 	}
@@ -129,8 +174,8 @@ func (h *HotFolder) put(path string, b []byte) error {
 	return nil
 }
 
-func (h *HotFolder) fill(tmp string, b []byte) (err error) {
-	f, err := h.create(tmp)
+func (d *desk) fill(tmp string, b []byte) (err error) {
+	f, err := d.create(tmp)
 	if err != nil {
 		return err
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -72,7 +71,7 @@ func TestReports(t *testing.T) {
 	if err := h.Done(t.Context(), all[0]); err != nil {
 		t.Fatal(err)
 	}
-	if r := reports(t, h); len(r) != 1 || !reflect.DeepEqual(r[0], all[1]) {
+	if r := reports(t, h); len(r) != 1 || !same(r[0], all[1]) {
 		t.Fatalf("after Done: %+v", r)
 	}
 	for range 2 {

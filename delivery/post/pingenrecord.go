@@ -1,0 +1,3 @@
+package post
+
+type remote struct{}
