@@ -42,15 +42,18 @@ func (k Kind) ofAccount() bool { return slices.Contains(AccountKinds(), k) }
 // isCode reports whether somebody sits waiting for a code.
 func (k Kind) isCode() bool { return k == Code || k == ContactCode }
 
+// Urgent reports whether a notice goes before others: somebody sits waiting for it.
+func (k Kind) Urgent() bool { return k.isCode() }
+
 // accountOutline is [outlineOf] for the kinds of accounts.
 func accountOutline(k Kind) outline {
 	kind := string(k)
-	o := outline{paragraphs: []string{kind + ".intro", kind + ".next"}, after: []string{"genuine.account"}, link: true}
+	o := outline{paragraphs: []string{kind + ".intro", kind + ".next"}, parts: []part{genuineAccount()}, link: true}
 	switch k {
 	case ContactCode:
-		return outline{paragraphs: []string{"contact_code.intro"}, after: []string{"code.valid", "code.secret", "code.unasked"}}
+		return outline{paragraphs: []string{"contact_code.intro"}, parts: []part{say("code.valid", "code.secret", "code.unasked")}}
 	case PasswordReset:
-		o.after = []string{"password_reset.unasked", "genuine.account"}
+		o.parts = []part{say(kind + ".unasked"), genuineAccount()}
 	case Invitation, MandateGranted, MandateWithdrawn:
 		o.facts = []string{"account", "who", "until"}
 	case ApplicationRefused, ApplicationForm, AccountSuspended:
@@ -58,9 +61,9 @@ func accountOutline(k Kind) outline {
 	case AccountResumed:
 		o.facts = []string{"account"}
 	case AccountClosed:
-		o.facts, o.after, o.link = []string{"account"}, []string{"account_closed.unasked"}, false
+		o.facts, o.parts, o.link = []string{"account"}, []part{say(kind + ".unasked")}, false
 	case SignInChanged, ContactChanged:
-		o.paragraphs, o.facts, o.after = []string{kind + ".intro"}, []string{"what"}, []string{kind + ".unasked", "genuine.account"}
+		o.paragraphs, o.facts, o.parts = []string{kind + ".intro"}, []string{"what"}, []part{say(kind + ".unasked"), genuineAccount()}
 	}
 	return o
 }

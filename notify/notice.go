@@ -59,6 +59,7 @@ type Notice struct {
 // Facts are what a notice says. Only the fields its Kind needs are set.
 type Facts struct {
 	SenderName    string
+	SenderProven  bool // somebody of ours, or a register, vouched for SenderName
 	RecipientName string
 	Number        string    // message number
 	Reference     string    // the sender's own reference
@@ -74,6 +75,7 @@ type Facts struct {
 	Tracking      string    // the postal operator's number of the letter
 	TrackingURL   string    // where to follow it; the one link that is not ours, shown as text only
 	ExpectedAt    time.Time // when the letter should arrive; a civil date
+	KeptUntil     time.Time // when content and proofs are removed; a civil date
 	Outcome       string    // for Receipt: accepted, rejected, expired, posting, handed_over, …
 	Account       string    // name of the company it is about; for the kinds of accounts, as all up to Until
 	Who           string    // who did it
@@ -113,6 +115,9 @@ type Result struct {
 	ID      string // the peer's own id of it: queue id, gateway message id
 	DSN     bool   // the peer offered RFC 3461 and we asked for reports
 	InDoubt bool   // everything was sent but the final answer never came
+	// Unreached: the peer could not be asked at all; nothing was said about this
+	// notice and nothing of it was handed over, so another peer may be asked.
+	Unreached bool
 	// Trace is what others need to judge the dialogue: a JSON object of at most
 	// 16 KiB without secrets and without content; may be empty.
 	Trace json.RawMessage
