@@ -151,6 +151,7 @@ type LetterPreview struct {
 	Country  string        // of the address, ISO 3166-1 alpha-2
 	Product  string        //
 	Price    int           // cents of a euro, by the partner's tariff; -1: no tariff
+	Online   int           // cents of a euro when it is collected online instead; -1: no tariff
 	Parts    []PartPreview // as in the letter
 }
 
@@ -159,5 +160,6 @@ type PartPreview struct {
 	Name   string
 	SHA256 string
 	Pages  int
-	Cause  string // why it is not printed: a stable code of delivery/post; "" when it is
+	Cause  string   // why it is not printed: a stable code of delivery/post; "" when it is
+	Notes  []string // in what the pages differ from the original: stable codes of delivery/post
 }

@@ -95,3 +95,19 @@ func (c countries) block(l delivery.Letter, home string, f *faces) (address, err
 	}
 	return a, nil
 }
+
+// fits gives the size, in points, and the distance of the lines, in millimetres,
+// with which the address stands in b. Errors: ErrAddress.
+func (a address) fits(f *faces, b Box) (size, pitch float64, err error) {
+	pitch = min(4.8, b.H/float64(len(a.Lines)))
+	size = min(11, pitch/25.4*72/1.2)
+	for _, l := range a.Lines {
+		for size >= 8 && f.measure(regular, size, l) > b.W {
+			size -= 0.25
+		}
+	}
+	if size < 8 {
+		return 0, 0, fmt.Errorf("%w: %d lines do not fit the window", ErrAddress, len(a.Lines))
+	}
+	return size, pitch, nil
+}

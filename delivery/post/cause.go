@@ -15,7 +15,7 @@ import (
 type Cause string
 
 const (
-	MediaType     Cause = "media_type"     // neither PDF nor plain text
+	MediaType     Cause = "media_type"     // of a kind that has no pages, or none that we can make
 	Encrypted     Cause = "encrypted"      // password or rights management
 	Broken        Cause = "broken"         // not a PDF, cut off, or undecodable
 	Form          Cause = "form"           // filled fields that only a viewer draws, or XFA
@@ -26,7 +26,29 @@ const (
 	TooManyPages  Cause = "too_many_pages" // would make the letter longer than Config.MaxPages
 	TooLarge      Cause = "too_large"      // more than Config.MaxBytes
 	Encoding      Cause = "encoding"       // text that is not UTF-8
+	Fonts         Cause = "fonts"          // a typeface is not embedded, and no printer is sure to have it
+	Frames        Cause = "frames"         // a picture file with several pictures: one page cannot show them
+	NoConverter   Cause = "no_converter"   // an office document, and no converter is configured
+	Conversion    Cause = "conversion"     // an office document of which the converter makes nothing
 )
+
+// Causes lists them all.
+var Causes = []Cause{MediaType, Encrypted, Broken, Form, ActiveContent, Portfolio, Layers, PageTooLarge, TooManyPages, TooLarge,
+	Encoding, Fonts, Frames, NoConverter, Conversion}
+
+// Note says in what a printed part differs from the original.
+type Note string
+
+const (
+	Scaled    Note = "scaled"    // pages are not A4 and were shrunk to fit
+	Turned    Note = "turned"    // pages lie on their side
+	Margin    Note = "margin"    // pages were shrunk to keep the sheet code free
+	Typefaces Note = "typefaces" // standard typefaces that the file does not bring along: letters may look a little different
+	Converted Note = "converted" // printed from a conversion of the file
+)
+
+// Notes lists them all.
+var Notes = []Note{Scaled, Turned, Margin, Typefaces, Converted}
 
 //go:embed causes.json
 var causeFile []byte

@@ -30,6 +30,7 @@ type Config struct {
 	TrackEvery time.Duration  // how often a letter is tracked, or asked after at the partner's; default 15 minutes
 	Location   *time.Location // zone of the times shown; default Europe/Brussels
 	Seal       Sealer         // seals the finished letter; default: it goes unsealed
+	Converter  *Converter     // makes PDF of office documents; default: they are not printed
 	Logger     *slog.Logger   // default slog.Default()
 	Now        func() time.Time
 }

@@ -108,15 +108,9 @@ func (c *cover) sideBlocks(p *paper) {
 // ErrAddress.
 func (c *cover) addressBlock(p *paper) error {
 	b := c.window.Address
-	pitch := min(4.8, b.H/float64(len(c.to.Lines)))
-	size := min(11, pitch/25.4*72/1.2)
-	for _, l := range c.to.Lines {
-		for size >= 8 && p.f.measure(regular, size, l) > b.W {
-			size -= 0.25
-		}
-	}
-	if size < 8 {
-		return fmt.Errorf("%w: %d lines do not fit the window", ErrAddress, len(c.to.Lines))
+	size, pitch, err := c.to.fits(p.f, b)
+	if err != nil {
+		return err
 	}
 	y := b.Y + (b.H-pitch*float64(len(c.to.Lines)))/2
 	for i, l := range c.to.Lines {
@@ -200,6 +194,9 @@ func (t *flow) documents() {
 		facts := w.size(d.part.Size)
 		if d.cause == "" {
 			facts += " · " + w.pages(d.pages) + " · " + w.printed(d.first, d.last)
+			for _, n := range d.notes {
+				facts += " · " + w.Note[n]
+			}
 		} else {
 			facts += " · " + fill(w.NotPrinted, "cause", w.Cause[d.cause])
 			missing = true

@@ -42,20 +42,12 @@ func newDesk(cfg Config) (*desk, error) {
 			return nil, fmt.Errorf("post: %w", err)
 		}
 	}
-	f, err := newFaces()
-	if err != nil {
-		return nil, err
-	}
-	w, err := loadWords()
-	if err != nil {
+	var err error
+	if d.setter, err = newTypesetter(cfg); err != nil {
 		return nil, err
 	}
 	if d.causes, err = loadCauses(); err != nil {
 		return nil, err
-	}
-	d.setter = &typesetter{cfg: cfg, faces: f, words: w, countries: newCountries()}
-	if err := json.Unmarshal(mailingFile, &d.setter.mailing); err != nil {
-		return nil, fmt.Errorf("post: mailing.json: %w", err)
 	}
 	return d, nil
 }

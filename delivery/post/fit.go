@@ -57,26 +57,27 @@ const minScale = 0.5
 const a4Slack = 2 * 72 / 25.4
 
 // fit places a page's visible box, turned by its own rotation, on A4 portrait:
-// landscape with its head to the left, shrunk when too large, in the middle.
-func fit(box rect, rotate int, unit float64) (matrix, error) {
+// landscape with its head to the left, shrunk when too large, in the middle. It
+// says which of [Scaled] and [Turned] that took.
+func fit(box rect, rotate int, unit float64) (m matrix, changed []Note, err error) {
 	w, h := box.x2-box.x1, box.y2-box.y1
 	if !(w > 1 && h > 1) || !(unit > 0) || math.IsInf(w*h*unit, 0) {
-		return matrix{}, refuse(Broken, "page box %v", box)
+		return matrix{}, nil, refuse(Broken, "page box %v", box)
 	}
-	m := matrix{1, 0, 0, 1, -box.x1, -box.y1}
+	m = matrix{1, 0, 0, 1, -box.x1, -box.y1}
 	r, w, h := turn(w, h, ((rotate%360)+360)%360)
 	m = m.then(r)
 	if w > h {
 		r, w, h = turn(w, h, 270)
-		m = m.then(r)
+		m, changed = m.then(r), append(changed, Turned)
 	}
 	w, h = w*unit, h*unit
 	s := 1.0
 	if w > a4W+a4Slack || h > a4H+a4Slack {
-		s = min(a4W/w, a4H/h)
+		s, changed = min(a4W/w, a4H/h), append(changed, Scaled)
 	}
 	if s < minScale-0.01 {
-		return matrix{}, refuse(PageTooLarge, "%.0f × %.0f points", w, h)
+		return matrix{}, nil, refuse(PageTooLarge, "%.0f × %.0f points", w, h)
 	}
-	return m.then(matrix{s * unit, 0, 0, s * unit, (a4W - w*s) / 2, (a4H - h*s) / 2}), nil
+	return m.then(matrix{s * unit, 0, 0, s * unit, (a4W - w*s) / 2, (a4H - h*s) / 2}), changed, nil
 }

@@ -19,10 +19,21 @@ type graft struct {
 	out  *pdfWriter
 	ids  map[int]int // source object → ours
 	todo []int       // source objects still to be written
+	seen map[Note]bool
+}
+
+// noted lists in what the pages so far differ from their source.
+func (g *graft) noted() (notes []Note) {
+	for _, n := range Notes {
+		if g.seen[n] {
+			notes = append(notes, n)
+		}
+	}
+	return notes
 }
 
 func newGraft(src *model.Context, out *pdfWriter) *graft {
-	return &graft{src: src, out: out, ids: map[int]int{}}
+	return &graft{src: src, out: out, ids: map[int]int{}, seen: map[Note]bool{}}
 }
 
 // dropped are keys that lead out of the page, or to something that prints
@@ -62,6 +73,9 @@ func (g *graft) value(b *strings.Builder, o types.Object) error {
 }
 
 func (g *graft) entries(b *strings.Builder, d types.Dict) error {
+	if err := g.font(d); err != nil {
+		return err
+	}
 	for _, k := range slices.Sorted(maps.Keys(d)) {
 		if slices.Contains(dropped, k) {
 			continue
@@ -156,9 +170,12 @@ func (g *graft) page(n int) (leaf, error) {
 	if u, err := g.src.DereferenceNumber(d["UserUnit"]); err == nil && d["UserUnit"] != nil {
 		unit = u
 	}
-	m, err := fit(box, inherited.Rotate, unit)
+	m, changed, err := fit(box, inherited.Rotate, unit)
 	if err != nil {
 		return leaf{}, err
+	}
+	for _, n := range changed {
+		g.seen[n] = true
 	}
 	form, err := g.form(d, inherited.Resources, box)
 	if err != nil {

@@ -89,42 +89,43 @@ func whole(f *os.File) error {
 	return err
 }
 
-// inspect says how many pages a PDF has, or refuses it. The whole of it is
-// walked through, so that what passes here can be printed.
-func inspect(ctx context.Context, path string, maxPages int) (pages int, err error) {
+// inspect says how many pages a PDF has and in what they will differ from it, or
+// refuses it. The whole of it is walked through, so that what passes here can be
+// printed.
+func inspect(ctx context.Context, path string, maxPages int) (pages int, notes []Note, err error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
 	defer f.Close()
 	doc, err := openPDF(ctx, f)
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
 	defer func() {
 		if r := recover(); r != nil {
-			pages, err = 0, refuse(Broken, "parser: %v", r)
+			pages, notes, err = 0, nil, refuse(Broken, "parser: %v", r)
 		}
 	}()
 	if err := catalogRefusal(doc); err != nil {
-		return 0, err
+		return 0, nil, err
 	}
 	if doc.PageCount == 0 {
-		return 0, refuse(Broken, "no pages")
+		return 0, nil, refuse(Broken, "no pages")
 	}
 	if doc.PageCount > maxPages {
-		return 0, refuse(TooManyPages, "%d pages", doc.PageCount)
+		return 0, nil, refuse(TooManyPages, "%d pages", doc.PageCount)
 	}
 	dry := newGraft(doc, newPDFWriter(io.Discard))
 	for n := 1; n <= doc.PageCount; n++ {
 		if err := ctx.Err(); err != nil {
-			return 0, err
+			return 0, nil, err
 		}
 		if _, err := dry.page(n); err != nil {
-			return 0, err
+			return 0, nil, err
 		}
 	}
-	return doc.PageCount, nil
+	return doc.PageCount, dry.noted(), nil
 }
 
 // catalogRefusal looks for what makes a document more than its pages.

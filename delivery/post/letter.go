@@ -19,7 +19,9 @@ import (
 type sheetPart struct {
 	part        delivery.LetterPart
 	title       string
-	cause       Cause  // why it is not printed; "" when it is
+	cause       Cause // why it is not printed; "" when it is
+	converted   bool  // the pages were made from a file of another kind
+	notes       []Note
 	path        string // PDF with its pages
 	pages       int
 	first, last int // sheets
@@ -56,13 +58,37 @@ type rendering struct {
 //
 // Errors: ErrLetter, ErrAddress, ErrDigest, ErrWeight, or what the disk said.
 func (t *typesetter) render(ctx context.Context, l delivery.Letter, item string, at time.Time, dir string) (rendering, error) {
+	c, err := t.lay(ctx, l, at, func(w words, i, left int) (sheetPart, error) { return t.part(ctx, l, w, i, l.Parts[i], dir, left) })
+	if err != nil {
+		return rendering{}, err
+	}
+	p, err := t.settle(c)
+	if err != nil {
+		return rendering{}, err
+	}
+	path := filepath.Join(dir, "cover.pdf")
+	if err := writeFile(path, p.write); err != nil {
+		return rendering{}, err
+	}
+	r, err := t.assemble(ctx, c, item, path, p.n, dir)
+	if err != nil {
+		return rendering{}, err
+	}
+	r.to, r.ret = c.to, c.ret
+	r.envelope, r.grams, err = t.mailing.weigh(r.sheets)
+	return r, err
+}
+
+// lay gathers what a letter consists of; part gets one part ready, of which the
+// letter has room for so many pages.
+func (t *typesetter) lay(ctx context.Context, l delivery.Letter, at time.Time, part func(w words, i, left int) (sheetPart, error)) (*cover, error) {
 	w, ok := t.words[l.Language]
 	if err := check(l, w, ok); err != nil {
-		return rendering{}, err
+		return nil, err
 	}
 	to, err := t.countries.block(l, t.cfg.Country, t.faces)
 	if err != nil {
-		return rendering{}, err
+		return nil, err
 	}
 	c := &cover{
 		letter: l, to: to, words: w, window: t.cfg.Window, service: t.cfg.Service, ret: t.cfg.Return,
@@ -75,25 +101,18 @@ func (t *typesetter) render(ctx context.Context, l delivery.Letter, item string,
 	}
 	// A cover lists some ten parts on a page.
 	left := t.cfg.MaxPages - t.sheetsFor(1+(len(l.Parts)+9)/10)*t.sides()
-	for i, p := range l.Parts {
-		sp, err := t.part(ctx, l, w, i, p, dir, left)
+	for i := range l.Parts {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		sp, err := part(w, i, left)
 		if err != nil {
-			return rendering{}, err
+			return nil, err
 		}
 		left -= t.sheetsFor(sp.pages) * t.sides()
 		c.parts = append(c.parts, sp)
 	}
-	path, coverPages, err := t.cover(c, dir)
-	if err != nil {
-		return rendering{}, err
-	}
-	r, err := t.assemble(ctx, c, item, path, coverPages, dir)
-	if err != nil {
-		return rendering{}, err
-	}
-	r.to, r.ret = to, c.ret
-	r.envelope, r.grams, err = t.mailing.weigh(r.sheets)
-	return r, err
+	return c, nil
 }
 
 // check refuses a letter that lacks what it must say. Errors: ErrLetter.
@@ -123,71 +142,10 @@ func (t *typesetter) sides() int {
 
 func (t *typesetter) sheetsFor(pages int) int { return (pages + t.sides() - 1) / t.sides() }
 
-// part fetches part i into dir and gets it ready for paper, if it can be.
-func (t *typesetter) part(ctx context.Context, l delivery.Letter, w words, i int, p delivery.LetterPart, dir string, left int) (sheetPart, error) {
-	sp := sheetPart{part: p, title: p.Name}
-	raw := filepath.Join(dir, fmt.Sprintf("part%d", i))
-	isText, isPDF := mediaType(p.MediaType) == "text/plain", mediaType(p.MediaType) == "application/pdf"
-	if err := fetch(ctx, p, raw, (isText || isPDF) && p.Size <= t.cfg.MaxBytes); err != nil {
-		return sp, err
-	}
-	if i == 0 && isText {
-		sp.title = w.MessageText
-	}
-	var err error
-	switch {
-	case p.Size > t.cfg.MaxBytes:
-		err = refuse(TooLarge, "%d octets", p.Size)
-	case isText:
-		sp.path = raw + ".pdf"
-		sp.pages, err = t.text(raw, sp.path, sp.title, l, w, left)
-	case isPDF:
-		sp.path = raw
-		sp.pages, err = inspect(ctx, raw, left)
-	default:
-		err = refuse(MediaType, "%s", p.MediaType)
-	}
-	if r, ok := errors.AsType[*refusal](err); ok {
-		t.cfg.Logger.InfoContext(ctx, "part not printed", "delivery", l.Delivery, "part", i, "cause", string(r.cause))
-		sp.cause, sp.pages, sp.path = r.cause, 0, ""
-		return sp, nil
-	}
-	return sp, err
-}
-
-// fetch holds a part against its digest and, when it is wanted, streams it to
-// disk. Errors: ErrDigest.
-func fetch(ctx context.Context, p delivery.LetterPart, path string, wanted bool) (err error) {
-	in, err := p.Open(ctx)
-	if err != nil {
-		return fmt.Errorf("post: opening part: %w", err)
-	}
-	defer in.Close()
-	h := sha256.New()
-	var to io.Writer = h
-	if wanted {
-		out, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-		if err != nil {
-			return fmt.Errorf("post: %w", err)
-		}
-		defer func() { err = errors.Join(err, out.Close()) }()
-		to = io.MultiWriter(out, h)
-	}
-	n, err := io.Copy(to, io.LimitReader(in, p.Size+1))
-	if err != nil {
-		return fmt.Errorf("post: fetching part: %w", err)
-	}
-	if n != p.Size || hex.EncodeToString(h.Sum(nil)) != p.SHA256 {
-		return fmt.Errorf("%w: %d octets read, %d announced", ErrDigest, n, p.Size)
-	}
-	return nil
-}
-
-// cover typesets the cover. Sheet numbers depend on how long it is, and it
+// settle typesets the cover. Sheet numbers depend on how long it is, and it
 // grows with them, so it is set again until nothing moves.
-func (t *typesetter) cover(c *cover, dir string) (path string, pages int, err error) {
-	path = filepath.Join(dir, "cover.pdf")
-	pages = 1
+func (t *typesetter) settle(c *cover) (*paper, error) {
+	pages := 1
 	for {
 		sheet := t.sheetsFor(pages)
 		for i := range c.parts {
@@ -199,11 +157,8 @@ func (t *typesetter) cover(c *cover, dir string) (path string, pages int, err er
 		}
 		c.sheets = sheet
 		p, err := setCover(t.faces, c)
-		if err != nil {
-			return "", 0, err
-		}
-		if p.n <= pages {
-			return path, pages, writeFile(path, p.write)
+		if err != nil || p.n <= pages {
+			return p, err
 		}
 		pages = p.n
 	}

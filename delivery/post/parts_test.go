@@ -46,13 +46,22 @@ func TestWordsComplete(t *testing.T) {
 				for k, s := range f {
 					flat[lang][name+"."+string(k)] = s
 				}
+			case map[Note]string:
+				for k, s := range f {
+					flat[lang][name+"."+string(k)] = s
+				}
 			default:
 				t.Fatalf("field %s is not looked at", name)
 			}
 		}
-		for _, c := range []Cause{MediaType, Encrypted, Broken, Form, ActiveContent, Portfolio, Layers, PageTooLarge, TooManyPages, TooLarge, Encoding} {
+		for _, c := range Causes {
 			if w.Cause[c] == "" {
 				t.Errorf("%s: no words for cause %s", lang, c)
+			}
+		}
+		for _, n := range Notes {
+			if w.Note[n] == "" {
+				t.Errorf("%s: no words for note %s", lang, n)
 			}
 		}
 		for _, r := range []string{"expired", "undeliverable", "rejected"} {

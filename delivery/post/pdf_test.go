@@ -100,7 +100,7 @@ func TestManyParts(t *testing.T) {
 	t.Parallel()
 	l := newLetter("fr")
 	for i := range 60 {
-		l.Parts = append(l.Parts, newPart(fmt.Sprintf("photo-%d.jpg", i), "image/jpeg", []byte{byte(i)}))
+		l.Parts = append(l.Parts, newPart(fmt.Sprintf("film-%d.mp4", i), "video/mp4", []byte{byte(i)}))
 	}
 	l.Parts = append(l.Parts, newPart("a.pdf", "application/pdf", newPDF(t, 4, 210, 297, nil)))
 	p, path := handOver(t, newFolder(t, func(c *Config) { c.MaxPages = 14 }), l)
@@ -232,7 +232,7 @@ func TestFit(t *testing.T) {
 		{rect{0, 0, 100, 200}, 0, 2, rect{a4W/2 - 100, a4H/2 - 200, a4W/2 + 100, a4H/2 + 200}},
 		{rect{0, 0, 2 * a4W, 2 * a4H}, 0, 1, rect{0, 0, a4W, a4H}},
 	} {
-		m, err := fit(c.box, c.rotate, c.unit)
+		m, _, err := fit(c.box, c.rotate, c.unit)
 		if err != nil {
 			t.Errorf("%v turned %d: %v", c.box, c.rotate, err)
 			continue
@@ -256,7 +256,7 @@ func FuzzInspect(f *testing.F) {
 		if err := os.WriteFile(path, b, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		n, err := inspect(context.Background(), path, 100)
+		n, _, err := inspect(context.Background(), path, 100)
 		if _, refused := err.(*refusal); err != nil && !refused || err == nil && n < 1 {
 			t.Errorf("%d pages, %v", n, err)
 		}

@@ -58,7 +58,14 @@ func (p *pdfWriter) stream(id int, dict string, data []byte) {
 }
 
 // page adds an A4 page. resources is a dictionary; content may be empty.
-func (p *pdfWriter) page(resources, content string) {
+func (p *pdfWriter) page(resources, content string) { p.sheet(false, resources, content) }
+
+// sheet adds an A4 page, upright or wide.
+func (p *pdfWriter) sheet(wide bool, resources, content string) {
+	box := rect{0, 0, a4W, a4H}
+	if wide {
+		box = rect{0, 0, a4H, a4W}
+	}
 	id := p.reserve()
 	p.kids = append(p.kids, id)
 	body := ""
@@ -68,7 +75,7 @@ func (p *pdfWriter) page(resources, content string) {
 		body = "/Contents " + ref(c)
 	}
 	p.object(id, fmt.Sprintf("<</Type/Page/Parent %s/MediaBox %v/Resources %s%s>>",
-		ref(p.tree), rect{0, 0, a4W, a4H}, resources, body))
+		ref(p.tree), box, resources, body))
 }
 
 // finish writes the page tree, the catalog and the cross-reference table. id is

@@ -39,6 +39,7 @@ type words struct {
 	PrintedMany  string            `json:"printed_many"`
 	NotPrinted   string            `json:"not_printed"`
 	Cause        map[Cause]string  `json:"cause"`
+	Note         map[Note]string   `json:"note"`
 	HowToGet     string            `json:"how_to_get"`
 	Copy         string            `json:"copy"`
 	Verify       string            `json:"verify"`
