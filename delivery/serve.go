@@ -2,11 +2,8 @@ package delivery
 
 import (
 	"context"
-	"slices"
 	"strings"
 	"time"
-
-	"github.com/bode-erds/bode/evidence"
 )
 
 // The latest that a window may end so that a letter is in time follows from
@@ -123,69 +120,6 @@ func (p Policy) windowEnd(at time.Time, zone *time.Location) time.Time {
 		return latest
 	}
 	return Window(at, MinCollectDays, zone)
-}
-
-// postal is what the events of a letter say about its days.
-type postal struct {
-	posted, presented Date // zero: not reported
-	ended             bool // it will not be posted any more
-}
-
-func postalOf(events []Recorded, zone *time.Location) (l postal) {
-	for _, e := range events {
-		day := DateOf(e.At, zone)
-		for _, d := range e.Details {
-			if at, err := time.Parse(time.RFC3339, d.Value); d.Key == "reported_at" && err == nil {
-				day = DateOf(at, zone)
-			}
-		}
-		switch {
-		case e.Name == evidence.PostalItemPosted && l.posted.IsZero():
-			l.posted = day
-		case e.Name == evidence.PostalItemDelivered || e.Name == evidence.PostalItemTracked && presents(e):
-			if l.presented.IsZero() || day.Before(l.presented) {
-				l.presented = day
-			}
-		case e.Name == evidence.PostalItemCancelled || e.Name == evidence.PostalItemReturned || refusedByPartner(e.Event):
-			l.ended = true
-		}
-	}
-	return l
-}
-
-// presents reports that an event says the letter was brought to the address.
-func presents(e Recorded) bool {
-	return slices.ContainsFunc(e.Details, func(d evidence.Detail) bool {
-		return d.Key == "status" && (d.Value == string(PostPresented) || d.Value == string(PostAwaiting))
-	})
-}
-
-// paper plans what follows the hand-over of a letter, from what was reported of
-// it as far as that goes.
-func (s *Service) paper(b *planner, d Delivery, l postal, handed time.Time) {
-	rule, ok := s.terms.Rule(d.Message.Policy.TermRule)
-	if !ok {
-		return
-	}
-	known := !l.posted.IsZero()
-	if !known && (l.ended || d.State == Returned) {
-		return
-	}
-	if !known {
-		l.posted = s.posting(rule, handed)
-	}
-	b.day(PlanPosted, l.posted, known)
-	event := l.posted
-	if rule.From == FromPresented {
-		if known = !l.presented.IsZero(); known {
-			event = l.presented
-		} else {
-			event = rule.days.AddWorking(l.posted, rule.Reckon, false)
-		}
-	}
-	start := rule.Start(event)
-	b.Rule = rule.Ref()
-	b.day(PlanServed, start, known && !start.After(DateOf(b.now, s.Zone)))
 }
 
 // submissionTime is the time of a submission, for what depends on the day: that
