@@ -95,12 +95,12 @@ type told struct {
 	Digest    string
 }
 
-func newRig(t *testing.T, transports map[notify.Channel]notify.Transport) *rig {
+func newRig(t *testing.T, transports map[notify.Channel]notify.Transport, change ...func(*notify.WorkerConfig)) *rig {
 	t.Helper()
 	r := &rig{t: t, pool: pgtest.New(t), clock: &clock{}, source: &source{}, sink: &sink{}, account: uuid.NewString()}
 	r.exec(`CREATE TABLE told (notice uuid, number integer, outcome text, in_doubt boolean, reply text,
 		started_at timestamptz, ended_at timestamptz, retry_at timestamptz, digest text, PRIMARY KEY (notice, number))`)
-	r.service, r.client = queue(t, r.pool, r.clock, r.source, r.sink, transports)
+	r.service, r.client = queue(t, r.pool, r.clock, r.source, r.sink, transports, change...)
 	if err := r.client.Start(context.Background()); err != nil {
 		t.Fatal(err)
 	}
@@ -115,13 +115,17 @@ func newRig(t *testing.T, transports map[notify.Channel]notify.Transport) *rig {
 }
 
 // queue wires a service and a worker as a program does.
-func queue(t *testing.T, pool *pgxpool.Pool, c *clock, so notify.Source, si notify.Sink, transports map[notify.Channel]notify.Transport) (*notify.Service, *river.Client[pgx.Tx]) {
+func queue(t *testing.T, pool *pgxpool.Pool, c *clock, so notify.Source, si notify.Sink, transports map[notify.Channel]notify.Transport, change ...func(*notify.WorkerConfig)) (*notify.Service, *river.Client[pgx.Tx]) {
 	t.Helper()
 	service, err := notify.New(notify.Config{Now: c.now})
 	if err != nil {
 		t.Fatal(err)
 	}
-	worker, err := notify.NewWorker(notify.WorkerConfig{Pool: pool, Source: so, Sink: si, Transports: transports, Now: c.now, Timeout: 20 * time.Second})
+	cfg := notify.WorkerConfig{Pool: pool, Source: so, Sink: si, Transports: transports, Now: c.now, Timeout: 20 * time.Second}
+	for _, do := range change {
+		do(&cfg)
+	}
+	worker, err := notify.NewWorker(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,6 +24,8 @@ type WorkerConfig struct {
 	Transports map[Channel]Transport // a notice on a channel that is not here ends as Technical
 	// Now is the clock of an account, the same as the Service's.
 	Now func(account string) time.Time
+	// Quiet are the hours in which announcements by SMS wait. Default: none.
+	Quiet *Quiet
 	// Timeout bounds one attempt, from dialling to the last reply. Default: two
 	// minutes.
 	Timeout time.Duration
@@ -41,6 +43,7 @@ type Worker struct {
 	sink       Sink
 	transports map[Channel]Transport
 	now        func(account string) time.Time
+	quiet      *Quiet
 	timeout    time.Duration
 	renderer   *Renderer
 	log        *slog.Logger
@@ -72,7 +75,7 @@ func NewWorker(cfg WorkerConfig) (*Worker, error) {
 	}
 	return &Worker{
 		pool: cfg.Pool, source: cfg.Source, sink: cfg.Sink, transports: cfg.Transports,
-		now: cfg.Now, timeout: cfg.Timeout, renderer: renderer, log: cfg.Logger,
+		now: cfg.Now, quiet: cfg.Quiet, timeout: cfg.Timeout, renderer: renderer, log: cfg.Logger,
 	}, nil
 }
 
@@ -118,6 +121,9 @@ func (w *Worker) Work(ctx context.Context, job *river.Job[SendArgs]) error {
 	}
 	if err != nil {
 		return fmt.Errorf("notify: facts of notice %s: %w", s.notice.ID, err)
+	}
+	if err := w.hold(ctx, s, facts); err != nil {
+		return err
 	}
 	attempt, ok, err := w.register(ctx, s)
 	if err != nil {

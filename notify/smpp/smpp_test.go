@@ -82,7 +82,7 @@ func TestClassifiesAnswers(t *testing.T) {
 	c.decide = func(n int, _ shortMessage) verdict { return cases[n].v }
 	tr, _ := running(t, c.addr(), newKept(), func(c *Config) { c.AnswerTimeout = time.Second })
 	for i, want := range cases {
-		if r := deliver(t, tr, message("x")); r.Outcome != want.outcome || r.InDoubt != want.doubt {
+		if r := deliver(t, tr, message("x")); r.Outcome != want.outcome || r.InDoubt != want.doubt || r.Unreached {
 			t.Errorf("%d %+v: %+v", i, want.v, r)
 		}
 	}
@@ -159,7 +159,7 @@ func TestTrouble(t *testing.T) {
 	t.Run("nobody there", func(t *testing.T) {
 		t.Parallel()
 		tr, _ := running(t, "127.0.0.1:1", newKept(), func(c *Config) { c.BindTimeout = 300 * time.Millisecond })
-		if r := deliver(t, tr, message("x")); r.Outcome != notify.Temporary || r.InDoubt || !strings.HasPrefix(r.Reply, "(no reply) ") {
+		if r := deliver(t, tr, message("x")); r.Outcome != notify.Temporary || r.InDoubt || !r.Unreached || !strings.HasPrefix(r.Reply, "(no reply) ") {
 			t.Errorf("%+v", r)
 		}
 	})

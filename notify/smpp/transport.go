@@ -122,7 +122,7 @@ func (t *Transport) Deliver(ctx context.Context, m notify.Message) (notify.Resul
 			continue
 		}
 		if i > 0 { // some of it went out
-			r.Outcome, r.InDoubt = notify.Technical, true
+			r.Outcome, r.InDoubt, r.Unreached = notify.Technical, true, false
 		}
 		break
 	}
@@ -134,14 +134,14 @@ func (t *Transport) submit(ctx context.Context, body []byte) notify.Result {
 	r := notify.Result{Outcome: notify.Temporary, Remote: t.cfg.Addr}
 	s, err := t.ready(ctx)
 	if err != nil {
-		r.Reply = unsaid(err)
+		r.Reply, r.Unreached = unsaid(err), true
 		return r
 	}
 	defer func() { <-s.window }()
 	r.TLS = s.tls
 	answer, sent, err := s.request(ctx, submitSM, body)
 	if err != nil {
-		r.Reply = unsaid(err)
+		r.Reply, r.Unreached = unsaid(err), !sent
 		if sent {
 			r.Outcome, r.InDoubt = notify.Technical, true
 		}

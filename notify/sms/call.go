@@ -86,10 +86,12 @@ func (t *Transport) call(ctx context.Context, method, address string, body []byt
 func (a answer) sent() notify.Result {
 	numberFaults := []string{"invalid_number", "unknown_subscriber", "not_mobile", "blocked_number", "opted_out"}
 	switch {
-	case a.httpStatus == 0 && !a.dialled && untrusted(a.err):
-		return a.result(notify.Technical)
 	case a.httpStatus == 0 && !a.dialled:
-		return a.result(notify.Temporary)
+		r := a.result(notify.Temporary)
+		if r.Unreached = true; untrusted(a.err) {
+			r.Outcome = notify.Technical
+		}
+		return r
 	case a.httpStatus == http.StatusOK || a.httpStatus == http.StatusAccepted || a.httpStatus == http.StatusCreated:
 		if a.ID == "" {
 			break // a page of some proxy, perhaps

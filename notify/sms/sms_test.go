@@ -196,7 +196,7 @@ func TestTrouble(t *testing.T) {
 			t.Fatal(err)
 		}
 		l.Close()
-		if r := deliver(t, transport(t, "http://"+l.Addr().String()), message("+32470123456", 1)); r.Outcome != notify.Temporary || r.InDoubt || strings.Contains(r.Reply, "messages") {
+		if r := deliver(t, transport(t, "http://"+l.Addr().String()), message("+32470123456", 1)); r.Outcome != notify.Temporary || r.InDoubt || !r.Unreached || strings.Contains(r.Reply, "messages") {
 			t.Errorf("%+v", r)
 		}
 	})
@@ -207,7 +207,7 @@ func TestTrouble(t *testing.T) {
 		defer s.Close()
 		defer close(release)
 		r := deliver(t, transport(t, s.URL, func(c *sms.Config) { c.CallTimeout = 200 * time.Millisecond }), message("+32470123456", 1))
-		if r.Outcome != notify.Technical || !r.InDoubt {
+		if r.Outcome != notify.Technical || !r.InDoubt || r.Unreached {
 			t.Errorf("%+v", r)
 		}
 	})
@@ -221,7 +221,7 @@ func TestTrouble(t *testing.T) {
 		if r := deliver(t, good, message("+32470123456", 1)); r.Outcome != notify.Sent || r.TLS != "TLS 1.3" {
 			t.Errorf("trusted: %+v", r)
 		}
-		if r := deliver(t, transport(t, s.URL), message("+32470123456", 1)); r.Outcome != notify.Technical || r.InDoubt {
+		if r := deliver(t, transport(t, s.URL), message("+32470123456", 1)); r.Outcome != notify.Technical || r.InDoubt || !r.Unreached {
 			t.Errorf("stranger: %+v", r)
 		}
 	})
