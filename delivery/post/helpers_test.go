@@ -182,3 +182,18 @@ func pagesOf(t *testing.T, path string) int {
 	}
 	return n
 }
+
+// read gives the content of a paper.
+func read(t *testing.T, d delivery.PostDocument) []byte {
+	t.Helper()
+	r, err := d.Open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	b, err := io.ReadAll(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}

@@ -114,7 +114,7 @@ func (h *HotFolder) deal(ctx context.Context, name string, err error) {
 	switch {
 	case err == nil || errors.Is(err, errGrowing) || errors.Is(err, fs.ErrNotExist):
 	case errors.Is(err, errKnown):
-		h.complain(ctx, name, h.putAway(ctx, name))
+		h.complain(ctx, name, h.finish(ctx, name))
 	case errors.Is(err, errOther):
 		h.cfg.Logger.ErrorContext(ctx, "answer to another letter", "partner", h.cfg.Partner, "file", name, "error", err)
 		h.complain(ctx, name, h.setAside(ctx, name))
@@ -185,16 +185,23 @@ func (h *HotFolder) Done(ctx context.Context, r delivery.PostReport) error {
 		if path.Ext(name) == ".csv" {
 			continue // until all of its lines were dealt with
 		}
+		if err := h.finish(ctx, name); err != nil {
+			return err
+		}
+	}
+	return h.dropPapers(r.Documents)
+}
+
+// finish moves an answer that was dealt with, its papers first.
+func (h *HotFolder) finish(ctx context.Context, name string) error {
+	if path.Ext(name) == ".json" {
 		for _, paper := range h.papersOf(ctx, name) {
 			if err := h.putAway(ctx, paper); err != nil {
 				return err
 			}
 		}
-		if err := h.putAway(ctx, name); err != nil {
-			return err
-		}
 	}
-	return h.dropPapers(r.Documents)
+	return h.putAway(ctx, name)
 }
 
 // papersOf lists the papers that a status file names.
