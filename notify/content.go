@@ -10,101 +10,29 @@ import (
 // content is a mail as structure: both forms of it are rendered from this one
 // value, so they cannot say different things.
 type content struct {
-	Language, Service, Subject, Headline, Greeting string
-	Note                                           string // that it is a test; else empty
-	Paragraphs                                     []string
-	Code                                           string
-	Facts                                          []fact
-	Button, ButtonFallback, Link                   string
-	After                                          []string
-	Closing, Footer                                string
+	Language, Service, Line, Subject, Headline, Greeting string
+	Note                                                 string // that it is a test; else empty
+	Paragraphs                                           []string
+	Code                                                 string
+	Facts                                                []fact
+	Button, ButtonFallback, Link                         string
+	Sections                                             []section
+	Closing, Footer                                      string
 }
 
-type fact struct{ Label, Value string }
-
-// outline is which sentences and facts a kind is made of.
-type outline struct {
-	paragraphs []string
-	facts      []string
-	after      []string
-	link       bool // has a button when there is a link
+// fact is one row of the table. Note stands below the value; Strong is the one
+// that must not be overlooked.
+type fact struct {
+	Label, Value, Note string
+	Strong             bool
 }
 
-// outlineOf returns the outline of a mail. A code never comes with anything to
-// click: who asks for the code and who reads it must be the same person's doing.
-func outlineOf(k Kind, f Facts) outline {
-	if k.ofAccount() {
-		return accountOutline(k)
-	}
-	kind := string(k)
-	switch k {
-	case Announcement, Reminder:
-		return outline{
-			paragraphs: []string{kind + ".intro", kind + ".how"},
-			facts:      []string{"sender", "number", "submitted", "deadline"},
-			after:      []string{"nothing." + fallback(f), "genuine.mail"}, link: true,
-		}
-	case Code:
-		return outline{paragraphs: []string{"code.intro"}, after: []string{"code.valid", "code.secret", "code.unasked"}}
-	case DelegateNamed:
-		return outline{
-			paragraphs: []string{kind + ".intro", kind + ".how"},
-			facts:      []string{"sender", "recipient", "number", "submitted", "deadline"},
-			after:      []string{kind + ".free", "genuine.mail"}, link: true,
-		}
-	case DelegateConfirmed:
-		return outline{
-			paragraphs: []string{kind + ".intro", kind + ".next"},
-			facts:      []string{"sender", "number", "submitted", "deadline"},
-			after:      []string{kind + ".unasked", "genuine.mail"}, link: true,
-		}
-	case Receipt:
-		return outline{
-			paragraphs: []string{"outcome." + f.Outcome, "receipt.next"},
-			facts:      []string{"number", "reference", "recipient", "submitted", "decided"}, link: true,
-		}
-	case Accepted, Rejected:
-		return outline{
-			paragraphs: []string{kind + ".intro", kind + ".next"},
-			facts:      []string{"sender", "number", "submitted", "decided"},
-			after:      []string{"genuine.mail"}, link: true,
-		}
-	}
-	switch k {
-	case LetterPosted:
-		return outline{
-			paragraphs: []string{kind + ".intro", kind + ".next"},
-			facts:      []string{"sender", "number", "submitted", "expected", "tracking", "follow"},
-			after:      []string{kind + ".follow", "genuine.mail"},
-		}
-	case PaperAsked, ContactNamed, OnlineRefused:
-		o := outline{
-			paragraphs: []string{kind + ".intro", kind + ".next"},
-			facts:      []string{"sender", "number", "submitted"},
-			after:      []string{kind + ".unasked", "genuine.mail"},
-		}
-		if k == ContactNamed {
-			o.facts = append(o.facts, "what")
-		}
-		return o
-	case ContactProposed:
-		return outline{
-			paragraphs: []string{kind + ".intro", kind + ".next"},
-			facts:      []string{"number", "reference", "recipient", "submitted", "what"}, link: true,
-		}
-	}
-	return outline{ // Cancelled, GoesByPost: nothing left to open
-		paragraphs: []string{kind + ".intro", kind + ".next"},
-		facts:      []string{"sender", "number", "submitted", "decided"},
-		after:      []string{"genuine.mail"},
-	}
-}
-
-func fallback(f Facts) string {
-	if f.Fallback == "post" {
-		return "post"
-	}
-	return "none"
+// section is a part as it is read. Check and its label are empty where there is
+// nothing to type.
+type section struct {
+	Title             string
+	Steps, Paragraphs []string
+	CheckLabel, Check string
 }
 
 // need refuses to write a notice that would be misleading without a fact.

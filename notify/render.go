@@ -35,7 +35,7 @@ func NewRenderer() (*Renderer, error) {
 		r.words[language] = w
 	}
 	var err error
-	if r.text, err = text.New("mail.txt.tmpl").Funcs(text.FuncMap{"wrap": wrap}).ParseFS(layouts, "templates/mail.txt.tmpl"); err != nil {
+	if r.text, err = text.New("mail.txt.tmpl").Funcs(text.FuncMap{"wrap": wrap, "step": step}).ParseFS(layouts, "templates/mail.txt.tmpl"); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrWords, err)
 	}
 	if r.html, err = html.ParseFS(layouts, "templates/mail.html.tmpl"); err != nil {
@@ -78,112 +78,6 @@ func (r *Renderer) Render(n Notice, f Facts) (Message, error) {
 	}
 	m.Subject, m.Text, m.HTML = c.Subject, plainForm.String(), htmlForm.String()
 	return m, nil
-}
-
-// values are the facts as this language writes them.
-func (w words) values(k Kind, f Facts) (values, error) {
-	v := values{
-		Service: plain(f.ServiceName), Host: plain(f.ServiceHost), Sender: plain(f.SenderName), Recipient: plain(f.RecipientName),
-		Number: plain(f.Number), Reference: plain(f.Reference), Link: f.Link, NoticeCode: plain(f.NoticeCode), Code: f.Code, Minutes: f.CodeMinutes,
-		Tracking: plain(f.Tracking), Follow: bare(f.TrackingURL),
-		Account: plain(f.Account), Who: plain(f.Who), Reason: plain(f.Reason),
-	}
-	if k.isCode() {
-		v.Link, v.NoticeCode = "", ""
-	} else {
-		v.Code = ""
-	}
-	v.Name = v.Recipient
-	switch k {
-	case Receipt, ContactProposed:
-		v.Name = v.Sender
-	case DelegateNamed:
-		v.Name = "" // RecipientName is who named
-	}
-	var err error
-	say := func(to *string, s string, e error) {
-		if *to = s; err == nil {
-			err = e
-		}
-	}
-	if v.Sender == "" {
-		s, e := w.say("sender.unknown", v)
-		say(&v.Sender, s, e)
-	}
-	if k == Receipt {
-		s, e := w.say("status."+f.Outcome, v)
-		say(&v.Status, s, e)
-	}
-	if f.What != "" {
-		key := "what." + f.What
-		if !w.has(key) {
-			key = "what.other"
-		}
-		s, e := w.say(key, v)
-		say(&v.What, s, e)
-	}
-	s, e := w.calendar.Moment(f.SubmittedAt)
-	say(&v.Submitted, s, e)
-	s, e = w.calendar.Moment(f.DecidedAt)
-	say(&v.Decided, s, e)
-	s, e = w.calendar.Until(f.Deadline)
-	say(&v.Deadline, s, e)
-	s, e = w.calendar.UntilDay(f.Deadline)
-	say(&v.DeadlineDay, s, e)
-	s, e = w.calendar.UntilShort(f.Deadline)
-	say(&v.DeadlineShort, s, e)
-	s, e = w.calendar.Day(f.ExpectedAt)
-	say(&v.Expected, s, e)
-	s, e = w.calendar.Until(f.Until)
-	say(&v.Until, s, e)
-	s, e = w.calendar.UntilDay(f.Until)
-	say(&v.UntilDay, s, e)
-	return v, err
-}
-
-// content fills the outline.
-func (w words) content(k Kind, f Facts, v values) (content, error) {
-	var err error
-	say := func(key string) string {
-		s, e := w.say(key, v)
-		if err == nil {
-			err = e
-		}
-		return s
-	}
-	kind, o := string(k), outlineOf(k, f)
-	c := content{Language: w.language, Service: v.Service, Code: v.Code, Subject: say(kind + ".subject"), Headline: say(kind + ".headline")}
-	c.Greeting = say("greeting.nobody")
-	if v.Name != "" {
-		c.Greeting = say("greeting.name")
-	}
-	c.Closing, c.Footer = say("closing.greeting"), say("footer."+footerOf(k))
-	for _, key := range o.paragraphs {
-		c.Paragraphs = append(c.Paragraphs, say(key))
-	}
-	shown := map[string]string{"sender": v.Sender, "recipient": v.Recipient, "number": v.Number, "reference": v.Reference,
-		"submitted": v.Submitted, "deadline": v.Deadline, "decided": v.Decided,
-		"expected": v.Expected, "tracking": v.Tracking, "follow": v.Follow,
-		"account": v.Account, "who": v.Who, "what": v.What, "reason": v.Reason, "until": v.Until}
-	for _, key := range o.facts {
-		if shown[key] != "" {
-			c.Facts = append(c.Facts, fact{say("fact." + key), shown[key]})
-		}
-	}
-	if o.link && v.Link != "" {
-		c.Button, c.ButtonFallback, c.Link = say(kind+".button"), say("button.fallback"), v.Link
-	}
-	for _, key := range o.after {
-		if key != "genuine.mail" || v.NoticeCode != "" {
-			c.After = append(c.After, say(key))
-		}
-	}
-	if f.Test {
-		c.Note = say("test.note")
-		v.Subject = c.Subject
-		c.Subject = say("test.subject")
-	}
-	return c, err
 }
 
 // footerOf says why somebody gets a mail.
@@ -233,6 +127,11 @@ func (w words) sms(k Kind, f Facts, v values) (string, error) {
 // shorten cuts a name to size letters.
 func shorten(name []rune, size int) string {
 	return strings.TrimRight(string(name[:min(size, len(name))]), " .,&-(")
+}
+
+// step is one of a numbered list, which starts with 0 here and with 1 on paper.
+func step(i int, s string) string {
+	return strings.ReplaceAll(wrap(fmt.Sprintf("%d. %s", i+1, s)), "\n", "\n   ")
 }
 
 // wrap breaks a paragraph into lines of at most 72 letters, as mail readers of

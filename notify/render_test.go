@@ -21,6 +21,7 @@ var update = flag.Bool("update", false, "write the golden files")
 func facts(change ...func(*notify.Facts)) notify.Facts {
 	f := notify.Facts{
 		SenderName:    "Notariskantoor Van den Broeck & Zoon",
+		SenderProven:  true,
 		RecipientName: "An Peeters",
 		Number:        "BD-2026-7K3M-Q9",
 		Reference:     "F/2026/118",
@@ -37,6 +38,7 @@ func facts(change ...func(*notify.Facts)) notify.Facts {
 		TrackingURL:   "https://track.post.example/?item=323299901000000012345678",
 		ExpectedAt:    time.Date(2026, 12, 23, 23, 0, 0, 0, time.UTC),
 		GoesByPostAt:  time.Date(2026, 12, 19, 23, 0, 0, 0, time.UTC),
+		KeptUntil:     time.Date(2028, 12, 3, 13, 30, 0, 0, time.UTC),
 		ServiceName:   "Bode",
 		ServiceHost:   "bode.example",
 	}

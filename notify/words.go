@@ -24,7 +24,8 @@ type values struct {
 	NoticeCode, Code, Status, Subject                               string
 	Account, Who, What, Reason                                      string
 	Submitted, Deadline, DeadlineDay, DeadlineShort, Decided        string
-	Until, UntilDay, Tracking, Follow, Expected                     string
+	Until, UntilDay, Kept, PostDay                                  string
+	Tracking, Follow, Expected                                      string
 	Minutes                                                         int
 }
 

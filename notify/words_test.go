@@ -61,7 +61,13 @@ func TestEveryOutlineHasItsWords(t *testing.T) {
 		for _, k := range Kinds() {
 			for _, f := range []Facts{{Fallback: "post", Outcome: "other"}, {Fallback: "none", Outcome: "expired"}} {
 				o := outlineOf(k, f)
-				for _, key := range slices.Concat(o.paragraphs, o.after, []string{string(k) + ".subject", string(k) + ".headline", string(k) + ".sms"}) {
+				keys := append(o.paragraphs, string(k)+".subject", string(k)+".headline", string(k)+".sms")
+				for _, p := range o.parts {
+					if keys = slices.Concat(keys, p.steps, p.paragraphs); p.title != "" {
+						keys = append(keys, p.title)
+					}
+				}
+				for _, key := range keys {
 					if !w.has(key) {
 						t.Errorf("%s: no %q", language, key)
 					}
