@@ -51,6 +51,7 @@ type outside struct {
 	dossiers   *asic.Writer
 	letters    post.Sealer
 	transports map[notify.Channel]notify.Transport
+	texting    texting
 	means      []identity.Means  // of identifying, in the order in which they are offered
 	keySets    map[string]keySet // our public keys for providers, by path
 	card       *eid.Card         // of the means, the one with a host of its own; nil: none
@@ -66,17 +67,18 @@ type pace struct{ sweep, post, retain, mend, batch, complete, renew, grace time.
 
 // app is one process of the service.
 type app struct {
-	pool       *pgxpool.Pool
-	deliveries *delivery.Service
-	ledger     *ledger.Ledger
-	identity   *identity.Service
-	notices    *notify.Service
-	codes      *otp.Service
-	jobs       *river.Client[pgx.Tx]
-	handler    http.Handler
-	verifier   verifier
-	out        outside
-	log        *slog.Logger
+	pool         *pgxpool.Pool
+	deliveries   *delivery.Service
+	ledger       *ledger.Ledger
+	identity     *identity.Service
+	notices      *notify.Service
+	suppressions *notify.Suppressions
+	codes        *otp.Service
+	jobs         *river.Client[pgx.Tx]
+	handler      http.Handler
+	verifier     verifier
+	out          outside
+	log          *slog.Logger
 }
 
 // build wires an app over a migrated database. Nothing runs yet.
@@ -89,7 +91,10 @@ func build(pool *pgxpool.Pool, out outside, log *slog.Logger) (*app, error) {
 	if a.codes, err = otp.New(otp.Config{Pool: pool, Key: out.secrets.codes}); err != nil {
 		return nil, err
 	}
-	if a.notices, err = notify.New(notify.Config{}); err != nil {
+	if a.suppressions, err = out.secrets.suppressions(pool); err != nil {
+		return nil, err
+	}
+	if a.notices, err = notify.New(notify.Config{Pool: pool, Sealer: box, Suppressions: a.suppressions}); err != nil {
 		return nil, err
 	}
 	if a.identity, err = identity.New(identity.Config{Pool: pool, Box: box, DigestKey: out.secrets.digest, Logger: log, Assurance: out.assurance,
@@ -114,8 +119,9 @@ func build(pool *pgxpool.Pool, out outside, log *slog.Logger) (*app, error) {
 	if err != nil {
 		return nil, err
 	}
+	a.notices.UseListener(a.deliveries)
 	teller, err := notify.NewWorker(notify.WorkerConfig{Pool: pool, Source: facts{a.deliveries, a.identity, out.baseURL, out.service}, Sink: a.deliveries,
-		Transports: out.transports, Logger: log})
+		Transports: guarded(out.transports, a.suppressions), Quiet: out.texting.quiet, Logger: log})
 	if err != nil {
 		return nil, err
 	}

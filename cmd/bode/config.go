@@ -42,9 +42,12 @@ type config struct {
 	Mails   mailsConfig   `embed:"" prefix:"mails-"`
 	Content contentConfig `embed:"" prefix:"content-"`
 	SMTP    smtpConfig    `embed:"" prefix:"smtp-"`
-	SMS     smsConfig     `embed:"" prefix:"sms-"`
+	SMS     smsConfig     `embed:"" prefix:"sms-" envprefix:"BODE_SMS_"`
+	SMS2    smsConfig     `embed:"" prefix:"sms2-" envprefix:"BODE_SMS2_"`
+	Quiet   string        `name:"quiet-hours" help:"Hours of Brussels in which announcements by SMS wait; none: they never do." default:"21:00-08:00" env:"BODE_QUIET_HOURS"`
 	Seal    sealConfig    `embed:"" prefix:"seal-"`
 	Issuer  issuerConfig  `embed:"" prefix:"issuer-"`
+	Bounce  bounceConfig  `embed:"" prefix:"bounce-"`
 	Post    postConfig    `embed:"" prefix:"post-"`
 
 	Login     loginConfig     `embed:"" prefix:"login-"`
@@ -85,18 +88,17 @@ type contentConfig struct {
 }
 
 type smtpConfig struct {
-	Addr     string `help:"Relay, host:port." env:"BODE_SMTP_ADDR"`
-	Security string `help:"tls, starttls, or plain (loopback only)." enum:"tls,starttls,plain" default:"tls" env:"BODE_SMTP_SECURITY"`
-	User     string `help:"Sign-in name." env:"BODE_SMTP_USER"`
-	Password string `help:"File with the sign-in password." type:"path" env:"BODE_SMTP_PASSWORD"`
-	From     string `help:"Address, and name, that mails come from." env:"BODE_SMTP_FROM" placeholder:"Bode <no-reply@bode.example>"`
-	Return   string `help:"Where reports go; default the address of --smtp-from." env:"BODE_SMTP_RETURN"`
-}
-
-type smsConfig struct {
-	URL   string `help:"HTTP gateway." env:"BODE_SMS_URL"`
-	Token string `help:"File with the gateway's token." type:"path" env:"BODE_SMS_TOKEN"`
-	From  string `help:"Sender id, at most 11 letters and digits." env:"BODE_SMS_FROM"`
+	Addr        string   `help:"Relay, host:port." env:"BODE_SMTP_ADDR"`
+	Security    string   `help:"tls, starttls, or plain (loopback only)." enum:"tls,starttls,plain" default:"tls" env:"BODE_SMTP_SECURITY"`
+	User        string   `help:"Sign-in name." env:"BODE_SMTP_USER"`
+	Password    string   `help:"File with the sign-in password." type:"path" env:"BODE_SMTP_PASSWORD"`
+	From        string   `help:"Address, and name, that mails come from." env:"BODE_SMTP_FROM" placeholder:"Bode <no-reply@bode.example>"`
+	Return      string   `help:"Where reports go; default the address of --smtp-from." env:"BODE_SMTP_RETURN"`
+	CA          string   `help:"PEM file of the roots that relays are verified with; empty: those of the system." type:"path" env:"BODE_SMTP_CA"`
+	More        []string `help:"Further relays, by priority, asked when those before cannot be: smtps://USER@HOST:PORT?password=FILE, smtp:// for STARTTLS." env:"BODE_SMTP_MORE"`
+	DKIM        []string `name:"dkim" help:"Keys that sign mails, SELECTOR=FILE, PEM: one RSA of 2048 bits and one Ed25519." env:"BODE_SMTP_DKIM"`
+	Connections int      `help:"Connections to a relay at most." default:"8" env:"BODE_SMTP_CONNECTIONS"`
+	PerDomain   int      `help:"Mails to one domain at once at most." default:"4" env:"BODE_SMTP_PER_DOMAIN"`
 }
 
 type sealConfig struct {
@@ -177,7 +179,10 @@ func (c config) validate() error {
 	if _, err := mail.ParseAddress(c.SMTP.From); err != nil {
 		errs = append(errs, fmt.Errorf("--smtp-from: %w", err))
 	}
-	need(c.SMS.URL != "", "sms-url", "recipients are told by SMS")
+	need(c.SMS.kind() != "", "sms-url", "recipients are told by SMS")
+	c.SMS.validate("sms-", need)
+	c.SMS2.validate("sms2-", need)
+	c.Bounce.validate(need)
 	c.validateMeans(need)
 	need((c.Seal.Keys != "") != (c.Seal.Key != ""), "seal-keys", "evidence is sealed with them; either a directory, or one key by --seal-key")
 	need((c.Seal.Key != "") == (c.Seal.Cert != ""), "seal-key", "a key in a file and its certificate, --seal-cert, belong together")

@@ -10,6 +10,7 @@
 //	bode account   open an account, make an API key
 //	bode operator  say who decides on applications of companies
 //	bode hold      keep a message while legal proceedings run
+//	bode suppress  say which addresses are not written to, and mend it
 //	bode config    show every setting and where its value comes from
 //
 // Exit status: 0 success, 1 failure, 2 wrong use.
@@ -42,6 +43,7 @@ type cli struct {
 	Operator  operatorCmd `cmd:"" help:"Say who decides on applications of companies."`
 	PublicLog logCmd      `cmd:"" name:"log" help:"Make what the public log needs."`
 	Hold      holdCmd     `cmd:"" help:"Keep messages while legal proceedings run."`
+	Suppress  suppressCmd `cmd:"" help:"Say which addresses are not written to, and why."`
 	Config    configCmd   `cmd:"" help:"Show every setting and where its value comes from."`
 	Bench     benchCmd    `cmd:"" hidden:"" help:"Measure this program as ratios to what the machine can do."`
 }

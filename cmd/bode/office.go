@@ -24,8 +24,9 @@ type desk struct {
 
 // office is the part of a service that an operator's commands act on.
 type office struct {
-	identity   *identity.Service
-	deliveries *delivery.Service
+	identity     *identity.Service
+	deliveries   *delivery.Service
+	suppressions *notify.Suppressions
 }
 
 // at opens the office, lets work happen in it, and closes it.
@@ -58,6 +59,9 @@ func (d desk) at(ctx context.Context, log *slog.Logger, work func(office) error)
 func openOffice(pool *pgxpool.Pool, keys secrets, log *slog.Logger) (o office, err error) {
 	box, err := identity.NewBox(keys.box)
 	if err != nil {
+		return o, err
+	}
+	if o.suppressions, err = keys.suppressions(pool); err != nil {
 		return o, err
 	}
 	notices, err := notify.New(notify.Config{})

@@ -57,7 +57,14 @@ func (c serveCmd) Run(ctx context.Context, log *slog.Logger) error {
 		}
 		parts = append(parts, func(ctx context.Context) error { return a.submission(ctx, mails, conf) })
 	}
-	log.InfoContext(ctx, "serving", "address", l.Addr().String(), "base_url", c.BaseURL, "work", !c.NoWork, "smtp", c.Mails.Listen)
+	if c.Bounce.Listen != "" {
+		back, err := net.Listen("tcp", c.Bounce.Listen)
+		if err != nil {
+			return err
+		}
+		parts = append(parts, func(ctx context.Context) error { return a.bounces(ctx, back, c.Bounce) })
+	}
+	log.InfoContext(ctx, "serving", "address", l.Addr().String(), "base_url", c.BaseURL, "work", !c.NoWork, "smtp", c.Mails.Listen, "bounces", c.Bounce.Listen)
 	return together(ctx, parts...)
 }
 

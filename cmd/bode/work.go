@@ -89,7 +89,8 @@ func (a *app) retain(ctx context.Context) error {
 		_, err := a.notices.ForgetNotes(ctx, tx, time.Now().Add(-notesKept))
 		return err
 	})
-	return errors.Join(err, forget, a.identity.Sweep(ctx), a.identity.FlushKeyUses(ctx))
+	_, over := a.suppressions.Sweep(ctx)
+	return errors.Join(err, forget, over, a.identity.Sweep(ctx), a.identity.FlushKeyUses(ctx))
 }
 
 // mend gives lost work a new job and removes content that nothing refers to.
