@@ -3,29 +3,16 @@ package smtp
 import (
 	"context"
 	"crypto/sha256"
-	"crypto/tls"
 	"encoding/hex"
 	"errors"
-	"fmt"
-	"net"
 	"strconv"
 	"strings"
-	"time"
 
-	"github.com/emersion/go-sasl"
 	gosmtp "github.com/emersion/go-smtp"
 	"golang.org/x/net/idna"
 
 	"github.com/bode-erds/bode/notify"
 )
-
-var (
-	errUnoffered = errors.New("smtp: the relay does not offer what is needed")
-	errAddress   = errors.New("smtp: an address that cannot be written to")
-)
-
-// quitPatience bounds the good-bye: the mail is already out of our hands.
-const quitPatience = 2 * time.Second
 
 // Deliver sends m to its one recipient. The digest is of the octets between DATA
 // and the final dot. When the connection breaks after that dot, before the
@@ -37,140 +24,194 @@ func (t *Transport) Deliver(ctx context.Context, m notify.Message) (notify.Resul
 	}
 	sum := sha256.Sum256(body)
 	digest := hex.EncodeToString(sum[:])
-	to, utf8, err := envelopeAddress(m.Notice.To)
-	if err != nil {
+	d := dialogue{t: t, m: m, body: body}
+	if err := d.address(); err != nil {
 		return notify.Result{Outcome: notify.Permanent, Reply: unsaid(err.Error())}, digest
 	}
-	s := session{t: t, remote: t.cfg.Addr}
-	reply, err := s.run(ctx, m, to, utf8, body)
-	r := notify.Result{Outcome: notify.Sent, Reply: reply, ID: queueID(reply)}
+	d.trace = record{StartedAt: t.cfg.Now().UTC(), Octets: len(body), MessageID: t.messageID(m.Notice), EnvelopeID: d.envelopeID(), Signatures: t.signatures()}
+	d.remote = t.cfg.Addr
+	reply, err := d.run(ctx)
+	r := notify.Result{Outcome: notify.Sent, Reply: reply}
 	if err != nil {
-		if r = classify(s.stage, err); r.Reply == "" {
+		if r = classify(d.stage, err); r.Reply == "" {
 			r.Reply = because(ctx, err)
+			d.trace.Error = brief(r.Reply, maxReply)
 		}
+		r.Unreached = d.unreached(r)
 	}
-	r.Remote, r.TLS, r.DSN = s.remote, s.tls, s.dsn
+	r.Reply = d.scrub(r.Reply)
+	if r.Outcome == notify.Sent {
+		r.ID = queueID(r.Reply)
+	}
+	r.Remote, r.TLS, r.DSN = d.remote, d.tls, d.dsn
+	d.trace.EndedAt = t.cfg.Now().UTC()
+	r.Trace = d.trace.json()
 	return r, digest
 }
 
-// session is one dialogue; its fields are what there is to tell afterwards.
-type session struct {
+// dialogue is one mail on its way; its fields are what there is to tell
+// afterwards.
+type dialogue struct {
 	t      *Transport
+	m      notify.Message
+	body   []byte
+	from   string
+	to     string
+	utf8   bool
 	stage  stage
 	remote string
 	tls    string
 	dsn    bool
+	trace  record
 }
 
-// run goes through the dialogue and returns the final reply.
-func (s *session) run(ctx context.Context, m notify.Message, to string, utf8 bool, body []byte) (string, error) {
-	c, err := s.connect(ctx)
+// address writes both addresses of the envelope.
+func (d *dialogue) address() (err error) {
+	if d.to, d.utf8, err = envelopeAddress(d.m.Notice.To); err != nil {
+		return err
+	}
+	d.from = d.t.cfg.ReturnPath
+	if d.t.cfg.BounceDomain != "" {
+		d.from, err = notify.ReturnPath(d.t.cfg.BounceDomain, d.t.cfg.BounceKey, d.m.Notice.ID, d.m.Attempt)
+	}
+	return err
+}
+
+func (d *dialogue) envelopeID() string { return d.m.Notice.ID + "-" + strconv.Itoa(d.m.Attempt) }
+
+// run waits for room, takes a connection or opens one, and returns the final
+// reply. A kept connection that turns out to be dead is replaced once, if the
+// relay had not answered MAIL: nothing of the mail was handed over.
+func (d *dialogue) run(ctx context.Context) (string, error) {
+	domain := strings.ToLower(d.to[strings.LastIndexByte(d.to, '@')+1:])
+	leave, err := d.t.enter(ctx, domain, d.m.Notice.Kind.Urgent())
 	if err != nil {
 		return "", err
 	}
-	defer c.Close()
-	if err := s.signIn(c); err != nil {
-		return "", err
+	defer leave()
+	s := d.t.pool.take()
+	kept := s != nil
+	if !kept {
+		if s, err = d.connect(ctx); err != nil {
+			return "", err
+		}
 	}
-	s.dsn, _ = c.Extension("DSN")
-	if utf8 {
+	reply, err := d.send(ctx, s)
+	if err != nil && kept && d.stage == stageConnect && ctx.Err() == nil && isGone(err) {
+		d.hear("MAIL", orElse(s.ears.reply(), "(connection was closed; another one is opened)"))
+		if s, err = d.connect(ctx); err != nil {
+			return "", err
+		}
+		reply, err = d.send(ctx, s)
+	}
+	return reply, err
+}
+
+func (d *dialogue) connect(ctx context.Context) (*session, error) {
+	s, err := d.t.open(ctx)
+	d.takes(s)
+	return s, err
+}
+
+// takes notes whose connection the mail is on.
+func (d *dialogue) takes(s *session) {
+	d.trace.Connection = s.about
+	d.tls, d.remote = s.tls, d.t.cfg.Addr
+	if s.about.Peer != "" && s.about.Peer != d.t.cfg.Addr {
+		d.remote = d.t.cfg.Addr + " (" + s.about.Peer + ")"
+	}
+}
+
+// send carries the mail over s, and keeps s or ends it.
+func (d *dialogue) send(ctx context.Context, s *session) (string, error) {
+	d.takes(s)
+	s.mails++
+	d.trace.Mail = s.mails
+	s.client.SubmissionTimeout = d.t.submissionTimeout(ctx)
+	done := s.wire.during(ctx)
+	reply, err := d.transact(s)
+	good := s.free(err, d.stage > stageConnect && d.stage < stageFinal)
+	if !done() || !good { // done is false when ctx ended: the connection is closed or about to be
+		if err == nil && ctx.Err() == nil {
+			s.quit()
+		} else {
+			s.wire.Conn.Close()
+		}
+		return reply, err
+	}
+	d.t.pool.keep(s, d.t.cfg.Idle)
+	return reply, err
+}
+
+// transact is the mail itself: MAIL, RCPT, DATA.
+func (d *dialogue) transact(s *session) (string, error) {
+	c := s.client
+	d.stage = stageConnect
+	d.dsn, _ = c.Extension("DSN")
+	if d.utf8 {
 		if ok, _ := c.Extension("SMTPUTF8"); !ok {
 			return "", errAddress
 		}
 	}
-	mail := &gosmtp.MailOptions{UTF8: utf8, Return: gosmtp.DSNReturnHeaders, EnvelopeID: m.Notice.ID + "-" + strconv.Itoa(m.Attempt), Size: int64(len(body))}
-	if err := c.Mail(s.t.cfg.ReturnPath, mail); err != nil {
+	mail := &gosmtp.MailOptions{UTF8: d.utf8, Return: gosmtp.DSNReturnHeaders, EnvelopeID: d.envelopeID(), Size: int64(len(d.body))}
+	err := c.Mail(d.from, mail)
+	if err != nil && isGone(err) {
+		return "", err // heard by whoever decides whether there is another connection
+	}
+	if d.hear("MAIL", s.ears.reply()); err != nil {
 		return "", err
 	}
-	s.stage = stageRecipient
-	if err := c.Rcpt(to, s.t.rcptOptions(to, utf8)); err != nil {
+	d.stage = stageRecipient
+	err = c.Rcpt(d.to, d.t.rcptOptions(d.to, d.utf8))
+	if d.hear("RCPT", s.ears.reply()); err != nil {
 		return "", err
 	}
-	s.stage = stageContent
+	d.stage = stageContent
 	data, err := c.Data()
-	if err != nil {
+	if d.hear("DATA", s.ears.reply()); err != nil {
 		return "", err
 	}
-	if _, err := data.Write(body); err != nil {
+	if _, err := data.Write(d.body); err != nil {
 		return "", err
 	}
-	s.stage = stageFinal
+	d.stage = stageFinal
 	final, err := data.CloseWithResponse()
-	if err != nil {
+	if d.hear("end", s.ears.reply()); err != nil {
 		return "", err
 	}
-	c.CommandTimeout = quitPatience
-	_ = c.Quit() // the mail was taken, whatever comes of this
 	return "250 " + final.StatusText, nil
 }
 
-// connect dials, protects the connection and says EHLO.
-func (s *session) connect(ctx context.Context) (*gosmtp.Client, error) {
-	dialer := net.Dialer{Timeout: s.t.cfg.CommandTimeout}
-	raw, err := dialer.DialContext(ctx, "tcp", s.t.cfg.Addr)
-	if err != nil {
-		return nil, err
+// hear puts a reply into the trace.
+func (d *dialogue) hear(stage, reply string) {
+	if reply != "" && len(d.trace.Stages) < maxStages {
+		ms := d.t.cfg.Now().Sub(d.trace.StartedAt).Milliseconds()
+		d.trace.Stages = append(d.trace.Stages, heard{stage, brief(d.scrub(reply), maxReply), ms})
 	}
-	if peer := raw.RemoteAddr().String(); peer != s.t.cfg.Addr {
-		s.remote = s.t.cfg.Addr + " (" + peer + ")"
-	}
-	conn := guard(ctx, raw, s.t.cfg.CommandTimeout)
-	c, err := s.protect(ctx, conn)
-	if err != nil {
-		conn.Close()
-		return nil, err
-	}
-	c.CommandTimeout, c.SubmissionTimeout = s.t.cfg.CommandTimeout, s.t.submissionTimeout(ctx)
-	if err := c.Hello(s.t.cfg.Hostname); err != nil {
-		c.Close()
-		return nil, err
-	}
-	if state, ok := c.TLSConnectionState(); ok {
-		s.tls = tls.VersionName(state.Version)
-	} else if s.t.tls != nil {
-		c.Close()
-		return nil, fmt.Errorf("%w: TLS", errUnoffered)
-	}
-	return c, nil
 }
 
-func (s *session) protect(ctx context.Context, conn net.Conn) (*gosmtp.Client, error) {
-	switch s.t.cfg.Security {
-	case ImplicitTLS:
-		protected := tls.Client(conn, s.t.tls)
-		hello, cancel := context.WithTimeout(ctx, s.t.cfg.CommandTimeout)
-		defer cancel()
-		if err := protected.HandshakeContext(hello); err != nil {
-			return nil, err
-		}
-		return gosmtp.NewClient(protected), nil
-	case StartTLS:
-		c, err := gosmtp.NewClientStartTLS(conn, s.t.tls)
-		if err != nil && strings.Contains(err.Error(), "doesn't support STARTTLS") {
-			return nil, fmt.Errorf("%w: STARTTLS", errUnoffered)
-		}
-		return c, err
-	}
-	return gosmtp.NewClient(conn), nil
+func (d *dialogue) scrub(reply string) string { return scrub(reply, d.m.Subject+"\n"+d.m.Text) }
+
+// unreached: nothing was said about the recipient and nothing handed over.
+// What only another mail would mend is no matter of the relay.
+func (d *dialogue) unreached(r notify.Result) bool {
+	return d.stage == stageConnect && (r.Outcome == notify.Temporary || r.Outcome == notify.Technical) && !r.InDoubt
 }
 
-func (s *session) signIn(c *gosmtp.Client) error {
-	if s.t.cfg.Username == "" {
-		return nil
+// isGone reports whether the relay ended the connection, or it broke.
+func isGone(err error) bool {
+	var reply *gosmtp.SMTPError
+	if errors.As(err, &reply) {
+		return reply.Code == 421 // RFC 5321 §3.8
 	}
-	if !c.SupportsAuth(sasl.Plain) {
-		return fmt.Errorf("%w: AUTH PLAIN", errUnoffered)
-	}
-	return c.Auth(sasl.NewPlainClient("", s.t.cfg.Username, s.t.cfg.Password))
+	return !errors.Is(err, errAddress)
 }
 
-// submissionTimeout leaves the wait for the final reply to the context; a peer
-// may be passing the mail on meanwhile (RFC 5321 §4.5.3.2.6).
-func (t *Transport) submissionTimeout(ctx context.Context) time.Duration {
-	if _, bounded := ctx.Deadline(); bounded {
-		return 12 * time.Minute
+func orElse(s, other string) string {
+	if s == "" {
+		return other
 	}
-	return t.cfg.CommandTimeout
+	return s
 }
 
 func (t *Transport) rcptOptions(to string, utf8 bool) *gosmtp.RcptOptions {

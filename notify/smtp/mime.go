@@ -42,7 +42,7 @@ func (t *Transport) build(m notify.Message) ([]byte, error) {
 	if err := w.Close(); err != nil {
 		return nil, fmt.Errorf("smtp: write mail: %w", err)
 	}
-	return b.Bytes(), nil
+	return t.sign(b.Bytes())
 }
 
 func writePart(w *mail.InlineWriter, mediaType, body string) error {
