@@ -149,12 +149,15 @@ func (c *Config) validate() error {
 
 // Service runs deliveries. Safe for concurrent use, by any number of processes
 // on one database.
-type Service struct{ Config }
+type Service struct {
+	Config
+	queue queue // of submissions
+}
 
 // New checks cfg and returns a Service.
 func New(cfg Config) (*Service, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	return &Service{cfg}, nil
+	return &Service{Config: cfg}, nil
 }

@@ -72,22 +72,24 @@ func (s *Service) SubmitAll(ctx context.Context, by Submitter, sub Submission, o
 	if by.By.Account == "" {
 		return Message{}, nil, false, ErrUnidentified
 	}
-	m = Message{
+	w := &submitting{by: by.By, sub: sub, once: once, message: Message{
 		ID: ID(evidence.NewID()), Account: by.By.Account, Number: newNumber(), Test: by.Test,
 		Subject: sub.Subject, Reference: sub.Reference, Language: sub.Language, Policy: sub.Policy,
 		Sender: by.Sender, Deliveries: len(sub.Recipients),
-	}
-	text, err := s.sealText(m, sub)
-	if err != nil {
+	}}
+	if w.text, err = s.sealText(w.message, sub); err != nil {
 		return Message{}, nil, false, err
 	}
-	list, err = s.submitTx(ctx, &m, by.By, sub, text, once)
+	err = s.write(ctx, w)
 	var earlier replay
 	if errors.As(err, &earlier) {
 		m, err = s.Message(ctx, by.By.Account, earlier.ref)
 		return m, nil, true, err
 	}
-	return m, list, false, err
+	if err != nil {
+		return Message{}, nil, false, err
+	}
+	return w.message, w.list, false, nil
 }
 
 // submitTx writes a message in one transaction of four round trips, and two more
@@ -101,48 +103,49 @@ func (s *Service) SubmitAll(ctx context.Context, by Submitter, sub Submission, o
 //  4. commit
 //
 // A crash before the end of 4 leaves nothing; after it, everything.
-func (s *Service) submitTx(ctx context.Context, m *Message, by identity.Actor, sub Submission, text textPart, once Once) (list []Delivery, err error) {
+func (s *Service) submitTx(ctx context.Context, w *submitting) error {
 	conn, err := s.Pool.Acquire(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer conn.Release()
-	tx, docs, ahead, err := s.claim(ctx, conn, *m, sub.Documents, once)
+	m := &w.message
+	tx, docs, ahead, err := s.claim(ctx, conn, *m, w.sub.Documents, w.once)
 	if tx != nil {
 		defer func() { _ = tx.Rollback(ctx) }() // nothing after a commit; when ctx has ended it closes the connection, which undoes as well
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
-	under, err := s.Identities.Authorise(ctx, tx, by, identity.PowerSend, m.Policy.Class, s.Now())
+	under, err := s.Identities.Authorise(ctx, tx, w.by, identity.PowerSend, m.Policy.Class, s.Now())
 	if err != nil {
-		return nil, err
+		return err
 	}
-	m.SentBy = actingParty(by, m.Sender, under)
-	m.Parts = append([]evidence.Part{text.part}, docs...)
+	m.SentBy = actingParty(w.by, m.Sender, under)
+	m.Parts = append([]evidence.Part{w.text.part}, docs...)
 	if m.SubmittedAt, err = s.clock(ahead, time.Time{}); err != nil {
-		return nil, err
+		return err
 	}
-	m.RetainUntil = sub.Policy.retainUntil(m.SubmittedAt)
+	m.RetainUntil = w.sub.Policy.retainUntil(m.SubmittedAt)
 	var b pgx.Batch
-	if err := queueMessage(&b, *m, text); err != nil {
-		return nil, err
+	if err := queueMessages(&b, w); err != nil {
+		return err
 	}
-	list = make([]Delivery, 0, len(sub.Recipients))
-	for part := range slices.Chunk(sub.Recipients, chunk) {
-		begun, jobs, err := s.queueDeliveries(&b, *m, part, len(list))
+	w.list = make([]Delivery, 0, len(w.sub.Recipients))
+	for part := range slices.Chunk(w.sub.Recipients, chunk) {
+		jobs, err := s.queueDeliveries(&b, start{w, part, len(w.list)})
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if err := tx.SendBatch(ctx, &b).Close(); err != nil {
-			return nil, err
+			return err
 		}
 		if _, err := s.Outbox.InsertManyTx(ctx, tx, jobs); err != nil {
-			return nil, err
+			return err
 		}
-		b, list = pgx.Batch{}, append(list, begun...)
+		b = pgx.Batch{}
 	}
-	return list, tx.Commit(ctx)
+	return tx.Commit(ctx)
 }
 
 // textPart is the message text, encrypted, as it becomes part 0.

@@ -77,13 +77,14 @@ func New(cfg Config) (*Ledger, error) {
 	return &Ledger{Config: cfg, sealedTo: "00000000-0000-0000-0000-000000000000"}, nil
 }
 
-// The account is looked up once, not per event: a join over arrays is planned
-// anew at every execution, which took as long as the insert itself.
+// The account is looked up, not joined: a join over arrays is planned anew at
+// every execution, which took as long as the insert itself.
 const sqlRecord = `
 INSERT INTO erds_event (delivery_id, seq, id, message_id, account_id, name, at, body, prev, hash)
-SELECT e.delivery_id, e.seq, e.id, $4, (SELECT m.account_id FROM message m WHERE m.id = $4), e.name, e.at, e.body, e.prev, e.hash
-  FROM unnest($1::uuid[], $2::integer[], $3::uuid[], $5::text[], $6::timestamptz[], $7::text[], $8::bytea[], $9::bytea[])
-    AS e (delivery_id, seq, id, name, at, body, prev, hash)`
+SELECT e.delivery_id, e.seq, e.id, e.message_id, (SELECT m.account_id FROM message m WHERE m.id = e.message_id),
+       e.name, e.at, e.body, e.prev, e.hash
+  FROM unnest($1::uuid[], $2::integer[], $3::uuid[], $4::uuid[], $5::text[], $6::timestamptz[], $7::text[], $8::bytea[], $9::bytea[])
+    AS e (delivery_id, seq, id, message_id, name, at, body, prev, hash)`
 
 // Record writes events down, in the caller's transaction, and enqueues their
 // sealing there. It is [Ledger.Queue], sent at once.
@@ -105,9 +106,9 @@ func (l *Ledger) Record(ctx context.Context, tx pgx.Tx, events ...evidence.Event
 
 // Queue adds to b what writes events down, and returns their hashes in order
 // and the jobs that seal them. The caller sends b and enqueues the jobs in one
-// transaction, and rolls it back when either fails; until it commits nothing is a fact. All
-// events are of one message, whose row is there or stands earlier in b, and each
-// must be the next of its delivery; the schema refuses anything else at commit.
+// transaction, and rolls it back when either fails; until it commits nothing is a fact. The
+// row of each message is there or stands earlier in b, and each event must be the
+// next of its delivery; the schema refuses anything else at commit.
 // An event that breaks a rule of evidence is refused before it is a fact.
 func (l *Ledger) Queue(b *pgx.Batch, events ...evidence.Event) (hashes [][32]byte, jobs []river.InsertManyParams, err error) {
 	n := len(events)
@@ -115,14 +116,11 @@ func (l *Ledger) Queue(b *pgx.Batch, events ...evidence.Event) (hashes [][32]byt
 		return nil, nil, nil
 	}
 	hashes = make([][32]byte, n)
-	ids, seqs, evs := make([]string, n), make([]int, n), make([]string, n)
+	ids, seqs, evs, messages := make([]string, n), make([]int, n), make([]string, n), make([]string, n)
 	names, ats, bodies := make([]string, n), make([]time.Time, n), make([]string, n)
 	prevs, sums := make([][]byte, n), make([][]byte, n)
 	jobs = make([]river.InsertManyParams, n)
 	for i, e := range events {
-		if e.Message != events[0].Message {
-			return nil, nil, fmt.Errorf("ledger: events of messages %s and %s recorded together", events[0].Message, e.Message)
-		}
 		if found := e.Lint(l.Issuer); len(found) > 0 {
 			return nil, nil, &evidence.LintError{Findings: found} // what cannot be sealed must not happen
 		}
@@ -136,11 +134,11 @@ func (l *Ledger) Queue(b *pgx.Batch, events ...evidence.Event) (hashes [][32]byt
 			}
 		}
 		hashes[i] = evidence.Hash(body)
-		ids[i], seqs[i], evs[i] = e.Delivery, e.Seq, e.ID
+		ids[i], seqs[i], evs[i], messages[i] = e.Delivery, e.Seq, e.ID, e.Message
 		names[i], ats[i], bodies[i], sums[i] = string(e.Name), e.At, string(body), hashes[i][:]
 		jobs[i] = river.InsertManyParams{Args: SealArgs{Delivery: e.Delivery, Seq: e.Seq}}
 	}
-	b.Queue(sqlRecord, ids, seqs, evs, events[0].Message, names, ats, bodies, prevs, sums).Exec(func(tag pgconn.CommandTag) error {
+	b.Queue(sqlRecord, ids, seqs, evs, messages, names, ats, bodies, prevs, sums).Exec(func(tag pgconn.CommandTag) error {
 		if int(tag.RowsAffected()) != n {
 			return fmt.Errorf("ledger: %d of %d events recorded", tag.RowsAffected(), n)
 		}

@@ -1,0 +1,14 @@
+package delivery
+
+// MaxWriters is how many submissions have to be held up for the next to wait.
+const MaxWriters = maxWriters
+
+// MaxSmall is how many recipients a message has at most that goes with others.
+const MaxSmall = maxSmall
+
+// Waiting is how many submissions wait for those that are being written.
+func (s *Service) Waiting() int {
+	s.queue.mu.Lock()
+	defer s.queue.mu.Unlock()
+	return len(s.queue.waiting)
+}

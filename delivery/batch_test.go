@@ -1,0 +1,381 @@
+package delivery_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
+
+	"github.com/bode-erds/bode/delivery"
+	"github.com/bode-erds/bode/evidence"
+)
+
+// held lets the first transactions wait before their jobs, and so everybody who
+// comes after them.
+type held struct {
+	delivery.Outbox
+	n    atomic.Int32
+	hold chan struct{}
+}
+
+func (h *held) InsertManyTx(ctx context.Context, tx pgx.Tx, p []river.InsertManyParams) ([]*rivertype.JobInsertResult, error) {
+	if h.n.Add(1) <= delivery.MaxWriters {
+		<-h.hold
+	}
+	return h.Outbox.InsertManyTx(ctx, tx, p)
+}
+
+// panicky panics at a subject.
+type panicky struct{ delivery.Journal }
+
+func (p panicky) Queue(b *pgx.Batch, list ...evidence.Event) ([][32]byte, []river.InsertManyParams, error) {
+	for _, e := range list {
+		if e.Subject == "panic" {
+			panic("content")
+		}
+	}
+	return p.Journal.Queue(b, list...)
+}
+
+// gathering is a service of which all writers are held.
+type gathering struct {
+	*rig
+	*delivery.Service
+	outbox *held
+	all    []*attempt
+}
+
+// attempt is one submission under way.
+type attempt struct {
+	m        delivery.Message
+	list     []delivery.Delivery
+	replayed bool
+	err      error
+	panicked any
+	done     chan struct{}
+}
+
+func (r *rig) gathering() *gathering {
+	r.t.Helper()
+	g := &gathering{rig: r}
+	g.Service = r.service(func(c *delivery.Config) {
+		g.outbox = &held{Outbox: c.Outbox, hold: make(chan struct{})}
+		c.Outbox = g.outbox
+		c.Journal = panicky{c.Journal}
+	})
+	return g
+}
+
+func (g *gathering) start(ctx context.Context, by delivery.Submitter, s delivery.Submission, o delivery.Once) *attempt {
+	a := &attempt{done: make(chan struct{})}
+	g.all = append(g.all, a)
+	go func() {
+		defer close(a.done)
+		defer func() { a.panicked = recover() }()
+		a.m, a.list, a.replayed, a.err = g.SubmitAll(ctx, by, s, o)
+	}()
+	return a
+}
+
+// block keeps every writer busy: what is added then waits for them.
+func (g *gathering) block() {
+	g.t.Helper()
+	for i := range delivery.MaxWriters {
+		g.start(g.ctx(), g.sender(g.account), submission(1, named(fmt.Sprint("first ", i))), delivery.Once{})
+	}
+	g.until(func() bool { return g.outbox.n.Load() == delivery.MaxWriters })
+}
+
+func (g *gathering) add(s delivery.Submission, o delivery.Once) *attempt {
+	g.t.Helper()
+	return g.addBy(g.sender(g.account), s, o)
+}
+
+func (g *gathering) addBy(by delivery.Submitter, s delivery.Submission, o delivery.Once) *attempt {
+	g.t.Helper()
+	before := g.Waiting()
+	a := g.start(g.ctx(), by, s, o)
+	g.until(func() bool { return g.Waiting() > before })
+	return a
+}
+
+func (g *gathering) until(ok func() bool) {
+	g.t.Helper()
+	for end := time.Now().Add(20 * time.Second); !ok(); runtime.Gosched() {
+		if time.Now().After(end) {
+			close(g.outbox.hold)
+			g.t.Fatal("it does not come to that")
+		}
+	}
+}
+
+// release lets one writer end, waits for all that were written together after
+// it, and then lets the others end.
+func (g *gathering) release() {
+	g.t.Helper()
+	g.outbox.hold <- struct{}{}
+	for _, a := range g.all[delivery.MaxWriters:] {
+		<-a.done
+	}
+	close(g.outbox.hold)
+	for _, a := range g.all {
+		<-a.done
+	}
+}
+
+func named(subject string) func(*delivery.Submission) {
+	return func(s *delivery.Submission) { s.Subject = subject }
+}
+
+func withDocuments(ids ...string) func(*delivery.Submission) {
+	return func(s *delivery.Submission) { s.Documents = ids }
+}
+
+// transactions is how many transactions wrote the messages of whom.
+func (g *gathering) transactions(list ...*attempt) int {
+	g.t.Helper()
+	var ids []string
+	for _, a := range list {
+		ids = append(ids, string(a.m.ID))
+	}
+	return g.count(`SELECT count(DISTINCT xmin::text) FROM message WHERE id = ANY ($1::uuid[])`, ids)
+}
+
+func TestGathered(t *testing.T) {
+	t.Parallel()
+	g := newRig(t).gathering()
+	doc, other := g.upload("a"), g.upload("b")
+	g.block()
+	test := g.sender(g.account)
+	test.Test = true
+	list := []*attempt{
+		g.add(submission(1), delivery.Once{}),
+		g.add(submission(3, withDocuments(doc, other)), once("k-1", "x")),
+		g.add(submission(2), once("k-2", "y")),
+		g.addBy(test, submission(1), once("k-3", "z")),
+		g.addBy(g.sender(g.newAccount()), submission(1), once("k-1", "x")),
+	}
+	g.release()
+	for i, a := range list {
+		if a.err != nil || a.replayed || a.panicked != nil {
+			t.Fatalf("%d: %t, %v, %v", i, a.replayed, a.err, a.panicked)
+		}
+		stored := g.deliveries(a.m)
+		if len(stored) != len(a.list) || len(stored) != a.m.Deliveries {
+			t.Fatalf("%d: %d deliveries stored, %d answered, %d asked", i, len(stored), len(a.list), a.m.Deliveries)
+		}
+		for k, d := range a.list {
+			if s := stored[k]; s.ID != d.ID || s.Hash != d.Hash || s.Position != k+1 || s.Recipient.Email != d.Recipient.Email || s.Message.Number != a.m.Number {
+				t.Errorf("%d: delivery %d answered as %+v, stored as %+v", i, k, d, s)
+			}
+		}
+	}
+	if n := g.transactions(list...); n != 1 {
+		t.Errorf("%d transactions for what waited together", n)
+	}
+	if parts := list[1].m.Parts; len(parts) != 3 || parts[1].Size != 1 {
+		t.Errorf("parts %+v", parts)
+	}
+	if n := g.count(`SELECT count(*) FROM document WHERE message_id = $1`, string(list[1].m.ID)); n != 3 {
+		t.Errorf("%d parts are stored", n)
+	}
+	again, replayed, err := g.rig.Submit(g.ctx(), g.sender(g.account), submission(2), once("k-2", "y"))
+	if err != nil || !replayed || again.ID != list[2].m.ID {
+		t.Errorf("again: %s, %t, %v", again.ID, replayed, err)
+	}
+	g.clean()
+}
+
+// TestOneOfMany gathers submissions of which some cannot be: each gets its own
+// answer, and the others stand, in the one transaction.
+func TestOneOfMany(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	earlier, _, err := r.Submit(r.ctx(), r.sender(r.account), submission(1), once("old", "x"))
+	r.must(err)
+	doc, taken, wanted, own := r.upload("a"), r.upload("b"), r.upload("c"), r.upload("d")
+	r.submit(1, withDocuments(taken))
+	revoked := r.sender(r.account)
+	revoked.By.Subject = "5f0c8b1e-6a52-4d8e-9a53-0f2b64a1d001"
+	r.newPerson(revoked.By.Subject, "Piet", "Claes")
+	r.revoke(r.grant(r.account, revoked.By.Subject, "founder", "{send}", "{}"))
+
+	g := r.gathering()
+	g.block()
+	good := []*attempt{g.add(submission(1), delivery.Once{}), g.add(submission(1, withDocuments(wanted)), once("new", "x"))}
+	replay, reused := g.add(submission(1), once("old", "x")), g.add(submission(1), once("old", "other"))
+	twin, clash := g.add(submission(1), once("new", "x")), g.add(submission(1), once("new", "other"))
+	late := g.add(submission(1, withDocuments(wanted)), delivery.Once{})
+	bound := g.add(submission(1, withDocuments(own, taken)), once("bound", "x"))
+	foreign := g.addBy(g.sender(g.newAccount()), submission(1, withDocuments(doc)), delivery.Once{})
+	unauthorised := g.addBy(revoked, submission(1), once("revoked", "x"))
+	good = append(good, g.add(submission(1, withDocuments(doc)), delivery.Once{}))
+	g.release()
+
+	for i, a := range good {
+		if a.err != nil || a.replayed {
+			t.Errorf("good %d: %t, %v", i, a.replayed, a.err)
+		}
+	}
+	if n := g.transactions(good...); n != 1 {
+		t.Errorf("the good ones are in %d transactions", n)
+	}
+	if replay.err != nil || !replay.replayed || replay.m.ID != earlier.ID {
+		t.Errorf("replay: %s, %t, %v", replay.m.ID, replay.replayed, replay.err)
+	}
+	if twin.err != nil || !twin.replayed || twin.m.Number != good[1].m.Number {
+		t.Errorf("the same twice at once: %s, %t, %v", twin.m.Number, twin.replayed, twin.err)
+	}
+	for name, a := range map[string]*attempt{"key of another message": reused, "key of another of the same transaction": clash} {
+		if !errors.Is(a.err, delivery.ErrKeyReused) {
+			t.Errorf("%s: %v", name, a.err)
+		}
+	}
+	fields(t, late.err, "/documents/0 document_unknown")
+	fields(t, bound.err, "/documents/1 document_unknown")
+	fields(t, foreign.err, "/documents/0 document_unknown")
+	if unauthorised.err == nil {
+		t.Error("submitted under a mandate that was withdrawn")
+	}
+	if n := g.count(`SELECT count(*) FROM document WHERE id = $1 AND message_id IS NULL`, own); n != 1 {
+		t.Error("a refused submission took a document")
+	}
+	if n := g.count(`SELECT count(*) FROM idempotency WHERE key IN ('bound', 'revoked')`); n != 0 {
+		t.Errorf("%d keys of refused submissions are taken", n)
+	}
+	g.clean()
+}
+
+// TestBadRowOfMany makes the database refuse one of several, at once and at the
+// commit: it gets the error, by itself, and the others stand.
+func TestBadRowOfMany(t *testing.T) {
+	t.Parallel()
+	for name, schema := range map[string]string{
+		"row": `ALTER TABLE message ADD CONSTRAINT never CHECK (subject <> 'bad')`,
+		"number": `CREATE FUNCTION again() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.number := (SELECT min(number) FROM message); RETURN NEW; END $$;
+			CREATE TRIGGER again BEFORE INSERT ON message FOR EACH ROW WHEN (NEW.subject = 'bad') EXECUTE FUNCTION again()`,
+		"commit": `CREATE FUNCTION never() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'never' USING ERRCODE = 'integrity_constraint_violation'; END $$;
+			CREATE CONSTRAINT TRIGGER never AFTER INSERT ON message DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.subject = 'bad') EXECUTE FUNCTION never()`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			r.exec(schema)
+			r.submit(1)
+			g := r.gathering()
+			g.block()
+			a, bad, b := g.add(submission(2), once("a", "x")), g.add(submission(1, named("bad")), once("bad", "x")), g.add(submission(1), delivery.Once{})
+			g.release()
+			if a.err != nil || b.err != nil || a.replayed || len(a.list) != 2 || len(b.list) != 1 {
+				t.Errorf("the others: %v with %d, %v with %d", a.err, len(a.list), b.err, len(b.list))
+			}
+			if _, ok := errors.AsType[*pgconn.PgError](bad.err); !ok {
+				t.Errorf("the bad one: %v", bad.err)
+			}
+			if n := g.count(`SELECT count(*) FROM message WHERE subject = 'bad'`) + g.count(`SELECT count(*) FROM idempotency WHERE key = 'bad'`); n != 0 {
+				t.Errorf("%d rows of the bad one", n)
+			}
+			g.clean()
+		})
+	}
+}
+
+// TestPanicOfMany holds that a panic is met by the one who caused it only, and
+// that the queue goes on.
+func TestPanicOfMany(t *testing.T) {
+	t.Parallel()
+	g := newRig(t).gathering()
+	g.block()
+	a, bad, b := g.add(submission(1), delivery.Once{}), g.add(submission(1, named("panic")), delivery.Once{}), g.add(submission(1), delivery.Once{})
+	g.release()
+	if a.err != nil || b.err != nil || a.panicked != nil || b.panicked != nil {
+		t.Errorf("the others: %v, %v, %v, %v", a.err, b.err, a.panicked, b.panicked)
+	}
+	if bad.panicked == nil {
+		t.Errorf("the bad one: %v", bad.err)
+	}
+	if after := g.start(g.ctx(), g.sender(g.account), submission(1), delivery.Once{}); true {
+		if <-after.done; after.err != nil {
+			t.Errorf("after a panic: %v", after.err)
+		}
+	}
+	g.clean()
+}
+
+// TestLeavesTheQueue gives up while waiting: nothing happened, and nobody waits
+// for it.
+func TestLeavesTheQueue(t *testing.T) {
+	t.Parallel()
+	g := newRig(t).gathering()
+	g.block()
+	ctx, cancel := context.WithCancel(g.ctx())
+	before := g.Waiting()
+	gone := g.start(ctx, g.sender(g.account), submission(1, named("gone")), once("gone", "x"))
+	g.until(func() bool { return g.Waiting() > before })
+	stays := g.add(submission(1), delivery.Once{})
+	cancel()
+	<-gone.done
+	if !errors.Is(gone.err, context.Canceled) {
+		t.Errorf("gave up: %v", gone.err)
+	}
+	g.release()
+	if stays.err != nil {
+		t.Errorf("who stayed: %v", stays.err)
+	}
+	if n := g.count(`SELECT count(*) FROM message WHERE subject = 'gone'`); n != 0 {
+		t.Error("it was submitted although its sender was told otherwise")
+	}
+	g.clean()
+}
+
+// TestManyRecipientsDoNotWait holds that a message to many neither waits for
+// small ones nor holds them up.
+func TestManyRecipientsDoNotWait(t *testing.T) {
+	t.Parallel()
+	g := newRig(t).gathering()
+	g.block()
+	large := g.start(g.ctx(), g.sender(g.account), submission(delivery.MaxSmall+1), delivery.Once{})
+	<-large.done
+	if large.err != nil || len(large.list) != delivery.MaxSmall+1 {
+		t.Errorf("%d deliveries, %v", len(large.list), large.err)
+	}
+	g.release()
+	g.clean()
+}
+
+// TestBatchDoesNotWaitForALock lets somebody else hold a document that one of
+// several wants: the others are not held up for longer than a moment.
+func TestBatchDoesNotWaitForALock(t *testing.T) {
+	t.Parallel()
+	g := newRig(t).gathering()
+	doc := g.upload("a")
+	other, err := g.pool.Begin(g.ctx())
+	g.must(err)
+	_, err = other.Exec(g.ctx(), `SELECT 1 FROM document WHERE id = $1 FOR UPDATE`, doc)
+	g.must(err)
+	g.block()
+	good, waits := g.add(submission(1), delivery.Once{}), g.add(submission(1, withDocuments(doc)), delivery.Once{})
+	g.outbox.hold <- struct{}{}
+	<-good.done
+	if good.err != nil {
+		t.Error(good.err)
+	}
+	g.must(other.Rollback(g.ctx()))
+	<-waits.done
+	if waits.err != nil {
+		t.Error(waits.err)
+	}
+	close(g.outbox.hold)
+	for _, a := range g.all {
+		<-a.done
+	}
+	g.clean()
+}
