@@ -35,6 +35,7 @@ func (c doctorCmd) Run(ctx context.Context, log *slog.Logger) error {
 	for _, m := range out.means {
 		parts["identification with "+m.Method()+" answers"] = m
 	}
+	out.texting.checked(parts)
 	for what, part := range parts {
 		if p, ok := part.(interface{ Check(context.Context) error }); ok {
 			ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
@@ -54,6 +55,7 @@ func (c doctorCmd) Run(ctx context.Context, log *slog.Logger) error {
 		defer out.sealKeys.Close()
 		sayKeys(ctx, out, time.Now(), say)
 	}
+	say("keys that sign mails", c.sayMail(os.Stdout))
 	if !c.Issuer.Qualified {
 		fmt.Fprintln(os.Stdout, "note     not qualified: every document says so")
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/mail"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -24,8 +23,6 @@ import (
 	"github.com/bode-erds/bode/evidence/tsp"
 	"github.com/bode-erds/bode/evidence/xades"
 	"github.com/bode-erds/bode/notify"
-	"github.com/bode-erds/bode/notify/sms"
-	"github.com/bode-erds/bode/notify/smtp"
 )
 
 // outside opens everything that cfg names. ctx ends what the parts do by
@@ -43,7 +40,7 @@ func (c config) outside(ctx context.Context, log *slog.Logger) (o outside, err e
 		{"keys", func() (err error) { o.keyring, err = vault.OpenKeyring(c.Keys, time.Now); return err }},
 		{"content", func() (err error) { o.vault, err = c.openVault(o.keyring); return err }},
 		{"seal", func() error { return c.openSeal(&o, log) }},
-		{"notify", func() (err error) { o.transports, err = c.openTransports(); return err }},
+		{"notify", func() (err error) { o.transports, err = c.openTransports(&o, log); return err }},
 		{"login", func() error { return c.openMeans(ctx, &o, log) }},
 		{"assurance", func() (err error) { o.assurance, err = readAssurance(c.Assurance); return err }},
 		{"post", func() error { return c.openPost(&o, log) }},
@@ -166,26 +163,14 @@ func (o *outside) seal(keys sealKeys, stamper evidence.Stamper, trust evidence.T
 	return err
 }
 
-func (c config) openTransports() (map[notify.Channel]notify.Transport, error) {
-	from, err := mail.ParseAddress(c.SMTP.From)
+func (c config) openTransports(o *outside, log *slog.Logger) (map[notify.Channel]notify.Transport, error) {
+	mailer, err := c.openMail(o.secrets.bounce)
 	if err != nil {
 		return nil, err
 	}
-	password, err := readSecret(c.SMTP.Password)
-	if err != nil {
-		return nil, err
-	}
-	mailer, err := smtp.New(smtp.Config{Addr: c.SMTP.Addr, Security: smtp.Security(c.SMTP.Security), Username: c.SMTP.User,
-		Password: password, From: *from, ReturnPath: c.SMTP.Return})
-	if err != nil {
-		return nil, err
-	}
-	token, err := readSecret(c.SMS.Token)
-	if err != nil {
-		return nil, err
-	}
-	texter, err := sms.New(sms.Config{URL: c.SMS.URL, Token: token, From: c.SMS.From})
-	return map[notify.Channel]notify.Transport{notify.Email: mailer, notify.SMS: texter}, err
+	texter, err := c.openTexting(log)
+	o.texting = texter
+	return map[notify.Channel]notify.Transport{notify.Email: mailer, notify.SMS: texter.transport}, err
 }
 
 func (c config) openPost(o *outside, log *slog.Logger) error {
