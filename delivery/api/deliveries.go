@@ -24,7 +24,13 @@ func (a *API) getDelivery(c *call) error {
 	if err != nil {
 		return err
 	}
-	return writeJSON(c, http.StatusOK, deliveryOf(d))
+	plan, err := a.Deliveries.PlanFor(c.ctx(), d)
+	if err != nil {
+		return err
+	}
+	out := deliveryOf(d)
+	out.Plan = planOf(plan, a.Deliveries.Zone)
+	return writeJSON(c, http.StatusOK, out)
 }
 
 // listDeliveryEvents gives the whole timeline: it is short.

@@ -61,16 +61,19 @@ type policy struct {
 	RetentionMonths int      `json:"retention_months"`
 	Receipts        bool     `json:"receipts"`
 	Class           string   `json:"class,omitempty"`
+	ServeBy         string   `json:"serve_by,omitempty"`
+	TermRule        string   `json:"term_rule,omitempty"`
 }
 
 func policyOf(p delivery.Policy) policy {
-	return policy{p.Mode, p.CollectDays, p.Reminders, string(p.Level), p.Methods, string(p.Fallback), p.PostAtOnce, p.RetentionMonths, p.Receipts, p.Class}
+	return policy{p.Mode, p.CollectDays, p.Reminders, string(p.Level), p.Methods, string(p.Fallback), p.PostAtOnce, p.RetentionMonths, p.Receipts, p.Class,
+		p.ServeBy, p.TermRule}
 }
 
 func (p policy) domain() delivery.Policy {
 	return delivery.Policy{Mode: p.Mode, CollectDays: p.CollectDays, Reminders: p.Reminders, Level: identity.Level(p.Level),
 		Methods: p.Methods, Fallback: delivery.Fallback(p.Fallback), PostAtOnce: p.PostAtOnce,
-		RetentionMonths: p.RetentionMonths, Receipts: p.Receipts, Class: p.Class}
+		RetentionMonths: p.RetentionMonths, Receipts: p.Receipts, Class: p.Class, ServeBy: p.ServeBy, TermRule: p.TermRule}
 }
 
 func (in newMessage) submission() delivery.Submission {
@@ -161,6 +164,7 @@ type deliveryView struct {
 	ReceivedBy   *receiver `json:"received_by,omitempty"`
 	Post         *postView `json:"post,omitempty"`
 	Events       int       `json:"events"`
+	Plan         *planView `json:"plan,omitempty"` // of one delivery, not of lists
 }
 
 type recipient struct {
