@@ -22,6 +22,7 @@ func (s *Service) NoticeFacts(ctx context.Context, n notify.Notice) (notify.Fact
 	}
 	f := notify.Facts{
 		SenderName:    senderName(d.Message),
+		SenderProven:  d.Message.Sender.Proof != nil,
 		RecipientName: d.Recipient.Given + " " + d.Recipient.Family,
 		Number:        d.Message.Number,
 		Reference:     d.Message.Reference,
@@ -36,17 +37,7 @@ func (s *Service) NoticeFacts(ctx context.Context, n notify.Notice) (notify.Fact
 	}
 	switch n.Kind {
 	case notify.Announcement, notify.Reminder:
-		if d.State != Submitted && d.State != Notified || n.Kind == notify.Reminder && d.State != Notified {
-			return notify.Facts{}, notify.ErrStale
-		}
-		if f.Deadline.IsZero() { // not notified yet: this notice is what opens the window
-			at, err := s.now(ctx, d)
-			if err != nil {
-				return notify.Facts{}, err
-			}
-			f.Deadline = d.Message.Policy.windowEnd(at, s.Zone)
-		}
-		f.Link, err = s.collectURL(ctx, d.ID)
+		return s.waitingFacts(ctx, n, d, f)
 	case notify.DelegateNamed, notify.DelegateConfirmed:
 		return s.delegateFacts(ctx, n, d, f)
 	case notify.Code:
@@ -61,17 +52,92 @@ func (s *Service) NoticeFacts(ctx context.Context, n notify.Notice) (notify.Fact
 		if n.Ref != "" {
 			return s.delegateFacts(ctx, n, d, f)
 		}
-		if n.Kind != notify.Rejected {
+		if n.Kind == notify.Accepted || d.Late() {
 			f.Link, err = s.collectURL(ctx, d.ID)
 		}
+		f.KeptUntil = s.keptUntil(d)
+	case notify.LetterPosted:
+		return s.letterFacts(ctx, d, f)
+	case notify.ContactNamed:
+		f.What = n.Ref
+	case notify.ContactProposed:
+		f.What, f.Link = n.Ref, s.timelineURL(d.ID)
 	case notify.Receipt:
-		f.Outcome, f.Link = n.Ref, s.BaseURL+"/portal/deliveries/"+string(d.ID)
+		f.Outcome, f.Link, f.KeptUntil = outcome(d, State(n.Ref)), s.timelineURL(d.ID), s.keptUntil(d)
 		if f.DecidedAt.IsZero() {
 			f.DecidedAt = d.MovedAt
 		}
 	}
 	return f, err
 }
+
+// waitingFacts completes what is said of a message that can be decided.
+func (s *Service) waitingFacts(ctx context.Context, n notify.Notice, d Delivery, f notify.Facts) (notify.Facts, error) {
+	if d.State != Submitted && d.State != Notified || n.Kind == notify.Reminder && d.State != Notified {
+		return notify.Facts{}, notify.ErrStale
+	}
+	at := d.NotifiedAt
+	if f.Deadline.IsZero() { // not notified yet: this notice is what opens the window
+		var err error
+		if at, err = s.now(ctx, d); err != nil {
+			return notify.Facts{}, err
+		}
+		f.Deadline = d.Message.Policy.windowEnd(at, s.Zone)
+	}
+	f.Fallback, f.GoesByPostAt = s.byPost(d, at)
+	var err error
+	f.Link, err = s.collectURL(ctx, d.ID)
+	return f, err
+}
+
+// letterFacts completes what is said of a letter on its way.
+func (s *Service) letterFacts(ctx context.Context, d Delivery, f notify.Facts) (notify.Facts, error) {
+	if d.Post == nil {
+		return notify.Facts{}, notify.ErrStale
+	}
+	p, err := s.PlanFor(ctx, d)
+	if err != nil {
+		return notify.Facts{}, err
+	}
+	f.Tracking = d.Post.Tracking
+	if step, ok := p.Step(PlanServed); ok {
+		f.ExpectedAt = step.At
+	}
+	return f, nil
+}
+
+// byPost says whether a letter follows when nobody decides in the window that
+// opened at the given time, and on which day it is posted.
+func (s *Service) byPost(d Delivery, at time.Time) (fallback string, on time.Time) {
+	p := s.plan(d, postal{}, at)
+	for _, kind := range []PlanKind{PlanPosted, PlanHandOver} {
+		if step, ok := p.Step(kind); ok {
+			return string(FallbackPost), step.At
+		}
+	}
+	return string(FallbackNone), time.Time{}
+}
+
+// keptUntil is the day on which content and evidence of d go, as it looks now.
+func (s *Service) keptUntil(d Delivery) time.Time {
+	step, _ := s.plan(d, postal{}, d.LastAt).Step(PlanRemoved)
+	return step.At
+}
+
+// outcome is what a receipt says of a state: of an acceptance after the letter
+// was begun, what that means for the letter.
+func outcome(d Delivery, to State) string {
+	switch {
+	case to != Accepted || d.Post == nil:
+		return string(to)
+	case d.Post.Status == PostCancelled:
+		return "letter_cancelled"
+	}
+	return "late"
+}
+
+// timelineURL is the absolute address of the sender's page of d.
+func (s *Service) timelineURL(id ID) string { return s.BaseURL + "/portal/deliveries/" + string(id) }
 
 // delegateFacts completes what is said to a delegate, or to the recipient about
 // one; n.Ref is the delegate. Nobody is invited to what can no longer be decided.

@@ -71,11 +71,11 @@ type Facts struct {
 	Deadline      time.Time // last instant to decide
 	DecidedAt     time.Time // when it was accepted, refused, withdrawn
 	Fallback      string    // "post" or "none": what happens when nobody decides
-	GoesByPostAt  time.Time // when it is printed at the latest if nobody decides; zero: it is not
+	GoesByPostAt  time.Time // the day on which a letter is posted if nobody decides; zero: none is
 	Tracking      string    // the postal operator's number of the letter
 	TrackingURL   string    // where to follow it; the one link that is not ours, shown as text only
-	ExpectedAt    time.Time // when the letter should arrive; a civil date
-	KeptUntil     time.Time // when content and proofs are removed; a civil date
+	ExpectedAt    time.Time // the day by which the letter should be there
+	KeptUntil     time.Time // the day on which content and proofs are removed
 	Outcome       string    // for Receipt: accepted, rejected, expired, posting, handed_over, …
 	Account       string    // name of the company it is about; for the kinds of accounts, as all up to Until
 	Who           string    // who did it
