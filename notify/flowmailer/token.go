@@ -46,6 +46,12 @@ func (t *Transport) bearer(ctx context.Context) (string, error) {
 	return value, nil
 }
 
+// Check says whether the provider takes our credentials.
+func (t *Transport) Check(ctx context.Context) error {
+	_, err := t.bearer(ctx)
+	return err
+}
+
 // refused forgets a token that the API did not take, unless it has been replaced.
 func (t *Transport) refused(value string) {
 	t.token.mu.Lock()

@@ -58,6 +58,18 @@ func (t *Transport) Run(ctx context.Context, r Receiver) error {
 	return nil
 }
 
+// Check says whether the message centre lets us in: it binds and unbinds.
+func (t *Transport) Check(ctx context.Context) error {
+	s, err := bind(ctx, &t.cfg)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, leaveTimeout)
+	defer cancel()
+	s.leave(ctx)
+	return nil
+}
+
 // serve works one session until it or ctx ends, and says why.
 func (t *Transport) serve(ctx context.Context, s *session, r Receiver) error {
 	stored := make(chan struct{})
