@@ -96,7 +96,7 @@ func (w words) content(k Kind, f Facts, v values) (content, error) {
 	for _, key := range o.paragraphs {
 		c.Paragraphs = append(c.Paragraphs, say(key))
 	}
-	c.Facts = shown(o.facts, f, v, say)
+	c.Facts = w.facts(k, o.facts, f, v, say)
 	if o.link && v.Link != "" {
 		c.Button, c.ButtonFallback, c.Link = say(kind+".button"), say("button.fallback"), v.Link
 	}
@@ -127,8 +127,9 @@ func (w words) content(k Kind, f Facts, v values) (content, error) {
 	return c, err
 }
 
-// shown are the facts under keys that have a value.
-func shown(keys []string, f Facts, v values, say func(key string) string) (facts []fact) {
+// facts are those under keys that have a value. A kind may have a label of its
+// own for one of them.
+func (w words) facts(k Kind, keys []string, f Facts, v values, say func(key string) string) (out []fact) {
 	value := map[string]string{"sender": v.Sender, "recipient": v.Recipient, "number": v.Number, "reference": v.Reference,
 		"submitted": v.Submitted, "deadline": v.Deadline, "decided": v.Decided,
 		"expected": v.Expected, "tracking": v.Tracking, "follow": v.Follow,
@@ -137,11 +138,15 @@ func shown(keys []string, f Facts, v values, say func(key string) string) (facts
 		if value[key] == "" {
 			continue
 		}
-		x := fact{Label: say("fact." + key), Value: value[key], Strong: key == "deadline"}
+		label := "fact." + key
+		if own := label + "_" + string(k); w.has(own) {
+			label = own
+		}
+		x := fact{Label: say(label), Value: value[key], Strong: key == "deadline"}
 		if key == "sender" && f.SenderProven {
 			x.Note = say("sender.verified")
 		}
-		facts = append(facts, x)
+		out = append(out, x)
 	}
-	return facts
+	return out
 }

@@ -66,7 +66,6 @@ func outlineOf(k Kind, f Facts) outline {
 	case Accepted, Rejected:
 		o.paragraphs, o.facts, o.link = []string{kind + ".intro", kind + ".means", kind + ".next"}, append(o.facts, "decided"), k == Accepted
 	case GoesByPost:
-		o.facts = append(o.facts, "decided")
 		if f.Link != "" {
 			o.paragraphs, o.link = append(o.paragraphs, kind+".online"), true
 		}

@@ -88,7 +88,7 @@ func TestDates(t *testing.T) {
 	lastSecond := time.Date(2026, 12, 19, 22, 59, 59, 0, time.UTC)
 	cases := []struct{ language, moment, until, short string }{
 		{"nl", "zaterdag 1 mei 2027 om 9.07 uur (Brusselse tijd)", "zaterdag 24 oktober 2026 om 23.59 uur (Brusselse tijd)", "19/12"},
-		{"fr", "samedi 1er mai 2027 à 9 h 07 (heure de Bruxelles)", "samedi 24 octobre 2026 à 23 h 59 (heure de Bruxelles)", "19/12"},
+		{"fr", "samedi 1er mai 2027 à 9 h 07 (heure de Bruxelles)", "samedi 24 octobre 2026 à 23 h 59 (heure de Bruxelles)", "19/12"},
 		{"de", "Samstag, 1. Mai 2027, 9:07 Uhr (Brüsseler Zeit)", "Samstag, 24. Oktober 2026, 23:59 Uhr (Brüsseler Zeit)", "19.12."},
 		{"en", "Saturday 1 May 2027 at 9:07 (Brussels time)", "Saturday 24 October 2026 at 23:59 (Brussels time)", "19 Dec"},
 	}
