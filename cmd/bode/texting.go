@@ -132,7 +132,8 @@ func (t texting) checked(parts map[string]any) {
 }
 
 // patientTries is how many attempts of what can wait a provider gets that cannot
-// be reached, before the next one is asked.
+// be reached, before the next one is asked. If one of them is in doubt, it may then
+// come twice, which is better than not at all.
 const patientTries = 2
 
 // nextTexter says whether the next provider is asked: for a code at once, because

@@ -22,7 +22,7 @@ type listed struct {
 func (t *Transport) lookUp(ctx context.Context, notice string) (notify.Result, bool) {
 	tag := noticeTag(notice)
 	a := t.call(ctx, http.MethodGet, t.base+"/tag/"+url.PathEscape(tag)+"/messages?addtags=true", "items=:100", nil)
-	r := notify.Result{Outcome: notify.Temporary, Reply: a.reply(), Remote: a.remote, TLS: a.tls}
+	r := notify.Result{Outcome: notify.Temporary, Reply: a.reply(), Remote: a.remote, TLS: a.tls, Unreached: a.status == 0 && !a.dialled}
 	switch {
 	case a.status == http.StatusNotFound:
 		return r, false

@@ -122,5 +122,7 @@ func (t *Transport) lookUp(ctx context.Context, tag string) (notify.Result, bool
 	case a.httpStatus/100 == 4 && a.httpStatus != http.StatusTooManyRequests && a.httpStatus != http.StatusRequestTimeout:
 		return a.result(notify.Technical), true
 	}
-	return a.result(notify.Temporary), true
+	r := a.result(notify.Temporary)
+	r.Unreached = a.httpStatus == 0 && !a.dialled
+	return r, true
 }
