@@ -116,7 +116,13 @@ func (s *Service) afterWindow(ctx context.Context, id ID, do func() error) error
 	if !errors.Is(err, ErrWindowClosed) {
 		return err
 	}
-	if _, e := s.move(ctx, id, Delivery.Expire); e != nil {
+	_, e := s.move(ctx, id, func(d Delivery, at time.Time) (Move, error) {
+		if d.Message.Policy.Fallback != FallbackPost {
+			return Move{}, ErrNotOpen // the sweep does it
+		}
+		return d.Expire(at)
+	})
+	if e != nil {
 		return err
 	}
 	return do()

@@ -34,7 +34,7 @@ var stays = map[evidence.Name][]State{
 	evidence.NotificationDelivered:            nil,
 	evidence.NotificationAccessTracking:       {Notified, Accepted, Consigned, HandedOver, Expired, Posting, Posted},
 	evidence.RecipientIdentification:          {Notified, Accepted, Consigned, HandedOver, Expired, Posting, Posted},
-	evidence.RecipientChoice:                  {Notified},
+	evidence.RecipientChoice:                  {Notified, Accepted, Consigned, HandedOver},
 	evidence.DelegateNamed:                    {Notified},
 	evidence.DelegateWithdrawn:                {Notified},
 	evidence.ContentAccessTracking:            {Consigned, HandedOver},

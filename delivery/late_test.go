@@ -87,7 +87,7 @@ func TestLateNeedsPaper(t *testing.T) {
 	if _, err := r.Accept(r.ctx(), c); !errors.Is(err, delivery.ErrWindowClosed) {
 		t.Fatalf("acceptance: %v", err)
 	}
-	if d = r.again(d); d.State != delivery.Expired {
+	if d = r.again(d); d.State != delivery.Notified {
 		t.Errorf("state %s", d.State)
 	}
 	r.clean()

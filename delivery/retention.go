@@ -211,7 +211,8 @@ func (s *Service) forget(ctx context.Context, tx pgx.Tx, deliveries []string) er
 	if err := s.Notices.Forget(ctx, tx, deliveries...); err != nil {
 		return err
 	}
-	delegates, err := tx.Query(ctx, `SELECT id::text FROM delegate WHERE delivery_id = ANY ($1::uuid[])`, deliveries)
+	delegates, err := tx.Query(ctx, `SELECT id::text FROM delegate WHERE delivery_id = ANY ($1::uuid[])
+		UNION ALL SELECT id::text FROM contact_proposal WHERE delivery_id = ANY ($1::uuid[])`, deliveries)
 	if err != nil {
 		return err
 	}

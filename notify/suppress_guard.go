@@ -39,13 +39,16 @@ func (g guard) Deliver(ctx context.Context, m Message) (Result, string) {
 }
 
 // overrides reports whether a notice of kind k is sent although there is a
-// reason not to. A dead address is never written to. What belongs to a registered
+// reason not to. A dead address is never written to, and nothing is announced to
+// somebody who refused that. What belongs to a registered
 // delivery, what somebody just asked for, and what warns of a thief goes out
 // whatever its addressee thinks of us.
 func (k Kind) overrides(w Why) bool {
 	switch {
 	case w == BadAddress:
 		return false
+	case w == Asked && (k == Announcement || k == Reminder || k == DelegateNamed):
+		return false // that is what was asked
 	case !k.ofAccount(), k.isCode():
 		return true
 	}

@@ -106,3 +106,25 @@ func TestSuppressionUnknown(t *testing.T) {
 		}
 	}
 }
+
+// Who refused electronic delivery is announced nothing, and still gets what belongs
+// to a message that they take part in.
+func TestSuppressionAsked(t *testing.T) {
+	t.Parallel()
+	d, n := sentOnce(t)
+	err := pgx.BeginFunc(t.Context(), d.pool, func(tx pgx.Tx) error {
+		return d.suppressions.Add(t.Context(), tx, notify.Suppression{Channel: notify.Email, Reason: notify.Asked, Since: d.clock.now("")}, n.To)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for kind, goes := range map[notify.Kind]bool{notify.Announcement: false, notify.Reminder: false, notify.DelegateNamed: false,
+		notify.Code: true, notify.Accepted: true, notify.OnlineRefused: true} {
+		next := &scripted{results: []notify.Result{{Outcome: notify.Sent}}}
+		n.Kind = kind
+		r, _ := d.suppressions.Guard(next).Deliver(t.Context(), notify.Message{Notice: n})
+		if (r.Outcome == notify.Sent) != goes || (len(next.messages()) == 1) != goes {
+			t.Errorf("%s: %+v", kind, r)
+		}
+	}
+}

@@ -49,11 +49,11 @@ func TestWhenItIsOver(t *testing.T) {
 		end  func(*rig, delivery.Delivery)
 		says string
 	}{
-		"window closed, not swept": {func(r *rig, _ delivery.Delivery) { r.pass(17 * 24 * time.Hour) }, "Het bericht komt met de post"},
+		"window closed, not swept": {func(r *rig, _ delivery.Delivery) { r.pass(17 * 24 * time.Hour) }, "De termijn is voorbij"},
 		"expired": {func(r *rig, _ delivery.Delivery) {
 			r.pass(17 * 24 * time.Hour)
 			must(r.deliveries.Sweep(r.t.Context(), 10))(r.t)
-		}, "Het bericht komt met de post"},
+		}, "De termijn is voorbij"},
 		"cancelled": {func(r *rig, d delivery.Delivery) {
 			must(r.deliveries.Cancel(r.t.Context(), identity.Actor{Kind: identity.ActorKey, Account: r.account, Subject: "k-1", Name: "Boekhouding", Method: "api-key", ProvenAt: time.Now()}, d.Message.ID, delivery.Once{}))(r.t)
 		}, "ingetrokken"},
@@ -61,7 +61,7 @@ func TestWhenItIsOver(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t)
-			d := r.message()
+			d := r.message(func(s *delivery.Submission) { s.Policy.Fallback, s.Policy.PostAtOnce = delivery.FallbackNone, false })
 			b := r.browser().identified(d).want(http.StatusOK, "/decide")
 			accept, _ := b.form("/accept")
 			x.end(r, d)

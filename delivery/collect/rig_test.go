@@ -67,6 +67,7 @@ type rig struct {
 	vault      *altering
 	account    string
 	proofs     *proofs
+	refusals   refusals
 	finished   *atomic.Int64 // when the provider's answers were finished, as Finish was told
 	ahead      atomic.Int64  // how far delivery's clock is ahead of the true one
 }
@@ -107,7 +108,7 @@ func newRig(t testing.TB) *rig {
 	base := "http://" + listener.Addr().String()
 	r.deliveries, err = delivery.New(delivery.Config{
 		Pool: r.pool, Journal: book, Notices: notices, Outbox: jobs, Vault: r.vault, Box: keys, Codes: r.codes,
-		Identities: people, Post: partner{}, LinkKey: bytes.Repeat([]byte{4}, 32), BaseURL: base, Service: "Bode",
+		Identities: people, Post: partner{}, Refusals: &r.refusals, LinkKey: bytes.Repeat([]byte{4}, 32), BaseURL: base, Service: "Bode",
 		Log: slog.New(slog.DiscardHandler), Now: r.now,
 	})
 	r.must(err)

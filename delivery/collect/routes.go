@@ -33,6 +33,12 @@ func (c *Collect) pages() []route {
 		{http.MethodGet, "/identify", []place{atIdentify}, c.identify},
 		{http.MethodPost, "/identify", []place{atIdentify}, c.beginLogin},
 		{http.MethodGet, string(atMismatch), []place{atIdentify}, c.mismatch},
+		{http.MethodGet, "/ways", []place{atIdentify, atDecide, atRead}, c.ways},
+		{http.MethodPost, "/paper", []place{atIdentify, atDecide}, c.askPaper},
+		{http.MethodPost, "/no-online", []place{atIdentify, atDecide, atRead}, c.refuseOnline},
+		{http.MethodGet, "/address", []place{atCodes}, c.address},
+		{http.MethodPost, "/address", []place{atCodes}, c.proposeAddress},
+		{http.MethodPost, "/address/prove", []place{atCodes}, c.proveAddress},
 		{http.MethodGet, "/decide", []place{atDecide}, c.decide},
 		{http.MethodGet, "/delegate", []place{atDecide}, c.delegate},
 		{http.MethodPost, "/delegate", []place{atDecide}, c.name},
@@ -68,7 +74,7 @@ func (c *Collect) Register(e *echo.Echo) error {
 	}
 	// A POST may answer with a page. Its address, when reloaded or read in
 	// another language, leads to the page that is next.
-	for _, path := range []string{"/check", "/delegate/withdraw", "/accept", "/open", "/documents/:n", "/all"} {
+	for _, path := range []string{"/check", "/delegate/withdraw", "/paper", "/no-online", "/address/prove", "/accept", "/open", "/documents/:n", "/all"} {
 		e.GET("/c/:token"+path, c.at(route{}), short)
 	}
 	return nil

@@ -45,6 +45,7 @@ func (p *Portal) Register(e *echo.Echo) error {
 	e.GET("/portal/deliveries/:id", reader(p.timeline), form)
 	e.GET("/portal/deliveries/:id/dossier", reader(p.dossier), upload)
 	e.GET("/portal/deliveries/:id/letter", reader(p.letter), upload)
+	e.GET("/portal/deliveries/:id/papers/:n", reader(p.paper), upload)
 	e.GET("/portal/evidence/:file", reader(p.evidence), form)
 	e.GET("/portal/account", p.everyRole(p.account), form)
 	e.POST("/portal/account/switch", p.everyRole(p.switchAccount), form)
@@ -64,6 +65,7 @@ func (p *Portal) Register(e *echo.Echo) error {
 	e.POST("/portal/send", sender(p.send), form)
 	e.GET("/portal/messages/:id/cancel", sender(p.askCancel), form)
 	e.POST("/portal/messages/:id/cancel", sender(p.cancel), form)
+	e.POST("/portal/deliveries/:id/proposals/:proposal", sender(p.answerProposal), form)
 
 	// Administrators.
 	e.POST("/portal/account/keys", admin(p.createKey), form)

@@ -28,7 +28,7 @@ type fact struct {
 
 // first are the details that stand open, the others can be unfolded.
 var first = []string{"notice", "channel", "address", "attempt", "result", "identification", "matched_by", "method", "operator", "item",
-	"pages", "cause", "product", "file", "retry_at", "window_end", "reported_at"}
+	"pages", "cause", "product", "file", "retry_at", "window_end", "reported_at", "post_status", "post_mode", "tracking", "choice", "step"}
 
 func newStep(r delivery.Recorded) step {
 	s := step{Recorded: r, Tone: "plain", Why: r.Reasons}
@@ -74,6 +74,9 @@ type timelinePage struct {
 	Tone     string
 	Open     bool // the recipient can still decide
 	Pending  bool // some evidence is still being made
+
+	Papers    []delivery.Paper    // of the letter
+	Proposals []delivery.Proposal // better addresses that the recipient named
 }
 
 // timeline shows everything that happened to one delivery, oldest first, with
@@ -93,6 +96,12 @@ func (p *Portal) timeline(v *visitor) error {
 	}
 	page := timelinePage{frame: v.frame(""), Delivery: d, Tone: tone(d.State), Open: d.Open(now) && !d.RespondBy.IsZero()}
 	page.chrome.Test, page.chrome.Wide = d.Message.Test, true
+	if page.Papers, err = p.Deliveries.Papers(v.ctx(), d.ID); err != nil {
+		return err
+	}
+	if page.Proposals, err = p.Deliveries.Proposals(v.ctx(), d.ID); err != nil {
+		return err
+	}
 	for _, e := range events {
 		page.Steps = append(page.Steps, newStep(e))
 		page.Pending = page.Pending || e.SealedAt.IsZero()
