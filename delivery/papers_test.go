@@ -20,7 +20,9 @@ import (
 func paper(kind delivery.PostPaper, content string) delivery.PostDocument {
 	sum := sha256.Sum256([]byte(content))
 	return delivery.PostDocument{Kind: kind, MediaType: "application/pdf", Size: int64(len(content)), SHA256: hex.EncodeToString(sum[:]),
-		Open: func(context.Context) (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader([]byte(content))), nil }}
+		Open: func(context.Context) (io.ReadCloser, error) {
+			return io.NopCloser(bytes.NewReader([]byte(content))), nil
+		}}
 }
 
 // posting is a delivery whose letter is with the partner.
