@@ -2,7 +2,7 @@ package notify
 
 import (
 	"context"
-	"errors"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -10,11 +10,9 @@ import (
 	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/riverqueue/river"
-	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 )
 
-// state is what a run of the job finds.
+// state is what a run of the job finds of one notice.
 type state struct {
 	notice    Notice
 	created   time.Time
@@ -24,46 +22,56 @@ type state struct {
 	left      *Attempt // the attempt that was not told yet, if any
 }
 
-const selectNotice = `
+const selectNotices = `
 SELECT id, coalesce(account_id::text, ''), coalesce(delivery_id::text, ''), kind, channel, address, language, ref, created_at, tries, not_before, closed_at IS NOT NULL
-FROM notice WHERE id = $1`
+FROM notice WHERE id = ANY($1::uuid[]) ORDER BY id`
 
-const attemptColumns = `number, started_at, ended_at, outcome, reply, remote, tls, peer_id, dsn, in_doubt, digest, retry_at`
+const attemptColumns = `number, started_at, ended_at, outcome, reply, remote, tls, peer_id, dsn, in_doubt, digest, retry_at, coalesce(trace::text, '')`
 
-const selectLeft = `SELECT ` + attemptColumns + ` FROM notify_attempt WHERE notice_id = $1 AND told_at IS NULL`
+const selectLeft = `SELECT notice_id, ` + attemptColumns + ` FROM notify_attempt WHERE notice_id = ANY($1::uuid[]) AND told_at IS NULL`
 
-// read returns pgx.ErrNoRows for a notice that is gone. The attempt is read before
-// the notice: one that another run has just begun comes with a notice that is held
-// ahead, and cannot be taken for one that was left.
-func (w *Worker) read(ctx context.Context, id string) (state, error) {
-	var s state
-	rows, err := w.pool.Query(ctx, selectLeft, id)
+// read returns the notices that are there. Attempts are read before notices: one
+// that another run has just begun comes with a notice that is held ahead, and
+// cannot be taken for one that was left.
+func (w *Worker) read(ctx context.Context, ids []string) ([]state, error) {
+	left := make(map[string]*Attempt)
+	rows, err := w.pool.Query(ctx, selectLeft, ids)
 	if err != nil {
-		return state{}, fmt.Errorf("notify: read attempt: %w", err)
+		return nil, fmt.Errorf("notify: read attempts: %w", err)
 	}
-	left, err := pgx.CollectExactlyOneRow(rows, scanAttempt)
-	switch {
-	case errors.Is(err, pgx.ErrNoRows):
-	case err != nil:
-		return state{}, fmt.Errorf("notify: read attempt: %w", err)
-	default:
-		s.left = &left
+	if _, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (a Attempt, err error) {
+		var id string
+		a, err = scanAttemptOf(row, &id)
+		left[id] = &a
+		return a, err
+	}); err != nil {
+		return nil, fmt.Errorf("notify: read attempts: %w", err)
 	}
-	n := &s.notice
-	err = w.pool.QueryRow(ctx, selectNotice, id).Scan(&n.ID, &n.Account, &n.Delivery, &n.Kind, &n.Channel, &n.To,
-		&n.Language, &n.Ref, &s.created, &s.tries, &s.notBefore, &s.closed)
+	if rows, err = w.pool.Query(ctx, selectNotices, ids); err != nil {
+		return nil, fmt.Errorf("notify: read notices: %w", err)
+	}
+	found, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (s state, err error) {
+		n := &s.notice
+		err = row.Scan(&n.ID, &n.Account, &n.Delivery, &n.Kind, &n.Channel, &n.To, &n.Language, &n.Ref, &s.created, &s.tries, &s.notBefore, &s.closed)
+		s.left = left[n.ID]
+		return s, err
+	})
 	if err != nil {
-		return state{}, fmt.Errorf("notify: read notice: %w", err)
+		return nil, fmt.Errorf("notify: read notices: %w", err)
 	}
-	return s, nil
+	return found, nil
 }
 
-func scanAttempt(row pgx.CollectableRow) (Attempt, error) {
+func scanAttempt(row pgx.CollectableRow) (Attempt, error) { return scanAttemptOf(row) }
+
+// scanAttemptOf reads what stands before attemptColumns into before.
+func scanAttemptOf(row pgx.CollectableRow, before ...any) (Attempt, error) {
 	var a Attempt
 	var ended, retry *time.Time
 	var outcome *Outcome
+	var trace string
 	r := &a.Result
-	err := row.Scan(&a.Number, &a.StartedAt, &ended, &outcome, &r.Reply, &r.Remote, &r.TLS, &r.ID, &r.DSN, &r.InDoubt, &a.Digest, &retry)
+	err := row.Scan(append(before, &a.Number, &a.StartedAt, &ended, &outcome, &r.Reply, &r.Remote, &r.TLS, &r.ID, &r.DSN, &r.InDoubt, &a.Digest, &retry, &trace)...)
 	if err != nil {
 		return Attempt{}, err
 	}
@@ -74,162 +82,66 @@ func scanAttempt(row pgx.CollectableRow) (Attempt, error) {
 	if retry != nil {
 		a.RetryAt = retry.UTC()
 	}
+	r.Trace = canonical(json.RawMessage(trace))
 	return a, nil
 }
 
-const takeNotice = `
-UPDATE notice SET tries = tries + 1, not_before = $3 WHERE id = $1 AND tries = $2 AND closed_at IS NULL`
+// Taken in the order of their ids, so that two runs with the same notices do not
+// wait for each other in a circle; one that another run has just now is left to it.
+const registerAttempts = `
+WITH due AS (
+    SELECT n.id, u.started_at FROM unnest($1::uuid[], $2::integer[], $3::timestamptz[]) AS u (id, tries, started_at)
+    JOIN notice n ON n.id = u.id AND n.tries = u.tries AND n.closed_at IS NULL
+    ORDER BY n.id FOR UPDATE OF n SKIP LOCKED
+), taken AS (
+    UPDATE notice n SET tries = n.tries + 1, not_before = $4 FROM due WHERE n.id = due.id RETURNING n.id, n.tries, due.started_at
+)
+INSERT INTO notify_attempt (notice_id, number, started_at) SELECT id, tries, started_at FROM taken RETURNING notice_id, number, started_at`
 
-const insertAttempt = `INSERT INTO notify_attempt (notice_id, number, started_at) VALUES ($1, $2, $3)`
-
-// register commits the next attempt before anything is dialled. It reports false
-// when another run was faster. Until not_before no other run touches the notice.
-func (w *Worker) register(ctx context.Context, s state) (Attempt, bool, error) {
-	a := Attempt{Number: s.tries + 1}
-	taken := false
-	err := pgx.BeginFunc(ctx, w.pool, func(tx pgx.Tx) error {
-		held := instant(w.now("")).Add(w.timeout + 2*settleTimeout)
-		tag, err := tx.Exec(ctx, takeNotice, s.notice.ID, s.tries, held)
-		if err != nil || tag.RowsAffected() == 0 {
-			return err
-		}
-		taken = true
-		a.StartedAt = w.after(s.notice.Account, s.created) // after the lock
-		_, err = tx.Exec(ctx, insertAttempt, s.notice.ID, a.Number, a.StartedAt)
-		return err
-	})
+// register commits the next attempt of each notice before anything is dialled, in
+// one statement. What another run was faster with is not among the returned ones.
+// Until not_before no other run touches them.
+func (w *Worker) register(ctx context.Context, all []state) (map[string]Attempt, error) {
+	ids, tries, started := make([]string, len(all)), make([]int, len(all)), make([]time.Time, len(all))
+	for i, s := range all {
+		ids[i], tries[i], started[i] = s.notice.ID, s.tries, w.after(s.notice.Account, s.created)
+	}
+	held := instant(w.now("")).Add(w.timeout + 2*settleTimeout)
+	rows, err := w.pool.Query(ctx, registerAttempts, ids, tries, started, held)
 	if err != nil {
-		return Attempt{}, false, fmt.Errorf("notify: register attempt: %w", err)
+		return nil, fmt.Errorf("notify: register attempts: %w", err)
 	}
-	return a, taken, nil
-}
-
-const lockNotice = `SELECT closed_at IS NOT NULL FROM notice WHERE id = $1 FOR UPDATE`
-
-const endAttempt = `
-UPDATE notify_attempt SET ended_at = $3, outcome = $4, reply = $5, remote = $6, tls = $7, peer_id = $8,
-       dsn = $9, in_doubt = $10, digest = $11, retry_at = $12, told_at = $13
-WHERE notice_id = $1 AND number = $2 AND told_at IS NULL`
-
-const closeNotice = `UPDATE notice SET closed_at = $2, outcome = $3 WHERE id = $1 AND closed_at IS NULL`
-
-const postponeNotice = `UPDATE notice SET not_before = $2 WHERE id = $1 AND closed_at IS NULL`
-
-// settle stores how the attempt ended, tells the Sink, closes the notice or
-// schedules the next try, and completes the job: all or nothing. It sets
-// a.RetryAt.
-func (w *Worker) settle(ctx context.Context, job *river.Job[SendArgs], s state, a *Attempt, last time.Time) error {
-	id := s.notice.ID
-	delay, again := retryDelay(s.notice, a.Number, a.EndedAt, last, a.Result)
-	if again {
-		a.RetryAt = instant(a.EndedAt.Add(delay))
+	taken := make(map[string]Attempt, len(all))
+	var id string
+	var a Attempt
+	if _, err := pgx.ForEachRow(rows, []any{&id, &a.Number, &a.StartedAt}, func() error {
+		taken[id] = Attempt{Number: a.Number, StartedAt: a.StartedAt.UTC()}
+		return nil
+	}); err != nil {
+		return nil, fmt.Errorf("notify: register attempts: %w", err)
 	}
-	err := pgx.BeginFunc(ctx, w.pool, func(tx pgx.Tx) error {
-		var closed bool
-		err := tx.QueryRow(ctx, lockNotice, id).Scan(&closed)
-		if errors.Is(err, pgx.ErrNoRows) { // removed with its delivery while we were out
-			return complete(ctx, tx, job)
-		}
-		if err != nil {
-			return err
-		}
-		tag, err := tx.Exec(ctx, endAttempt, a.args(id, true)...)
-		if err != nil {
-			return err
-		}
-		if closed || tag.RowsAffected() != 1 { // another run settled it
-			return complete(ctx, tx, job)
-		}
-		if s.notice.Delivery != "" {
-			if err := w.sink.NoticeAttempted(ctx, tx, s.notice, *a); err != nil {
-				return fmt.Errorf("tell attempt %d: %w", a.Number, err)
-			}
-		}
-		if again {
-			err = w.again(ctx, tx, s.notice, delay)
-		} else {
-			_, err = tx.Exec(ctx, closeNotice, id, a.EndedAt, a.Result.Outcome)
-		}
-		if err != nil {
-			return err
-		}
-		return complete(ctx, tx, job)
-	})
-	if err != nil {
-		return fmt.Errorf("notify: settle notice %s: %w", id, err)
-	}
-	return nil
-}
-
-// again puts the next try into tx. The job waits by the wall clock, whatever the
-// account's says.
-func (w *Worker) again(ctx context.Context, tx pgx.Tx, n Notice, delay time.Duration) error {
-	at := instant(w.now("")).Add(delay)
-	if _, err := tx.Exec(ctx, postponeNotice, n.ID, at); err != nil {
-		return err
-	}
-	client := river.ClientFromContext[pgx.Tx](ctx)
-	_, err := client.InsertTx(ctx, tx, SendArgs{NoticeID: n.ID}, jobOpts(n.Kind, at))
-	return err
-}
-
-func complete(ctx context.Context, tx pgx.Tx, job *river.Job[SendArgs]) error {
-	_, err := river.JobCompleteTx[*riverpgxv5.Driver](ctx, tx, job)
-	return err
-}
-
-// keep stores the result alone after settle failed, so that the next run tells
-// it instead of sending again.
-func (w *Worker) keep(ctx context.Context, id string, a Attempt) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
-	defer cancel()
-	if _, err := w.pool.Exec(ctx, endAttempt, a.args(id, false)...); err != nil {
-		return fmt.Errorf("notify: keep result of notice %s: %w", id, err)
-	}
-	if _, err := w.pool.Exec(ctx, postponeNotice, id, instant(w.now(""))); err != nil {
-		return fmt.Errorf("notify: keep result of notice %s: %w", id, err)
-	}
-	return nil
-}
-
-// args are those of endAttempt.
-func (a Attempt) args(id string, told bool) []any {
-	var retry, toldAt *time.Time
-	if !a.RetryAt.IsZero() {
-		retry = &a.RetryAt
-	}
-	if told {
-		toldAt = &a.EndedAt
-	}
-	r := a.Result
-	return []any{id, a.Number, a.EndedAt, r.Outcome, r.Reply, r.Remote, r.TLS, r.ID, r.DSN, r.InDoubt, a.Digest, retry, toldAt}
+	return taken, nil
 }
 
 const closeUnsent = `
-UPDATE notice SET closed_at = $3, outcome = 'stale' WHERE id = $1 AND tries = $2 AND closed_at IS NULL`
+UPDATE notice n SET closed_at = u.at, outcome = 'stale' FROM unnest($1::uuid[], $2::integer[], $3::timestamptz[]) AS u (id, tries, at)
+ WHERE n.id = u.id AND n.tries = u.tries AND n.closed_at IS NULL RETURNING n.id`
 
-// closeStale closes a notice that nobody needs any more, unsent and without an
-// event; unless another run has just begun to send it.
-func (w *Worker) closeStale(ctx context.Context, job *river.Job[SendArgs], s state) error {
-	lost := false
-	err := pgx.BeginFunc(ctx, w.pool, func(tx pgx.Tx) error {
-		at := w.after(s.notice.Account, s.created)
-		tag, err := tx.Exec(ctx, closeUnsent, s.notice.ID, s.tries, at)
-		if err != nil {
-			return err
-		}
-		if lost = tag.RowsAffected() == 0; lost {
-			return nil
-		}
-		return complete(ctx, tx, job)
-	})
-	if err == nil && lost {
-		return river.JobSnooze(w.timeout)
+// closeStale closes notices that nobody needs any more, unsent and without an
+// event; unless another run has just begun to send one. It returns how many it closed.
+func (w *Worker) closeStale(ctx context.Context, all []state) (int, error) {
+	if len(all) == 0 {
+		return 0, nil
 	}
+	ids, tries, at := make([]string, len(all)), make([]int, len(all)), make([]time.Time, len(all))
+	for i, s := range all {
+		ids[i], tries[i], at[i] = s.notice.ID, s.tries, w.after(s.notice.Account, s.created)
+	}
+	tag, err := w.pool.Exec(ctx, closeUnsent, ids, tries, at)
 	if err != nil {
-		return fmt.Errorf("notify: close notice %s: %w", s.notice.ID, err)
+		return 0, fmt.Errorf("notify: close notices: %w", err)
 	}
-	return nil
+	return int(tag.RowsAffected()), nil
 }
 
 // clean makes a peer's words storable: UTF-8 without control characters but line
@@ -242,6 +154,7 @@ func (r Result) clean() Result {
 	}
 	r.InDoubt = r.InDoubt && r.Outcome == Technical
 	r.Reply, r.Remote, r.TLS, r.ID = clip(r.Reply), clip(r.Remote), clip(r.TLS), clip(r.ID)
+	r.Trace = canonical(r.Trace)
 	return r
 }
 

@@ -3,6 +3,7 @@ package notify
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -15,9 +16,17 @@ import (
 // it with a Worker.
 const Queue = "notify"
 
-// SendArgs is the job that sends one notice. It carries the id and nothing else.
+// SendArgs is the job that sends notices. It carries their ids and nothing else.
 type SendArgs struct {
-	NoticeID string `json:"notice_id"`
+	NoticeID  string   `json:"notice_id,omitempty"`  // of a job for one
+	NoticeIDs []string `json:"notice_ids,omitempty"` // of a job for several
+}
+
+func (a SendArgs) ids() []string {
+	if a.NoticeID == "" {
+		return a.NoticeIDs
+	}
+	return append([]string{a.NoticeID}, a.NoticeIDs...)
 }
 
 // Kind names the job.
@@ -109,17 +118,37 @@ func (s *Service) Queue(b *pgx.Batch, notices ...Notice) ([]river.InsertManyPara
 		return nil, nil
 	}
 	var rows columns
-	jobs := make([]river.InsertManyParams, 0, len(notices))
 	wall := instant(s.now(""))
 	for _, n := range notices {
 		if err := n.validate(); err != nil {
 			return nil, err
 		}
 		rows.add(n, instant(s.now(n.Account)), wall)
-		jobs = append(jobs, river.InsertManyParams{Args: SendArgs{NoticeID: n.ID}, InsertOpts: jobOpts(n.Kind, time.Time{})})
 	}
 	b.Queue(insertNotices, rows.args()...)
-	return jobs, nil
+	return jobsFor(notices), nil
+}
+
+// jobsFor are the jobs of notices that are due now: one for each that somebody
+// waits for, the others together.
+func jobsFor(notices []Notice) []river.InsertManyParams {
+	var jobs []river.InsertManyParams
+	var ids []string
+	for _, n := range notices {
+		if n.Kind.Urgent() {
+			jobs = append(jobs, river.InsertManyParams{Args: SendArgs{NoticeID: n.ID}, InsertOpts: jobOpts(n.Kind, time.Time{})})
+		} else {
+			ids = append(ids, n.ID)
+		}
+	}
+	for some := range slices.Chunk(ids, batchSize) {
+		args := SendArgs{NoticeIDs: some}
+		if len(some) == 1 {
+			args = SendArgs{NoticeID: some[0]}
+		}
+		jobs = append(jobs, river.InsertManyParams{Args: args, InsertOpts: jobOpts("", time.Time{})})
+	}
+	return jobs
 }
 
 // jobOpts puts codes first: somebody sits waiting for one. at is zero for now.
@@ -206,17 +235,15 @@ func (s *Service) Requeue(ctx context.Context, tx pgx.Tx, before time.Time, limi
 	if err != nil {
 		return 0, fmt.Errorf("notify: read overdue notices: %w", err)
 	}
-	jobs, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (river.InsertManyParams, error) {
-		var args SendArgs
-		var k Kind
-		err := row.Scan(&args.NoticeID, &k)
-		return river.InsertManyParams{Args: args, InsertOpts: jobOpts(k, time.Time{})}, err
+	due, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (n Notice, err error) {
+		err = row.Scan(&n.ID, &n.Kind)
+		return n, err
 	})
-	if err != nil || len(jobs) == 0 {
+	if err != nil || len(due) == 0 {
 		return 0, err
 	}
-	if _, err := s.jobs.InsertManyTx(ctx, tx, jobs); err != nil {
+	if _, err := s.jobs.InsertManyTx(ctx, tx, jobsFor(due)); err != nil {
 		return 0, fmt.Errorf("notify: enqueue jobs: %w", err)
 	}
-	return len(jobs), nil
+	return len(due), nil
 }

@@ -2,12 +2,10 @@ package notify
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 )
@@ -46,6 +44,7 @@ type Worker struct {
 	quiet      *Quiet
 	timeout    time.Duration
 	renderer   *Renderer
+	pace       pace
 	log        *slog.Logger
 }
 
@@ -79,80 +78,43 @@ func NewWorker(cfg WorkerConfig) (*Worker, error) {
 	}, nil
 }
 
-// Timeout is the job's: an attempt and its two transactions.
+// Timeout is the job's: an attempt of each notice, all at once, and what is stored
+// before and after.
 func (w *Worker) Timeout(*river.Job[SendArgs]) time.Duration {
 	return w.timeout + 2*settleTimeout
 }
 
-// Work makes one attempt of one notice.
+// Work makes one attempt of each notice of the job, all at once; of as many of
+// them as lately went well together, and comes back for the others.
 //
-//  1. Read the notice. What an earlier run left is settled first and ends this
-//     run: an attempt that ended but could not be told is told again; one that
-//     never ended is in doubt.
-//  2. Ask the facts. ErrStale closes the notice unsent.
-//  3. Register the attempt; commit. A crash from here on leaves it running.
+//  1. Read the notices. What an earlier run left is settled first and is not sent
+//     in this run: an attempt that ended but could not be told is told again; one
+//     that never ended is in doubt.
+//  2. Ask the facts. ErrStale closes a notice unsent.
+//  3. Register the attempts; commit. A crash from here on leaves them running.
 //  4. Render and deliver, with no transaction open. A crash here may mean that
-//     it was sent: it is sent again, with the same Message-ID.
-//  5. Store the result, tell the Sink, close the notice or schedule the next
-//     try, and complete the job: one transaction. If that fails, the result
-//     alone is kept, so that a sent notice is not sent twice for our fault.
+//     some were sent: they are sent again, with the same Message-ID.
+//  5. As results come: store them, tell the Sink, close the notices or schedule
+//     the next try, one transaction for those that came meanwhile; the last
+//     completes the job. If that fails, the results alone are kept, so that
+//     a sent notice is not sent twice for our fault.
 //
 // An error means that nothing was sent, or that it is stored what was; River
 // runs the job again.
 func (w *Worker) Work(ctx context.Context, job *river.Job[SendArgs]) error {
-	s, err := w.read(ctx, job.Args.NoticeID)
-	switch {
-	case errors.Is(err, pgx.ErrNoRows): // removed with its delivery
-		return nil
-	case err != nil:
-		return err
-	case s.closed:
-		return nil
-	}
-	if wait := s.notBefore.Sub(w.now("")); wait > time.Second {
-		return river.JobSnooze(wait)
-	}
-	if s.left != nil {
-		return w.settleLeft(ctx, job, s)
-	}
-	facts, err := w.source.NoticeFacts(ctx, s.notice)
-	if errors.Is(err, ErrStale) {
-		return w.closeStale(ctx, job, s)
-	}
-	if err != nil {
-		return fmt.Errorf("notify: facts of notice %s: %w", s.notice.ID, err)
-	}
-	if err := w.hold(ctx, s, facts); err != nil {
-		return err
-	}
-	attempt, ok, err := w.register(ctx, s)
+	found, err := w.read(ctx, job.Args.ids())
 	if err != nil {
 		return err
 	}
-	if !ok { // another run has it; look again when it must be over
-		return river.JobSnooze(w.timeout)
+	r := run{w: w, job: job}
+	r.sort(ctx, found)
+	if len(r.fresh) > 0 {
+		began := w.now("")
+		err := r.attempt(ctx)
+		w.pace.took(w.now("").Sub(began))
+		r.errs = append(r.errs, err)
 	}
-	attempt.Result, attempt.Digest = w.deliver(ctx, s.notice, attempt.Number, facts)
-	attempt.EndedAt = w.after(s.notice.Account, attempt.StartedAt)
-
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
-	defer cancel()
-	err = w.settle(ctx, job, s, &attempt, lastRetry(s.notice, s.created, facts))
-	if err != nil {
-		return errors.Join(err, w.keep(ctx, s.notice.ID, attempt))
-	}
-	return nil
-}
-
-// settleLeft finishes what an earlier run of the job began.
-func (w *Worker) settleLeft(ctx context.Context, job *river.Job[SendArgs], s state) error {
-	a := *s.left
-	if a.EndedAt.IsZero() {
-		a.EndedAt = w.after(s.notice.Account, a.StartedAt)
-		a.Result = Result{Outcome: Technical, InDoubt: true}
-		w.log.WarnContext(ctx, "notice attempt was interrupted", "notice", s.notice.ID, "attempt", a.Number)
-	}
-	return w.settle(ctx, job, s, &a, lastRetry(s.notice, s.created, Facts{}))
+	return r.verdict()
 }
 
 // deliver renders and hands over, and cleans what came back: a peer's words are
