@@ -47,10 +47,11 @@ func numbered(id string, base int) string {
 // receipt is what a message centre says became of a message.
 type receipt struct {
 	id     string
-	stat   string // one of the seven letters, whichever way it was said
-	errno  string // the provider's own
-	absent bool   // the network knows no such subscriber
-	text   string // as received, without the words of the message
+	stat   string   // one of the seven letters, whichever way it was said
+	errno  string   // the provider's own
+	absent bool     // the network knows no such subscriber
+	text   string   // as received, without the words of the message
+	about  []string // the numbers it names, in E.164
 }
 
 // Fields of the text of a receipt, which every provider writes a little
@@ -85,6 +86,11 @@ func readReceipt(m shortMessage) (receipt, error) {
 		r.absent = e[0] == 3 && e[1] == 0 && e[2] == 1
 		r.errno = fmt.Sprintf("%d/%d", e[0], int(e[1])<<8|int(e[2]))
 	}
+	for _, a := range []address{m.from, m.to} { // some swap them
+		if a.ton == tonInternational && a.value != "" && strings.Trim(a.value, "0123456789") == "" {
+			r.about = append(r.about, "+"+a.value)
+		}
+	}
 	if r.id == "" || len(r.id) > longestMessageID || r.stat == "" {
 		return receipt{}, fmt.Errorf("%w: a receipt without message or state", ErrMalformed)
 	}
@@ -107,7 +113,7 @@ func (r receipt) report(provider, from string) (notify.Report, bool) {
 	sum := sha256.Sum256(raw)
 	digest := hex.EncodeToString(sum[:])
 	rep := notify.Report{Source: "smpp", ID: provider + ":" + r.id + ":" + digest[:16], Status: r.stat, Reply: r.text,
-		Remote: from, Digest: digest, Raw: raw, Rung: notify.RungAccepted}
+		Remote: from, Digest: digest, Raw: raw, Rung: notify.RungAccepted, Recipients: r.about}
 	if r.errno != "" {
 		rep.Status += " " + r.errno
 	}
