@@ -95,8 +95,8 @@ func ofRecipient(name string) bool {
 }
 
 // readStatus splits a status part into the fields about the message and those
-// about each recipient. A blank line ends a group; so does a recipient that is
-// named once more, where the blank line was lost (RFC 3464 §2.1).
+// about each recipient. A blank line ends a group; so does what a group has
+// once only, where the blank line was lost (RFC 3464 §2.1).
 func readStatus(body []byte) (message fields, groups []fields) {
 	var group fields
 	end := func() {
@@ -120,8 +120,11 @@ func readStatus(body []byte) (message fields, groups []fields) {
 			continue
 		}
 		first = false
-		if name == "final-recipient" && group.get(name) != "" {
-			end()
+		switch name {
+		case "original-recipient", "final-recipient", "action":
+			if group.get(name) != "" {
+				end()
+			}
 		}
 		group = group.add(text)
 	}

@@ -111,6 +111,9 @@ func (b back) reports(to target) (list []notify.Report) {
 		for i, g := range b.groups {
 			if r, ok := facts(b.report, g); ok {
 				r.ID = id + "-" + strconv.Itoa(i)
+				if r.OccurredAt.IsZero() {
+					r.OccurredAt = dateOf(b.header.get("date"))
+				}
 				list = append(list, r)
 			}
 		}
