@@ -59,6 +59,9 @@ func (p *Portal) writePage(v *visitor, d draft, faults web.Faults) (writePage, e
 		}
 		page.Fallbacks = append(page.Fallbacks, o)
 	}
+	for _, r := range p.Deliveries.Terms().Plannable() {
+		page.Rules = append(page.Rules, web.Option{Value: r.ID, Text: r.Title[lang]})
+	}
 	return page, nil
 }
 
@@ -74,6 +77,9 @@ func (p *Portal) showDraft(v *visitor, status int, d draft, faults ...web.Fault)
 func (p *Portal) showAnswers(v *visitor, status int, d draft, faults ...web.Fault) error {
 	page, err := p.writePage(v, d, faults)
 	if err != nil {
+		return err
+	}
+	if page.Plan, err = p.preview(v, d); err != nil {
 		return err
 	}
 	return p.Web.Render(v, status, "portal/check", page)

@@ -21,6 +21,8 @@ type draft struct {
 	Reference  string
 	Days       string
 	Fallback   string
+	ServeBy    string
+	Rule       string // of terms, for paper
 	Class      string
 	Documents  []delivery.Document
 	Recipients []person
@@ -69,7 +71,8 @@ func newPerson(n int, lang string) person { return person{N: n, Language: lang, 
 // parseDraft reads a form back. Documents are only named in it.
 func parseDraft(f url.Values) (d draft, documents []delivery.ID) {
 	d = draft{Once: f.Get("once"), Subject: f.Get("subject"), Body: strings.ReplaceAll(f.Get("body"), "\r\n", "\n"),
-		Reference: f.Get("reference"), Days: f.Get("days"), Fallback: f.Get("fallback"), Class: f.Get("class")}
+		Reference: f.Get("reference"), Days: f.Get("days"), Fallback: f.Get("fallback"),
+		ServeBy: f.Get("serve_by"), Rule: f.Get("term_rule"), Class: f.Get("class")}
 	if len(d.Once) != 26 {
 		d.Once = rand.Text()
 	}
@@ -97,7 +100,8 @@ func fieldName(n int, name string) string { return "r" + strconv.Itoa(n) + "-" +
 // Hidden writes the draft as hidden fields.
 func (d draft) Hidden() []pair {
 	f := url.Values{"once": {d.Once}, "subject": {d.Subject}, "body": {d.Body}, "reference": {d.Reference},
-		"days": {d.Days}, "fallback": {d.Fallback}, "class": {d.Class}}
+		"days": {d.Days}, "fallback": {d.Fallback}, "serve_by": {d.ServeBy}, "term_rule": {d.Rule},
+		"class": {d.Class}}
 	for _, r := range d.Recipients {
 		for name, at := range r.fields() {
 			f.Set(fieldName(r.N, name), *at)
@@ -141,6 +145,9 @@ func (d draft) submission(policy delivery.Policy, lang string) delivery.Submissi
 	}
 	s.Policy.CollectDays = days
 	s.Policy.Fallback = delivery.Fallback(d.Fallback)
+	if s.Policy.ServeBy = strings.TrimSpace(d.ServeBy); s.Policy.Fallback == delivery.FallbackPost {
+		s.Policy.TermRule = d.Rule
+	}
 	s.Policy.Class = strings.ToLower(strings.TrimSpace(d.Class))
 	s.Policy.PostAtOnce = s.Policy.Fallback == delivery.FallbackPost
 	for _, doc := range d.Documents {

@@ -18,7 +18,7 @@ var places = map[string]string{
 	"postal_address/postcode": "postcode", "postal_address/city": "city", "postal_address/country": "country",
 	"identification/birth_date": "birth_date", "identification/national_number": "national_number", "": "given",
 	"/subject": "subject", "/body": "body", "/reference": "reference", "/policy/collect_days": "days", "/policy/fallback": "fallback",
-	"/policy/class": "class",
+	"/policy/class": "class", "/policy/serve_by": "serve_by", "/policy/term_rule": "term_rule",
 }
 
 // faultsOf says what is wrong with a draft in the words of its form. A code has
@@ -28,7 +28,7 @@ func (p *Portal) faultsOf(d draft, found delivery.FieldErrors) (out web.Faults) 
 	for _, f := range found {
 		var args []any
 		for k, v := range f.Args {
-			args = append(args, k, v)
+			args = append(args, k, said(v))
 		}
 		fault := web.Fault{Args: args}
 		name, ok := places[f.Pointer]

@@ -74,6 +74,7 @@ type timelinePage struct {
 	Tone     string
 	Open     bool // the recipient can still decide
 	Pending  bool // some evidence is still being made
+	Plan     *planPart
 
 	Papers    []delivery.Paper    // of the letter
 	Proposals []delivery.Proposal // better addresses that the recipient named
@@ -96,6 +97,9 @@ func (p *Portal) timeline(v *visitor) error {
 	}
 	page := timelinePage{frame: v.frame(""), Delivery: d, Tone: tone(d.State), Open: d.Open(now) && !d.RespondBy.IsZero()}
 	page.chrome.Test, page.chrome.Wide = d.Message.Test, true
+	if page.Plan, err = p.planFor(v, d); err != nil {
+		return err
+	}
 	if page.Papers, err = p.Deliveries.Papers(v.ctx(), d.ID); err != nil {
 		return err
 	}

@@ -26,6 +26,8 @@ type writePage struct {
 	Languages []web.Option
 	Countries []web.Option
 	Fallbacks []web.Option
+	Rules     []web.Option // that date a letter
+	Plan      *planPart    // of the answers; nil while they are written
 	MaxDays   int
 }
 

@@ -3,6 +3,7 @@ package web
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -56,11 +57,22 @@ func (w *Web) view(c echo.Context, face string, data any) *View {
 	return v
 }
 
-// T is the text of a key, its {placeholders} filled in from name-value pairs.
+// T is the text of a key, its {placeholders} filled in from name-value pairs. A
+// time is written as its day.
 func (v *View) T(key string, args ...any) (string, error) {
 	t, ok := v.web.lookup(v.face, v.Lang, key)
 	if !ok {
 		return "", fmt.Errorf("%w: no words for %q in %s", ErrCatalog, key, v.Lang)
+	}
+	for i, x := range args {
+		if at, ok := x.(time.Time); ok {
+			day, err := v.Date(at)
+			if err != nil {
+				return "", err
+			}
+			args = slices.Clone(args)
+			args[i] = day
+		}
 	}
 	return fill(t, append([]any{"service", v.Service}, args...))
 }
