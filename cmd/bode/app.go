@@ -200,6 +200,7 @@ func (a *app) faces() (http.Handler, error) {
 	mux.Handle(logPath, public)
 	mux.Handle("/api/v1/", rest.Handler())
 	a.receive(mux)
+	a.postHooks(mux)
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	mux.HandleFunc("GET /readyz", a.ready)
 	mux.Handle("/", e)

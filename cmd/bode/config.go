@@ -130,6 +130,7 @@ type postConfig struct {
 	Partner string   `help:"Name of the partner, as it goes into evidence." env:"BODE_POST_PARTNER"`
 	Window  string   `help:"Address window." default:"be-right" env:"BODE_POST_WINDOW"`
 	Return  []string `help:"Lines of the return address." env:"BODE_POST_RETURN"`
+	partnerConfig
 }
 
 // production is how often a real service looks for what is due.
@@ -196,7 +197,7 @@ func (c config) validate() error {
 	if err := c.issuer().Validate(); err != nil {
 		errs = append(errs, fmt.Errorf("--issuer-…: %w", err))
 	}
-	need(c.Post.Dir == "" || c.Post.Partner != "", "post-partner", "its name goes into evidence")
+	c.Post.validate(need)
 	return errors.Join(errs...)
 }
 

@@ -31,7 +31,7 @@ func (c doctorCmd) Run(ctx context.Context, log *slog.Logger) error {
 	say("settings", c.validate())
 	out, err := c.outside(ctx, discard())
 	say("keys, stores and channels open", err)
-	parts := map[string]any{"content store answers": out.vault}
+	parts := map[string]any{"content store answers": out.vault, "print and post partner can be handed letters": out.post}
 	for _, m := range out.means {
 		parts["identification with "+m.Method()+" answers"] = m
 	}

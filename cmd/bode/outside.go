@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/bode-erds/bode/delivery"
-	"github.com/bode-erds/bode/delivery/post"
 	"github.com/bode-erds/bode/delivery/vault"
 	"github.com/bode-erds/bode/evidence"
 	"github.com/bode-erds/bode/evidence/asic"
@@ -171,17 +170,4 @@ func (c config) openTransports(o *outside, log *slog.Logger) (map[notify.Channel
 	texter, err := c.openTexting(log)
 	o.texting = texter
 	return map[notify.Channel]notify.Transport{notify.Email: mailer, notify.SMS: texter.transport}, err
-}
-
-func (c config) openPost(o *outside, log *slog.Logger) error {
-	if c.Post.Dir == "" {
-		return nil
-	}
-	window, err := post.WindowNamed(c.Post.Window)
-	if err != nil {
-		return err
-	}
-	o.post, err = post.NewHotFolder(post.Config{Dir: c.Post.Dir, Partner: c.Post.Partner, Service: c.Service, Window: window,
-		Return: c.Post.Return, Seal: o.letters, Logger: log})
-	return err
 }

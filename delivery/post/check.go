@@ -30,5 +30,8 @@ func (h *HotFolder) Check(ctx context.Context) error {
 			return err
 		}
 	}
+	if o, ok := h.cfg.Operator.(interface{ Check(context.Context) error }); ok {
+		return o.Check(ctx)
+	}
 	return nil
 }
