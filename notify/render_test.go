@@ -26,7 +26,7 @@ func facts(change ...func(*notify.Facts)) notify.Facts {
 		Number:        "BD-2026-7K3M-Q9",
 		Reference:     "F/2026/118",
 		Link:          "https://bode.example/c/0123456789abcdefghijklmnopqrstuvwxyzABCDEFG",
-		NoticeCode:    "RT4-9PK",
+		NoticeCode:    "7K2PM-4TQ9X",
 		SubmittedAt:   time.Date(2026, 12, 1, 9, 5, 0, 0, time.UTC),
 		Deadline:      time.Date(2026, 12, 19, 23, 0, 0, 0, time.UTC), // midnight in Brussels
 		DecidedAt:     time.Date(2026, 12, 3, 13, 30, 0, 0, time.UTC),
@@ -140,10 +140,10 @@ func TestCodeComesWithoutLink(t *testing.T) {
 		for _, channel := range notify.Channels() {
 			for _, kind := range []notify.Kind{notify.Code, notify.ContactCode} {
 				f := factsOf(kind)
-				f.Link, f.NoticeCode = "https://bode.example/c/secret", "RT4-9PK"
+				f.Link, f.NoticeCode = "https://bode.example/c/secret", "7K2PM-4TQ9X"
 				m := render(t, r, notice(kind, channel, language), f)
 				all := m.Subject + m.Text + m.HTML
-				for _, bad := range []string{"http", "href", "bode.example", "secret", "RT4-9PK"} {
+				for _, bad := range []string{"http", "href", "bode.example", "secret", "7K2PM-4TQ9X"} {
 					if strings.Contains(all, bad) {
 						t.Errorf("%s %s: %s holds %q", language, channel, kind, bad)
 					}

@@ -16,6 +16,7 @@ var wordFiles embed.FS
 type Portal struct {
 	Config
 	program map[string]programFile // by path; empty without a verifier for browsers
+	guesses *guesses               // of check codes
 }
 
 // New gives the pages and words to web and returns a Portal.
@@ -27,7 +28,7 @@ func New(cfg Config) (*Portal, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Portal{cfg, program}, cfg.Web.AddFace("portal", wordFiles, pageFiles)
+	return &Portal{cfg, program, newGuesses()}, cfg.Web.AddFace("portal", wordFiles, pageFiles)
 }
 
 // frame is what the data of every page holds: its faults and its header.
