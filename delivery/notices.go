@@ -13,14 +13,20 @@ import (
 // NoticeFacts gives what a notice is to say, at the moment it is rendered, or
 // notify.ErrStale when it no longer makes sense. It implements notify.Source.
 func (s *Service) NoticeFacts(ctx context.Context, n notify.Notice) (notify.Facts, error) {
-	d, err := s.load(ctx, ID(n.Delivery))
+	d, ahead, err := scanDelivery(s.Pool.QueryRow(ctx, sqlDelivery+` WHERE d.id = $1`, n.Delivery))
 	if errors.Is(err, ErrNotFound) {
 		return notify.Facts{}, notify.ErrStale
 	}
 	if err != nil {
 		return notify.Facts{}, err
 	}
-	f := notify.Facts{
+	return s.factsOf(ctx, n, d, ahead, nil)
+}
+
+// factsOf is NoticeFacts for a delivery that was read, whose clock is ahead. The
+// nonce of its link is asked for when it is nil.
+func (s *Service) factsOf(ctx context.Context, n notify.Notice, d Delivery, ahead time.Duration, nonce []byte) (f notify.Facts, err error) {
+	f = notify.Facts{
 		SenderName:    senderName(d.Message),
 		SenderProven:  d.Message.Sender.Proof != nil,
 		RecipientName: d.Recipient.Given + " " + d.Recipient.Family,
@@ -37,7 +43,7 @@ func (s *Service) NoticeFacts(ctx context.Context, n notify.Notice) (notify.Fact
 	}
 	switch n.Kind {
 	case notify.Announcement, notify.Reminder:
-		return s.waitingFacts(ctx, n, d, f)
+		return s.waitingFacts(ctx, n, d, f, ahead, nonce)
 	case notify.DelegateNamed, notify.DelegateConfirmed:
 		return s.delegateFacts(ctx, n, d, f)
 	case notify.Code:
@@ -72,21 +78,22 @@ func (s *Service) NoticeFacts(ctx context.Context, n notify.Notice) (notify.Fact
 }
 
 // waitingFacts completes what is said of a message that can be decided.
-func (s *Service) waitingFacts(ctx context.Context, n notify.Notice, d Delivery, f notify.Facts) (notify.Facts, error) {
+func (s *Service) waitingFacts(ctx context.Context, n notify.Notice, d Delivery, f notify.Facts, ahead time.Duration, nonce []byte) (notify.Facts, error) {
 	if d.State != Submitted && d.State != Notified || n.Kind == notify.Reminder && d.State != Notified {
 		return notify.Facts{}, notify.ErrStale
 	}
 	at := d.NotifiedAt
 	if f.Deadline.IsZero() { // not notified yet: this notice is what opens the window
-		var err error
-		if at, err = s.now(ctx, d); err != nil {
-			return notify.Facts{}, err
-		}
+		at = s.Now().Add(ahead).UTC().Truncate(time.Microsecond)
 		f.Deadline = d.Message.Policy.windowEnd(at, s.Zone)
 	}
 	f.Fallback, f.GoesByPostAt = s.byPost(d, at)
 	var err error
-	f.Link, err = s.collectURL(ctx, d.ID)
+	if nonce != nil {
+		f.Link = s.linkOf(string(d.ID), nonce)
+	} else {
+		f.Link, err = s.collectURL(ctx, d.ID)
+	}
 	return f, err
 }
 
@@ -205,8 +212,12 @@ func (s *Service) linkURL(ctx context.Context, q interface {
 	if err := q.QueryRow(ctx, sql, id).Scan(&nonce); err != nil {
 		return "", err
 	}
+	return s.linkOf(id, nonce), nil
+}
+
+func (s *Service) linkOf(id string, nonce []byte) string {
 	token, _ := s.link(ID(id), nonce)
-	return s.BaseURL + "/c/" + token, nil
+	return s.BaseURL + "/c/" + token
 }
 
 // senderName is how a recipient knows the sender.

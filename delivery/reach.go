@@ -30,7 +30,8 @@ func (d Delivery) Attempted(n notify.Notice, a notify.Attempt, at time.Time, zon
 		{Key: "result", Value: string(a.Result.Outcome)},
 	}
 	for _, x := range []evidence.Detail{{Key: "reply", Value: a.Result.Reply}, {Key: "remote", Value: a.Result.Remote},
-		{Key: "tls", Value: a.Result.TLS}, {Key: "digest", Value: a.Digest}} {
+		{Key: "tls", Value: a.Result.TLS}, {Key: "digest", Value: a.Digest},
+		{Key: "trace", Value: a.Result.TraceDigest()}} {
 		if x.Value != "" {
 			x.Value = evidence.Text(x.Value, maxForeign)
 			details = append(details, x)

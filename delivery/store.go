@@ -74,11 +74,19 @@ const sqlSettle = `UPDATE deadline SET done_at = $3 WHERE delivery_id = $1 AND k
 
 // save writes after over before, in one round trip, with its deadlines.
 func save(ctx context.Context, tx pgx.Tx, before, after Delivery, set []Deadline, settle []DeadlineKind, at time.Time) error {
+	var b pgx.Batch
+	if err := queueSave(&b, before, after, set, settle, at); err != nil {
+		return err
+	}
+	return tx.SendBatch(ctx, &b).Close()
+}
+
+// queueSave adds to b what save sends.
+func queueSave(b *pgx.Batch, before, after Delivery, set []Deadline, settle []DeadlineKind, at time.Time) error {
 	hash, err := hex.DecodeString(after.Hash)
 	if err != nil {
 		return err
 	}
-	var b pgx.Batch
 	b.Queue(sqlSave, string(after.ID), after.State, after.Seq, hash, after.LastAt, after.MovedAt, after.Email, after.SMS,
 		null(after.NotifiedAt), null(after.RespondBy), null(after.DecidedAt), null(after.HandedOverAt),
 		after.Identified, after.ReceivedBy, after.Taken, after.Post, after.Choices, before.State, before.Seq).Exec(one)
@@ -88,7 +96,7 @@ func save(ctx context.Context, tx pgx.Tx, before, after Delivery, set []Deadline
 	for _, d := range set {
 		b.Queue(sqlDeadline, string(after.ID), d.Kind, after.Message.Account, after.Message.Test, d.DueAt)
 	}
-	return tx.SendBatch(ctx, &b).Close()
+	return nil
 }
 
 // one demands that a statement touched exactly one row.

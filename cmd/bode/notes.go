@@ -44,7 +44,29 @@ type facts struct {
 	service    string
 }
 
-var _ notify.Source = facts{}
+var (
+	_ notify.Source      = facts{}
+	_ notify.BatchSource = facts{}
+)
+
+// NoticesFacts asks the deliveries for all of theirs at once.
+func (s facts) NoticesFacts(ctx context.Context, all []notify.Notice) ([]notify.Facts, []error) {
+	out, errs := make([]notify.Facts, len(all)), make([]error, len(all))
+	var theirs []notify.Notice
+	var at []int
+	for i, n := range all {
+		if n.Delivery != "" {
+			theirs, at = append(theirs, n), append(at, i)
+		} else {
+			out[i], errs[i] = s.NoticeFacts(ctx, n)
+		}
+	}
+	found, failed := s.deliveries.NoticesFacts(ctx, theirs)
+	for i, k := range at {
+		out[k], errs[k] = found[i], failed[i]
+	}
+	return out, errs
+}
 
 func (s facts) NoticeFacts(ctx context.Context, n notify.Notice) (notify.Facts, error) {
 	if n.Delivery != "" {
