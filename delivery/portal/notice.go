@@ -68,7 +68,6 @@ func (p *Portal) checkNotice(c echo.Context) error {
 	switch {
 	case errors.Is(err, delivery.ErrNotFound):
 		page.Unknown = true
-		page.Add("code", "fault.notice_unknown")
 		return p.Web.Render(c, http.StatusNotFound, "portal/notice", page)
 	case err != nil:
 		return err
