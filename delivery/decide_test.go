@@ -64,7 +64,7 @@ func TestDecideTogether(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	for i := range 6 {
-		d := r.notified(func(s *delivery.Submission) { s.Recipients[0].Email = fmt.Sprintf("an%d@example.be", i) })
+		d := r.notified(noPaper, func(s *delivery.Submission) { s.Recipients[0].Email = fmt.Sprintf("an%d@example.be", i) })
 		c := r.identified(d)
 		if i%2 == 0 { // the end comes while they decide
 			r.clock.set(d.RespondBy.Add(-time.Microsecond))
@@ -96,7 +96,7 @@ func TestDecideTogether(t *testing.T) {
 func TestTooLate(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	d := r.notified()
+	d := r.notified(noPaper)
 	r.clock.set(d.RespondBy.Add(-time.Minute))
 	c := r.identified(d)
 	r.clock.set(d.RespondBy)

@@ -29,7 +29,7 @@ func TestDelegateOver(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t)
-			d, mine, g := r.named()
+			d, mine, g := r.named(noPaper)
 			theirs := r.delegateIdentified(d, g)
 			found, session := r.delegateVisit(d, g)
 			half := r.session(found, session)

@@ -59,7 +59,7 @@ func TestFoldRefuses(t *testing.T) {
 		{a1, c1, evidence.ConsignmentRejection, evidence.ContentConsignment}, {a1, evidence.PostalItemPosted}, {a1, evidence.SubmissionRejection},
 		{a1, c1, c3, evidence.SubmissionCancelled}, {a1, evidence.NotificationAccessTracking}, {a1, c1, evidence.ContentAccessTracking},
 		{a1, c1, evidence.RelayToNonERDS, evidence.PostalItemDelivered, c3}, {a1, c1, c3, evidence.AcceptanceRejectionExpiry},
-		{a1, c1, evidence.RelayToNonERDS, evidence.PostalItemCancelled}, {a1, c1, c3, evidence.PostalItemTracked, c1, evidence.RecipientChoice}, {a1, evidence.RelayToNonERDS, evidence.PostalItemReturned, evidence.PostalItemDelivered}, {"x"},
+		{a1, c1, evidence.RelayToNonERDS, evidence.PostalItemCancelled}, {a1, evidence.RecipientChoice}, {a1, c1, evidence.PostalItemTracked}, {a1, evidence.RelayToNonERDS, evidence.PostalItemReturned, evidence.PostalItemDelivered}, {"x"},
 	} {
 		var events []evidence.Event
 		for i, n := range names {

@@ -77,11 +77,16 @@ func TestLateBeforeSweep(t *testing.T) {
 	r.clean()
 }
 
+// noPaper leads to no letter.
+func noPaper(s *delivery.Submission) {
+	s.Policy.Fallback, s.Policy.PostAtOnce = delivery.FallbackNone, false
+}
+
 // TestLateNeedsPaper shows that a window that leads to no letter stays closed.
 func TestLateNeedsPaper(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	d := r.notified(func(s *delivery.Submission) { s.Policy.Fallback, s.Policy.PostAtOnce = delivery.FallbackNone, false })
+	d := r.notified(noPaper)
 	c := r.identified(d)
 	r.clock.set(d.RespondBy)
 	if _, err := r.Accept(r.ctx(), c); !errors.Is(err, delivery.ErrWindowClosed) {

@@ -90,7 +90,7 @@ var guards = []struct {
 	{"erds_event_append_only", []string{`DELETE FROM erds_event WHERE delivery_id = {d} AND seq = 7`}},
 	{"erds_event_append_only", []string{`UPDATE message SET retain_until = now() - interval '1 day', purged_at = now() WHERE id <> {m}`, `DELETE FROM erds_event WHERE delivery_id = {d}`}},
 	{"erds_event_append_only", []string{`TRUNCATE erds_event CASCADE`}},
-	{"erds_event_append_only", []string{`TRUNCATE message, document, delivery, erds_event, evidence, deadline, letter, legal_hold, collect_session, delegate`}},
+	{"erds_event_append_only", []string{`TRUNCATE message, document, delivery, erds_event, evidence, deadline, letter, legal_hold, collect_session, delegate, contact_proposal, postal_document`}},
 	{"erds_event_id_unique", []string{event("gen_random_uuid()", "id")}},
 	{"delegate_link_unique", []string{somebody(), somebody("'n1'", "'n2'", "NULL)", "now())")}},
 	{"delegate_link_hash", []string{somebody("sha256('l')", "'l'")}},

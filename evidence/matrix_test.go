@@ -93,7 +93,7 @@ func at(n int, t time.Time) time.Time {
 
 // codes are the codes of EN 319 522-1 Table 1, in the order of Names.
 func codes() []string {
-	return strings.Fields("A.1 A.2 B.1 B.2 B.3 C.1 C.2 C.3 C.4 C.5 C.6 D.1 D.2 D.3 D.4 D.5 D.6 E.1 E.2 F.1 F.2 F.3 own1 own2 own3 own3 own4 own5 own5")
+	return strings.Fields("A.1 A.2 B.1 B.2 B.3 C.1 C.2 C.3 C.4 C.5 C.6 D.1 D.2 D.3 D.4 D.5 D.6 E.1 E.2 F.1 F.2 F.3 own1 own2 own3 own3 own4 own3 own3 own5 own5 own2")
 }
 
 // cell is how often the component occurs in an event of that code.
