@@ -29,14 +29,15 @@ var servers = map[string]func(testing.TB, mtatest.Config) *mtatest.Server{"postf
 func far(t testing.TB, reports string) mtatest.Config {
 	refuse := func(reply string) string { return mtatest.Sink(t, "-f", "RCPT", "-B", reply) }
 	return mtatest.Config{Warn: 1, Expire: 5, Mailboxes: []string{"an@box.example"}, Routes: map[string]string{
-		domain:            reports,
-		"plain.example":   mtatest.Sink(t, "-N"),
-		"dsn.example":     mtatest.Sink(t),
-		"unknown.example": refuse("550 5.1.1 no such user"),
-		"full.example":    refuse("552 5.2.2 mailbox is full"),
-		"policy.example":  refuse("550 5.7.1 we do not like you"),
-		"bare.example":    refuse("550 no"),
-		"busy.example":    mtatest.Sink(t, "-r", "RCPT"),
+		domain:                reports,
+		"plain.example":       mtatest.Sink(t, "-N"),
+		"dsn.example":         mtatest.Sink(t),
+		"unknown.example":     refuse("550 5.1.1 no such user"),
+		"full.example":        refuse("552 5.2.2 mailbox is full"),
+		"policy.example":      refuse("550 5.7.1 we do not like you"),
+		"bare.example":        refuse("550 no"),
+		"zilverlinde.example": mtatest.Sink(t), // the sender's own
+		"busy.example":        mtatest.Sink(t, "-r", "RCPT"),
 	}}
 }
 

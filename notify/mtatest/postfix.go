@@ -73,6 +73,7 @@ func Postfix(t testing.TB, cfg Config) *Server {
 		"mail_owner": "postfix", "setgid_group": "postdrop", "myhostname": "postfix.bode.example", "mydestination": "", "inet_interfaces": "127.0.0.1",
 		"inet_protocols": "ipv4", "mynetworks": "127.0.0.0/8", "disable_dns_lookups": "yes", "smtp_dns_support_level": "disabled", "smtp_host_lookup": "native",
 		"smtpd_recipient_restrictions": "permit_mynetworks, reject", "smtpd_peername_lookup": "no", "append_dot_mydomain": "no", "biff": "no",
+		"default_transport": "error:5.4.4 no route", "relay_transport": "error:5.4.4 no route", // nothing leaves this machine
 		"local_recipient_maps": "", "alias_maps": "", "minimal_backoff_time": "1s", "maximal_backoff_time": "1s", "queue_run_delay": "1s",
 		"maximal_queue_lifetime": fmt.Sprintf("%ds", max(cfg.Expire, 1)), "bounce_queue_lifetime": "60s", "virtual_mailbox_base": boxes,
 		"virtual_uid_maps": fmt.Sprintf("static:%d", nobody), "virtual_gid_maps": fmt.Sprintf("static:%d", nobody), "smtp_connection_cache_on_demand": "no",
