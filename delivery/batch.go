@@ -22,8 +22,9 @@ type submitting struct {
 
 // Bounds of what is written together.
 const (
-	maxWriters   = 2  // transactions at the same time; more would leave less to gather for each
 	maxTogether  = 64 // messages of one transaction
+	maxWriters   = 4  // transactions at the same time
+	nextWriter   = 16 // who has to wait before there is one more: each leaves less to gather for the others
 	maxSmall     = 20 // recipients of a message that goes with others; a larger one would hold them up
 	togetherTime = 30 * time.Second
 )
@@ -138,7 +139,7 @@ type queue struct {
 func (q *queue) join(t *turn) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.writers < maxWriters {
+	if q.writers == 0 || q.writers < maxWriters && len(q.waiting) >= nextWriter {
 		q.writers++
 		t.told <- leads
 		return

@@ -1,7 +1,7 @@
 package delivery
 
-// MaxWriters is how many submissions have to be held up for the next to wait.
-const MaxWriters = maxWriters
+// NextWriter is how many wait for one writer before there is another.
+const NextWriter = nextWriter
 
 // MaxSmall is how many recipients a message has at most that goes with others.
 const MaxSmall = maxSmall

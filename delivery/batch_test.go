@@ -3,7 +3,6 @@ package delivery_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"runtime"
 	"sync/atomic"
 	"testing"
@@ -18,8 +17,8 @@ import (
 	"github.com/bode-erds/bode/evidence"
 )
 
-// held lets the first transactions wait before their jobs, and so everybody who
-// comes after them.
+// held lets the first transaction wait before its jobs, and so everybody who
+// comes after it.
 type held struct {
 	delivery.Outbox
 	n    atomic.Int32
@@ -27,7 +26,7 @@ type held struct {
 }
 
 func (h *held) InsertManyTx(ctx context.Context, tx pgx.Tx, p []river.InsertManyParams) ([]*rivertype.JobInsertResult, error) {
-	if h.n.Add(1) <= delivery.MaxWriters {
+	if h.n.Add(1) == 1 {
 		<-h.hold
 	}
 	return h.Outbox.InsertManyTx(ctx, tx, p)
@@ -85,13 +84,11 @@ func (g *gathering) start(ctx context.Context, by delivery.Submitter, s delivery
 	return a
 }
 
-// block keeps every writer busy: what is added then waits for them.
+// block keeps the writer busy: what is added then waits for them.
 func (g *gathering) block() {
 	g.t.Helper()
-	for i := range delivery.MaxWriters {
-		g.start(g.ctx(), g.sender(g.account), submission(1, named(fmt.Sprint("first ", i))), delivery.Once{})
-	}
-	g.until(func() bool { return g.outbox.n.Load() == delivery.MaxWriters })
+	g.start(g.ctx(), g.sender(g.account), submission(1), delivery.Once{})
+	g.until(func() bool { return g.outbox.n.Load() == 1 })
 }
 
 func (g *gathering) add(s delivery.Submission, o delivery.Once) *attempt {
@@ -117,14 +114,9 @@ func (g *gathering) until(ok func() bool) {
 	}
 }
 
-// release lets one writer end, waits for all that were written together after
-// it, and then lets the others end.
+// release lets the writer end, and waits for all that were written after it.
 func (g *gathering) release() {
 	g.t.Helper()
-	g.outbox.hold <- struct{}{}
-	for _, a := range g.all[delivery.MaxWriters:] {
-		<-a.done
-	}
 	close(g.outbox.hold)
 	for _, a := range g.all {
 		<-a.done
@@ -363,7 +355,7 @@ func TestBatchDoesNotWaitForALock(t *testing.T) {
 	g.must(err)
 	g.block()
 	good, waits := g.add(submission(1), delivery.Once{}), g.add(submission(1, withDocuments(doc)), delivery.Once{})
-	g.outbox.hold <- struct{}{}
+	close(g.outbox.hold)
 	<-good.done
 	if good.err != nil {
 		t.Error(good.err)
@@ -373,9 +365,27 @@ func TestBatchDoesNotWaitForALock(t *testing.T) {
 	if waits.err != nil {
 		t.Error(waits.err)
 	}
-	close(g.outbox.hold)
-	for _, a := range g.all {
-		<-a.done
+	<-g.all[0].done
+	g.clean()
+}
+
+// TestMoreWriters holds that many who wait do not wait for one.
+func TestMoreWriters(t *testing.T) {
+	t.Parallel()
+	g := newRig(t).gathering()
+	g.block()
+	for range delivery.NextWriter {
+		g.add(submission(1), delivery.Once{})
 	}
+	g.start(g.ctx(), g.sender(g.account), submission(1), delivery.Once{})
+	for _, a := range g.all[1:] {
+		if <-a.done; a.err != nil {
+			t.Error(a.err)
+		}
+	}
+	if n := g.transactions(g.all[1:]...); n != 1 {
+		t.Errorf("%d transactions", n)
+	}
+	g.release()
 	g.clean()
 }

@@ -22,6 +22,7 @@ import (
 type benchServe struct {
 	Dir     string `help:"Directory of the service." required:"" type:"path"`
 	Workers bool   `help:"Work on jobs too."`
+	Mails   bool   `help:"Take mails too, on connections that show a key by themselves."`
 	Keys    int    `help:"How many API keys to make." default:"1"`
 	Profile string `help:"Write a CPU profile to this file." type:"path"`
 }
@@ -82,11 +83,20 @@ func (c benchServe) Run(ctx context.Context, _ *slog.Logger) (err error) {
 	debug.FreeOSMemory()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	ended, running := make(chan error, 2), 1
+	ended, running := make(chan error, 3), 1
 	go func() { ended <- d.app.answer(ctx, l) }()
 	if c.Workers {
 		running++
 		go func() { ended <- d.app.work(ctx) }()
+	}
+	if c.Mails {
+		addr, mails, err := d.app.benchMails(s.Keys)
+		if err != nil {
+			return err
+		}
+		s.Mails = addr
+		running++
+		go func() { ended <- d.app.submission(ctx, mails, nil) }()
 	}
 	if err := json.NewEncoder(os.Stdout).Encode(s); err != nil {
 		return err

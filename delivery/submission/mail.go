@@ -87,14 +87,11 @@ func (m *mail) submit(ctx context.Context, r io.Reader) (delivery.Message, error
 // sender is who submits. The key is looked at again for each mail, so that a
 // revoked one ends with the connections that use it.
 func (m *mail) sender(ctx context.Context) (delivery.Submitter, string, error) {
-	var err error
-	if m.key, err = m.s.Identity.AuthenticateKey(ctx, m.secret, m.base.ip); err != nil {
-		return delivery.Submitter{}, "", err
-	}
-	profile, err := m.s.Identity.Profile(ctx, m.key.Account)
+	key, profile, err := m.s.Identity.AuthenticateSender(ctx, m.secret, m.base.ip)
 	if err != nil {
 		return delivery.Submitter{}, "", err
 	}
+	m.key = key
 	by := m.key.Actor(m.base.ip, m.agent, m.s.Now())
 	return delivery.Submitter{By: by, Sender: delivery.SenderParty(profile), Test: m.key.Test}, profile.Language, nil
 }
