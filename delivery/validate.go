@@ -37,11 +37,9 @@ const (
 var Languages = []string{"nl", "fr", "de", "en"}
 
 var (
-	mobileShape   = regexp.MustCompile(`^\+[1-9][0-9]{7,14}$`)
-	mobileBelgian = regexp.MustCompile(`^\+324[5-9][0-9]{7}$`)
-	countryShape  = regexp.MustCompile(`^[A-Z]{2}$`)
-	classShape    = regexp.MustCompile(`^[a-z0-9-]{1,40}$`)
-	postcodes     = map[string]*regexp.Regexp{
+	countryShape = regexp.MustCompile(`^[A-Z]{2}$`)
+	classShape   = regexp.MustCompile(`^[a-z0-9-]{1,40}$`)
+	postcodes    = map[string]*regexp.Regexp{
 		"BE": regexp.MustCompile(`^[1-9][0-9]{3}$`), "LU": regexp.MustCompile(`^[0-9]{4}$`),
 		"NL": regexp.MustCompile(`^[1-9][0-9]{3} ?[A-Z]{2}$`), "FR": regexp.MustCompile(`^[0-9]{5}$`),
 		"DE": regexp.MustCompile(`^[0-9]{5}$`), "": regexp.MustCompile(`^[0-9A-Z][0-9A-Z -]{0,9}$`),
@@ -58,12 +56,7 @@ func (s Submission) normal() Submission {
 	for i := range s.Recipients {
 		r := &s.Recipients[i]
 		r.Given, r.Family, r.Email = strings.TrimSpace(r.Given), strings.TrimSpace(r.Family), strings.TrimSpace(r.Email)
-		r.Mobile = strings.Map(func(c rune) rune {
-			if c == ' ' || c == '.' || c == '/' || c == '-' {
-				return -1
-			}
-			return c
-		}, r.Mobile)
+		r.Mobile = internationally(r.Mobile)
 		r.NationalNumber = strings.Map(func(c rune) rune {
 			if c == ' ' || c == '.' || c == '-' {
 				return -1
@@ -76,19 +69,6 @@ func (s Submission) normal() Submission {
 				r.Organisation.EnterpriseNumber = n
 			}
 		}
-	}
-	return s
-}
-
-// Mobile turns a number as Belgians write it into E.164; others stay as they are
-// typed, without what people put between digits.
-func Mobile(typed string) string {
-	s := strings.NewReplacer(" ", "", ".", "", "/", "", "-", "", "(", "", ")", "", "\u00a0", "").Replace(typed)
-	switch {
-	case strings.HasPrefix(s, "00"):
-		return "+" + s[2:]
-	case strings.HasPrefix(s, "04") && len(s) == 10:
-		return "+32" + s[1:]
 	}
 	return s
 }
@@ -216,8 +196,12 @@ func (c *checker) reach(atEmail, atMobile, email, mobile string) {
 	if !validEmail(email) {
 		c.fault(atEmail, "email")
 	}
-	if !mobileShape.MatchString(mobile) || strings.HasPrefix(mobile, "+32") && !mobileBelgian.MatchString(mobile) {
-		c.fault(atMobile, "mobile")
+	switch code, example := mobileFault(mobile); code {
+	case "":
+	case "landline":
+		c.fault(atMobile, code, "example", example)
+	default:
+		c.fault(atMobile, code)
 	}
 }
 

@@ -66,7 +66,7 @@ func TestValidate(t *testing.T) {
 		{to(func(r *r) { r.Email = "a@" + strings.Repeat("b.", 125) + "example" }), "/recipients/0/email", "email"},
 		{to(func(r *r) { r.Mobile = "" }), "/recipients/0/mobile", "mobile"},
 		{to(func(r *r) { r.Mobile = "0470123456" }), "/recipients/0/mobile", "mobile"},
-		{to(func(r *r) { r.Mobile = "+3225551234" }), "/recipients/0/mobile", "mobile"},       // a land line
+		{to(func(r *r) { r.Mobile = "+3225551234" }), "/recipients/0/mobile", "landline"},     // a land line
 		{to(func(r *r) { r.Mobile = "+32440123456" }), "/recipients/0/mobile", "mobile"},      // not a mobile range
 		{to(func(r *r) { r.Mobile = "+324701234567" }), "/recipients/0/mobile", "mobile"},     // a digit too many
 		{to(func(r *r) { r.Mobile = "+٣٢٤٧٠١٢٣٤٥٦" }), "/recipients/0/mobile", "mobile"},      // other digits

@@ -113,6 +113,7 @@ func TestRefusesMessage(t *testing.T) {
 		{person + "mobile", absent{}, "/recipients/0/mobile required"},
 		{person + "mobile", "0470123456", "/recipients/0/mobile mobile"},
 		{person + "mobile", "+3221234567", "/recipients/0/mobile mobile"},
+		{person + "mobile", "+3225551234", "/recipients/0/mobile landline"},
 		{person + "mobile", "+32470123456789012", "/recipients/0/mobile mobile"},
 		{person + "mobile", "+32470abcdef", "/recipients/0/mobile mobile"},
 		{person + "language", absent{}, "/recipients/0/language required"},

@@ -79,7 +79,7 @@ func delegateFaults(found delivery.FieldErrors) (out web.Faults) {
 		}
 		key := "fault." + f.Code
 		switch f.Code {
-		case "required", "email", "mobile", "date", "own_address", "length":
+		case "required", "email", "mobile", "landline", "date", "own_address", "length":
 		default:
 			key = "fault.unusable"
 		}

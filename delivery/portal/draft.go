@@ -174,13 +174,4 @@ func (r person) recipient() delivery.Recipient {
 }
 
 // international turns a number as Belgians write it into E.164; others stay.
-func international(s string) string {
-	s = strings.NewReplacer(" ", "", ".", "", "/", "", "-", "", "(", "", ")", "", "\u00a0", "").Replace(s)
-	switch {
-	case strings.HasPrefix(s, "00"):
-		return "+" + s[2:]
-	case strings.HasPrefix(s, "04") && len(s) == 10:
-		return "+32" + s[1:]
-	}
-	return s
-}
+func international(s string) string { return delivery.Mobile(s) }
