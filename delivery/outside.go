@@ -136,7 +136,11 @@ type PostDocument struct {
 }
 
 // Previewer says what a letter would be, without keeping or sending anything.
+// Safe for concurrent use.
 type Previewer interface {
+	// Fits reports whether an address can stand on a letter: nil, or an error for
+	// which errors.Is(err, ErrUnpostable) holds. It is quick.
+	Fits(to []string, language string) error
 	// Preview typesets l as HandOver would. A letter that cannot be made is an
 	// error for which errors.Is(err, ErrUnpostable) holds.
 	Preview(ctx context.Context, l Letter) (LetterPreview, error)

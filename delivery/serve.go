@@ -88,6 +88,9 @@ func (s *Service) ruleNames() string {
 // check finds every fault of sub and freezes its policy.
 func (s *Service) check(sub *Submission, at time.Time) FieldErrors {
 	faults := sub.validate(s.Post != nil, s.Now())
+	if len(faults) == 0 {
+		faults = s.unprintable(*sub)
+	}
 	policy, more := s.freeze(sub.Policy, at)
 	sub.Policy = policy
 	return append(faults, more...)

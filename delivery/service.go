@@ -88,6 +88,7 @@ type Config struct {
 	Identities Identities
 	Post       PostPartner      // nil: no fallback to paper is offered
 	Refusals   Refusals         // nil: nobody can refuse electronic delivery for the future
+	Previews   Previewer        // nil: nobody is told beforehand what a letter would be
 	LinkKey    []byte           // at least 32 octets; keys the collect tokens
 	BaseURL    string           // scheme and host, no slash at the end
 	Service    string           // how the service calls itself to people

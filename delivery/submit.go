@@ -156,19 +156,26 @@ type textPart struct {
 	stored Stored
 }
 
+// messageText is the text that becomes part 0.
+func messageText(sub Submission) []byte { return []byte(sub.Subject + "\n\n" + sub.Body + "\n") }
+
+func textOf(plain []byte, sum [32]byte) evidence.Part {
+	return evidence.Part{
+		Name: "message.txt", MediaType: "text/plain; charset=utf-8", Size: int64(len(plain)), SHA256: hex.EncodeToString(sum[:]),
+	}
+}
+
 // sealText makes the text that the recipient will read and the digest that
 // binds subject and body together.
 func (s *Service) sealText(m Message, sub Submission) (textPart, error) {
-	plain := []byte(sub.Subject + "\n\n" + sub.Body + "\n")
+	plain := messageText(sub)
 	sum := sha256.Sum256(plain)
 	id := evidence.NewID()
 	sealed, stored, err := s.Box.SealSmall(objectName(m.Account, id), plain)
 	if err != nil {
 		return textPart{}, fmt.Errorf("delivery: seal message text: %w", err)
 	}
-	return textPart{id: id, sealed: sealed, stored: stored, part: evidence.Part{
-		Name: "message.txt", MediaType: "text/plain; charset=utf-8", Size: int64(len(plain)), SHA256: hex.EncodeToString(sum[:]),
-	}}, nil
+	return textPart{id: id, sealed: sealed, stored: stored, part: textOf(plain, sum)}, nil
 }
 
 func objectName(account, id string) string { return account + "/" + id }

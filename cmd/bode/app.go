@@ -58,6 +58,7 @@ type outside struct {
 	assurance  identity.Assurance
 	hosts      []string // origins that forms of ours lead to: of providers, and of the card's own host
 	post       delivery.PostPartner
+	previews   delivery.Previewer // nil without a partner
 	proxies    []netip.Prefix
 	pace       pace
 }
@@ -112,6 +113,7 @@ func build(pool *pgxpool.Pool, out outside, log *slog.Logger) (*app, error) {
 		return nil, err
 	}
 	a.deliveries, err = delivery.New(delivery.Config{
+		Previews: out.previews,
 		Pool: pool, Journal: a.ledger, Notices: a.notices, Outbox: a.jobs, Vault: out.vault, Box: out.keyring,
 		Codes: challenges{pool, a.codes}, Identities: a.identity, Post: out.post, Refusals: refusals{a.suppressions}, LinkKey: out.secrets.link,
 		BaseURL: out.baseURL, Service: out.service, Log: log,

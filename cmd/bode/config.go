@@ -128,6 +128,9 @@ type issuerConfig struct {
 type postConfig struct {
 	Dir     string   `help:"Hot folder of the print and post partner; empty: no fallback to paper." type:"path" env:"BODE_POST_DIR"`
 	Partner string   `help:"Name of the partner, as it goes into evidence." env:"BODE_POST_PARTNER"`
+	Office  string   `help:"LibreOffice's soffice below /usr or /opt, to print office documents; empty: they are listed only." type:"path" env:"BODE_POST_OFFICE"`
+	Slots   int      `help:"Office documents converted at once." name:"office-slots" default:"1" env:"BODE_POST_OFFICE_SLOTS"`
+	Tariff  string   `help:"File of prices; empty: senders see none." type:"path" env:"BODE_POST_TARIFF"`
 	Window  string   `help:"Address window." default:"be-right" env:"BODE_POST_WINDOW"`
 	Return  []string `help:"Lines of the return address." env:"BODE_POST_RETURN"`
 	partnerConfig

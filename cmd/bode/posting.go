@@ -178,8 +178,19 @@ func (c config) openPost(o *outside, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	o.post, err = c.Post.open(post.Config{Dir: c.Post.Dir, Partner: c.Post.Partner, Service: c.Service, Window: window,
-		Return: c.Post.Return, Seal: o.letters, Logger: log})
+	conf := post.Config{Dir: c.Post.Dir, Partner: c.Post.Partner, Service: c.Service, Window: window, Product: c.Post.Product,
+		Return: c.Post.Return, Seal: o.letters, Logger: log}
+	if conf.Converter, err = c.Post.converter(); err != nil {
+		return err
+	}
+	if o.post, err = c.Post.open(conf); err != nil {
+		return err
+	}
+	tariff, err := c.Post.tariff()
+	if err != nil {
+		return err
+	}
+	o.previews, err = post.NewPreviewer(conf, tariff)
 	return err
 }
 

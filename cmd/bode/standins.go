@@ -155,7 +155,15 @@ func (s *standIns) outside(dir, base string, log *slog.Logger) (o outside, err e
 	if err := os.MkdirAll(s.printer.Dir, 0o755); err != nil {
 		return o, err
 	}
-	o.post, err = post.NewHotFolder(post.Config{Dir: s.printer.Dir, Partner: demoPartner, Seal: o.letters, Logger: log})
+	letters := post.Config{Dir: s.printer.Dir, Partner: demoPartner, Seal: o.letters, Logger: log, Converter: demoConverter(log)}
+	if o.post, err = post.NewHotFolder(letters); err != nil {
+		return o, err
+	}
+	tariff, err := post.ExampleTariff()
+	if err != nil {
+		return o, err
+	}
+	o.previews, err = post.NewPreviewer(letters, tariff)
 	return o, err
 }
 

@@ -42,7 +42,7 @@ func TestConforms(t *testing.T) {
 			t.Errorf("%s: %d", path, a.status)
 		}
 	}
-	for _, a := range []ask{{path: "/documents", body: "x"}, {path: "/messages", body: "{}"}, {path: "/messages/x/cancel"}, {path: "/test-clock/advance", body: "{}"},
+	for _, a := range []ask{{path: "/documents", body: "x"}, {path: "/messages", body: "{}"}, {path: "/previews", body: "{}"}, {path: "/previews", body: submission(2)}, {path: "/messages/x/cancel"}, {path: "/test-clock/advance", body: "{}"},
 		{path: "/test-clock/advance", body: `{"by":"P20D"}`}, {path: "/messages/" + r.submit(r.test, 1).ID + "/cancel"}} {
 		a.method = http.MethodPost
 		r.do(a)

@@ -100,7 +100,7 @@ func (r *rig) serve(log *slog.Logger, change []func(*api.Config)) {
 	r.must(err)
 	r.service, err = delivery.New(delivery.Config{
 		Pool: r.pool, Journal: r.book, Notices: notices, Outbox: jobs, Vault: r.vault, Box: keys, Codes: noCodes{},
-		Identities: r.people, Post: noPartner{}, LinkKey: bytes.Repeat([]byte{4}, 32), BaseURL: "https://bode.example",
+		Identities: r.people, Post: noPartner{}, Previews: previewer{}, LinkKey: bytes.Repeat([]byte{4}, 32), BaseURL: "https://bode.example",
 		Service: "Bode", Now: r.clock.now, Log: log,
 	})
 	r.must(err)

@@ -22,6 +22,7 @@ func (a *API) routes() []route {
 	return []route{
 		{http.MethodPost, "/documents", a.createDocument, false, false},
 		{http.MethodGet, "/documents/{id}", a.getDocument, false, false},
+		{http.MethodPost, "/previews", a.createPreview, false, true},
 		{http.MethodPost, "/messages", a.createMessage, false, true},
 		{http.MethodGet, "/messages", a.listMessages, false, false},
 		{http.MethodGet, "/messages/{id}", a.getMessage, false, false},

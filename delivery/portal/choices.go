@@ -2,6 +2,7 @@ package portal
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
 
 	"golang.org/x/text/collate"
@@ -73,7 +74,8 @@ func (p *Portal) showDraft(v *visitor, status int, d draft, faults ...web.Fault)
 	return p.Web.Render(v, status, "portal/write", page)
 }
 
-// showAnswers shows a draft as it will be sent, to be checked.
+// showAnswers shows a draft as it will be sent and what it would become, to be
+// checked; or the form again when nothing can become of it.
 func (p *Portal) showAnswers(v *visitor, status int, d draft, faults ...web.Fault) error {
 	page, err := p.writePage(v, d, faults)
 	if err != nil {
@@ -81,6 +83,15 @@ func (p *Portal) showAnswers(v *visitor, status int, d draft, faults ...web.Faul
 	}
 	if page.Plan, err = p.preview(v, d); err != nil {
 		return err
+	}
+	profile, err := p.Identity.Profile(v.ctx(), v.session.Account)
+	if err != nil {
+		return fmt.Errorf("portal: sender: %w", err)
+	}
+	by := delivery.Submitter{By: v.actor(), Sender: delivery.SenderParty(profile)}
+	var wrong web.Faults
+	if page.Preview, page.Previewed, wrong = p.onPaper(v, d, by); len(wrong) > 0 && status == http.StatusOK {
+		return p.showDraft(v, http.StatusUnprocessableEntity, d, wrong...)
 	}
 	return p.Web.Render(v, status, "portal/check", page)
 }

@@ -29,6 +29,8 @@ type writePage struct {
 	Rules     []web.Option // that date a letter
 	Plan      *planPart    // of the answers; nil while they are written
 	MaxDays   int
+	Preview   delivery.Preview // when the answers are checked
+	Previewed bool             // it is known
 }
 
 // People are the recipients, and the blank one for a script.

@@ -7,8 +7,6 @@ import (
 
 	"golang.org/x/text/language"
 	"golang.org/x/text/language/display"
-
-	"github.com/bode-erds/bode/delivery"
 )
 
 // Address lines a window has room for. UPU S42: at most seven.
@@ -49,12 +47,12 @@ func newCountries() countries {
 var belgianTown = regexp.MustCompile(`^[1-9]\d{3} [\p{L}'’\-. ]{3,}$`)
 var dutchTown = regexp.MustCompile(`^\d{4} ?[A-Z]{2} `)
 
-// block makes the lines for the window out of l.To. The country is written
+// block makes the lines for the window out of to. The country is written
 // only on letters that leave home, in capitals, last (UPU S42); the line with
 // the postcode is in capitals at home. Errors: ErrAddress.
-func (c countries) block(l delivery.Letter, home string, f *faces) (address, error) {
+func (c countries) block(to []string, lang, home string, f *faces) (address, error) {
 	var a address
-	for _, line := range l.To {
+	for _, line := range to {
 		line, _ := f.printable(strings.Join(strings.Fields(line), " "))
 		if strings.Contains(line, string(replacement)) {
 			return a, fmt.Errorf("%w: a line has characters that cannot be printed", ErrAddress)
@@ -82,9 +80,9 @@ func (c countries) block(l delivery.Letter, home string, f *faces) (address, err
 	}
 	if a.Country != home {
 		if len(end) == 2 {
-			tag, err := language.Parse(l.Language)
+			tag, err := language.Parse(lang)
 			if err != nil {
-				return a, fmt.Errorf("%w: language %q", ErrLetter, l.Language)
+				return a, fmt.Errorf("%w: language %q", ErrLetter, lang)
 			}
 			end = strings.ToUpper(display.Regions(tag).Name(language.MustParseRegion(code)))
 		}

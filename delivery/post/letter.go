@@ -86,7 +86,7 @@ func (t *typesetter) lay(ctx context.Context, l delivery.Letter, at time.Time, p
 	if err := check(l, w, ok); err != nil {
 		return nil, err
 	}
-	to, err := t.countries.block(l, t.cfg.Country, t.faces)
+	to, err := t.countries.block(l.To, l.Language, t.cfg.Country, t.faces)
 	if err != nil {
 		return nil, err
 	}

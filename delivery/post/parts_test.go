@@ -8,8 +8,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/bode-erds/bode/delivery"
 )
 
 var placeholder = regexp.MustCompile(`\{[a-z]+\}`)
@@ -139,7 +137,7 @@ func TestAddressBlock(t *testing.T) {
 		{[]string{"山田太郎", "Dorp 1", "9000 Gent", "BE"}, "", ""},
 		{[]string{"An", "Dorp 1", "9000 Gent", "Atlantis"}, "", ""},
 	} {
-		a, err := c.block(delivery.Letter{To: x.to, Language: "nl"}, "BE", f)
+		a, err := c.block(x.to, "nl", "BE", f)
 		if x.want == "" {
 			if !errors.Is(err, ErrAddress) {
 				t.Errorf("%q: got %q, %v, want ErrAddress", x.to, a.Lines, err)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/bode-erds/bode/delivery"
@@ -16,6 +17,7 @@ import (
 type Previewer struct {
 	cfg    Config
 	tariff Tariff
+	window *windowed
 	turn   chan struct{}
 
 	// Under turn.
@@ -50,8 +52,38 @@ func NewPreviewer(cfg Config, tariff Tariff) (*Previewer, error) {
 		return nil, err
 	}
 	var err error
-	p.setter, err = newTypesetter(cfg)
+	if p.setter, err = newTypesetter(cfg); err != nil {
+		return nil, err
+	}
+	f, err := newFaces()
+	p.window = &windowed{cfg: cfg, faces: f, countries: p.setter.countries}
 	return p, err
+}
+
+// windowed knows what fits the window of the envelope. Safe for concurrent use.
+type windowed struct {
+	cfg       Config
+	countries countries
+	mu        sync.Mutex
+	faces     *faces
+}
+
+// address is what would stand in the window. Errors: ErrAddress, ErrLetter.
+func (w *windowed) address(to []string, language string) (address, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	a, err := w.countries.block(to, language, w.cfg.Country, w.faces)
+	if err != nil {
+		return a, err
+	}
+	_, _, err = a.fits(w.faces, w.cfg.Window.Address)
+	return a, err
+}
+
+// Fits implements delivery.Previewer.
+func (p *Previewer) Fits(to []string, language string) error {
+	_, err := p.window.address(to, language)
+	return err
 }
 
 func (p *Previewer) dir() string { return filepath.Join(p.cfg.Dir, "preview") }
@@ -83,11 +115,8 @@ func (p *Previewer) Preview(ctx context.Context, l delivery.Letter) (delivery.Le
 	case <-ctx.Done():
 		return delivery.LetterPreview{}, ctx.Err()
 	}
-	to, err := p.setter.countries.block(l, p.cfg.Country, p.setter.faces)
+	to, err := p.window.address(l.To, l.Language)
 	if err != nil {
-		return delivery.LetterPreview{}, err
-	}
-	if _, _, err := to.fits(p.setter.faces, p.cfg.Window.Address); err != nil {
 		return delivery.LetterPreview{}, err
 	}
 	bare := l
