@@ -118,6 +118,9 @@ func (w words) sms(k Kind, f Facts, v values) (string, error) {
 		if err != nil {
 			return "", err
 		}
+		if k.isCode() {
+			return withOrigin(s, f.ServiceHost, f.Code), nil
+		}
 		if parts, _ := Segments(s); parts == 1 || size <= shortestSender {
 			return s, nil
 		}
