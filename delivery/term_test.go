@@ -94,6 +94,15 @@ func TestTermExpiry(t *testing.T) {
 	}
 }
 
+// TestTermStays: where the law that a rule comes from does not move the last
+// day, neither do we.
+func TestTermStays(t *testing.T) {
+	t.Parallel()
+	if got := rule(t, "be-1678-d").Expiry(date(t, "2026-11-25"), delivery.Length{Days: 4}).String(); got != "2026-11-28" {
+		t.Errorf("a term of arbitration ends on %s", got)
+	}
+}
+
 func TestTermRules(t *testing.T) {
 	t.Parallel()
 	all := terms(t)

@@ -52,6 +52,7 @@ type outside struct {
 	letters    post.Sealer
 	transports map[notify.Channel]notify.Transport
 	texting    texting
+	printing   printConfig
 	means      []identity.Means  // of identifying, in the order in which they are offered
 	keySets    map[string]keySet // our public keys for providers, by path
 	card       *eid.Card         // of the means, the one with a host of its own; nil: none
@@ -116,7 +117,7 @@ func build(pool *pgxpool.Pool, out outside, log *slog.Logger) (*app, error) {
 		Previews: out.previews,
 		Pool: pool, Journal: a.ledger, Notices: a.notices, Outbox: a.jobs, Vault: out.vault, Box: out.keyring,
 		Codes: challenges{pool, a.codes}, Identities: a.identity, Post: out.post, Refusals: refusals{a.suppressions}, LinkKey: out.secrets.link,
-		BaseURL: out.baseURL, Service: out.service, Log: log,
+		BaseURL: out.baseURL, Service: out.service, Log: log, PrintCutoff: out.printing.Cutoff, PrintDays: out.printing.Days,
 	})
 	if err != nil {
 		return nil, err

@@ -134,6 +134,7 @@ type postConfig struct {
 	Window  string   `help:"Address window." default:"be-right" env:"BODE_POST_WINDOW"`
 	Return  []string `help:"Lines of the return address." env:"BODE_POST_RETURN"`
 	partnerConfig
+	printConfig
 }
 
 // production is how often a real service looks for what is due.

@@ -75,6 +75,7 @@ func (c postConfig) validate(need func(ok bool, setting, why string)) {
 		need(p.Client != "", "post-pingen-client", "who we are at Pingen")
 		need(p.Secret != "", "post-pingen-secret", "who we are at Pingen")
 	}
+	c.printConfig.validate(need)
 	need(b.Account == 0 || b.Key != "", "post-bpost-key", "who we are at bpost")
 	need(b.Account == 0 || p.Organisation == "", "post-bpost-account", "letters that Pingen posts are not announced at bpost")
 }
@@ -174,6 +175,7 @@ func (c config) openPost(o *outside, log *slog.Logger) error {
 	if c.Post.Dir == "" {
 		return nil
 	}
+	o.printing = c.Post.printConfig
 	window, err := post.WindowNamed(c.Post.Window)
 	if err != nil {
 		return err

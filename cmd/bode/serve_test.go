@@ -60,6 +60,8 @@ func TestDoctor(t *testing.T) {
 		"no cards in the folder":  {"BODE_EID_ANCHORS", e.path("post"), "login: eid"},
 		"half a host for cards":   {"BODE_EID_CARD_URL", "https://eid.example/card", "--eid-card-url"},
 		"half a wallet":           {"BODE_WALLET_CERT", e.path("seal/cert.pem"), "--wallet-cert"},
+		"a cut-off tomorrow":      {"BODE_POST_CUTOFF", "25h", "--post-cutoff"},
+		"printed some day":        {"BODE_POST_DAYS", "31", "--post-days"},
 		"statements unasked":      {"BODE_STATEMENT_ANCHORS", e.path("trust"), "--statement-responders"},
 		"a provider half named":   {"BODE_FAS_ISSUER", "https://fas.example", "--fas-client"},
 		"a policy that is none":   {"BODE_ASSURANCE", e.path("sms-token"), "assurance"},

@@ -3,6 +3,7 @@ package collect
 import (
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -19,13 +20,23 @@ func (c *Collect) start(x echo.Context, v *visit) error {
 	if v.d.State == delivery.Submitted {
 		return c.early(x, v)
 	}
-	return c.render(x, v, http.StatusOK, "start", startView{Again: v.d.Collected(), Resume: v.where() != atStart})
+	body := startView{Again: v.d.Collected(), Resume: v.where() != atStart}
+	if v.d.State == delivery.Notified {
+		plan, err := c.cfg.Deliveries.PlanFor(x.Request().Context(), v.d)
+		if err != nil {
+			return err
+		}
+		posted, _ := plan.Step(delivery.PlanPosted)
+		body.Posted = posted.At
+	}
+	return c.render(x, v, http.StatusOK, "start", body)
 }
 
 // startView says how this visit differs from a first one.
 type startView struct {
-	Again  bool // accepted before: come back to read
-	Resume bool // this browser is already on its way
+	Again  bool      // accepted before: come back to read
+	Resume bool      // this browser is already on its way
+	Posted time.Time // the day on which it goes by post if nobody decides; zero: it does not
 }
 
 // over is the key of the text that says why nothing can be done any more, or "".
