@@ -131,6 +131,9 @@ func (d dirDrop) list(_ context.Context, dir string) ([]entry, error) {
 }
 
 func (d dirDrop) move(_ context.Context, from, to string) error {
+	if _, err := os.Lstat(d.local(from)); err != nil {
+		return fmt.Errorf("post: %w", err)
+	}
 	if _, err := os.Lstat(d.local(to)); !errors.Is(err, fs.ErrNotExist) {
 		if err == nil {
 			err = fs.ErrExist

@@ -187,11 +187,11 @@ func proofPDF(lines ...string) []byte {
 	for i, object := range []string{
 		"<</Type/Catalog/Pages 2 0 R>>", "<</Type/Pages/Count 1/Kids[3 0 R]>>",
 		"<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Contents 4 0 R/Resources<</Font<</F 5 0 R>>>>>>",
-		fmt.Sprintf("<</Length %d>>stream\n%sendstream", text.Len(), text.String()),
+		fmt.Sprintf("<</Length %d>>\nstream\n%sendstream", text.Len(), text.String()),
 		"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
 	} {
 		at = append(at, b.Len())
-		fmt.Fprintf(&b, "%d 0 obj%sendobj\n", i+1, object)
+		fmt.Fprintf(&b, "%d 0 obj\n%s\nendobj\n", i+1, object)
 	}
 	start := b.Len()
 	fmt.Fprintf(&b, "xref\n0 %d\n0000000000 65535 f \n", len(at)+1)
