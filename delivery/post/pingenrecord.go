@@ -1,3 +1,0 @@
-package post
-
-type remote struct{}
