@@ -26,7 +26,8 @@ func (c *Collect) ways(x echo.Context, v *visit) error {
 	}
 	body := waysView{Paper: c.cfg.Deliveries.PostOffered() && v.d.MayAskPaper(v.now), Asked: v.d.Choices.Paper(), Online: c.cfg.Deliveries.MayRefuseOnline()}
 	if a := v.d.Recipient.Address; a != nil {
-		body.Lines = append([]string{v.d.Recipient.Given + " " + v.d.Recipient.Family}, a.Block()...)
+		body.Lines = append([]string{v.d.Recipient.Given + " " + v.d.Recipient.Family}, a.Lines...)
+		body.Lines = append(body.Lines, a.Postcode+" "+a.City)
 	}
 	return c.render(x, v, http.StatusOK, "ways", body)
 }
@@ -53,6 +54,7 @@ type addressView struct {
 	Channel, Address string
 	To               string // masked: where the code of the other channel went
 	Code             bool   // that code is still to be entered
+	Typed            string // that code, to be shown again when something else was wrong
 	Proposal         string // once the new address has been sent a code
 }
 
@@ -84,6 +86,7 @@ func (c *Collect) proposeAddress(x echo.Context, v *visit) error {
 	if b.Address == "" {
 		faults.Add("address", "fault.required")
 	}
+	b.Typed = x.FormValue("code")
 	if len(faults) > 0 {
 		return c.render(x, v, http.StatusUnprocessableEntity, "address", b, faults...)
 	}
@@ -119,6 +122,7 @@ func (c *Collect) refusedAddress(x echo.Context, v *visit, page string, b addres
 	if key == "" {
 		return refused
 	}
+	b.Typed = ""
 	return c.render(x, v, http.StatusUnprocessableEntity, page, b, web.Fault{Field: "code", Key: "fault." + key, Args: []any{"n", left}})
 }
 
