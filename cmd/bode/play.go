@@ -38,6 +38,7 @@ type summary struct {
 	Message    string            `json:"message"`
 	Number     string            `json:"number"`
 	Deliveries []summaryDelivery `json:"deliveries"`
+	Notices    *summaryNotices   `json:"notices,omitempty"`
 }
 
 type summaryDelivery struct {
@@ -68,6 +69,7 @@ func (d *demo) play(ctx context.Context, out string, say func(string, ...any)) e
 		{"the printer reports both letters posted and delivered", p.printed},
 		{"the sender submits another message with a mail program (SMTP), and withdraws it (REST)", p.withdraw},
 		{"every event has its evidence; dossiers and letters are written", p.gather},
+		{"every mail and text message is kept as its reader saw it, and one of each kind in four languages", p.notices},
 		{"the offline verifier accepts every file, and refuses a changed one", p.verify},
 		{"fsck finds nothing", p.fsck},
 	}

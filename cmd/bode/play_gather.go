@@ -42,6 +42,11 @@ func (p *player) gather(ctx context.Context) error {
 			return err
 		}
 	}
+	return p.writeSummary()
+}
+
+// writeSummary writes what is known so far.
+func (p *player) writeSummary() error {
 	b, err := json.MarshalIndent(p.summary, "", "  ")
 	if err != nil {
 		return err

@@ -5,6 +5,8 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
+	"image/png"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -16,6 +18,7 @@ import (
 	"testing"
 
 	"github.com/bode-erds/bode/delivery"
+	"github.com/bode-erds/bode/notify"
 )
 
 // TestPlay plays the main job as README tells, and lets programs that share no
@@ -49,8 +52,36 @@ func TestPlay(t *testing.T) {
 	if !slices.Equal(ends, want) {
 		t.Errorf("ends = %v, want %v", ends, want)
 	}
+	judgeNotices(t, out, s.Notices)
 	judge(t, out)
 	othersJudge(t, out)
+}
+
+// judgeNotices looks at what people read in the play: each mail and text message as text
+// and as a page, and a picture of every mail in every language.
+func judgeNotices(t *testing.T, out string, s *summaryNotices) {
+	if s == nil || s.Sent < 25 || s.Without != "" || s.Pictures < s.Sent+len(notify.Kinds())*len(notify.Languages()) {
+		t.Fatalf("notices: %+v", s)
+	}
+	for i, kind := range notify.Kinds() {
+		for _, language := range notify.Languages() {
+			base := filepath.Join(out, s.Folder, "gallery", fmt.Sprintf("%02d-%s-%s-%s", i+1, kind, notify.Email, language))
+			for _, ext := range []string{".txt", ".html"} {
+				if b, err := os.ReadFile(base + ext); err != nil || len(b) < 100 {
+					t.Errorf("%s%s: %d octets, %v", base, ext, len(b), err)
+				}
+			}
+			f, err := os.Open(base + ".png")
+			if err != nil {
+				t.Error(err)
+				continue
+			}
+			if c, err := png.DecodeConfig(f); err != nil || c.Width != phone || c.Height < phone {
+				t.Errorf("%s.png: %d by %d, %v", base, c.Width, c.Height, err)
+			}
+			f.Close()
+		}
+	}
 }
 
 // judge calls the foreign tools on every file of a play.
