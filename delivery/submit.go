@@ -42,6 +42,10 @@ type Once struct {
 	Digest []byte // SHA-256
 }
 
+// Check finds what is wrong with the description of a document before there is
+// one.
+func (in NewDocument) Check() FieldErrors { return in.normalize() }
+
 // chunk bounds how many deliveries are made in one round trip.
 const chunk = 500
 

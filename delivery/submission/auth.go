@@ -11,7 +11,9 @@ import (
 )
 
 // AuthMechanisms lists how a key can be shown.
-func (x *session) AuthMechanisms() []string { return []string{sasl.Plain, sasl.Login} }
+func (x *session) AuthMechanisms() []string {
+	return []string{sasl.Plain, sasl.Login, sasl.OAuthBearer}
+}
 
 // Auth begins an exchange. The library offers it over TLS or loopback only.
 func (x *session) Auth(mechanism string) (sasl.Server, error) {
@@ -23,6 +25,8 @@ func (x *session) Auth(mechanism string) (sasl.Server, error) {
 		return &plain{check: x.signIn}, nil
 	case sasl.Login:
 		return &login{check: x.signIn}, nil
+	case sasl.OAuthBearer:
+		return &oauth{check: x.signIn}, nil
 	}
 	return nil, smtp.ErrAuthUnknownMechanism
 }
@@ -34,11 +38,18 @@ var (
 	errLater   = &smtp.SMTPError{Code: 454, EnhancedCode: smtp.EnhancedCode{4, 7, 0}, Message: "try_again_later"}
 )
 
-// signIn checks a key. Wrong keys are counted over the whole connection.
+// signIn checks a key. Wrong keys are counted over the whole connection, and over
+// all connections from where they come; while that pauses, none is looked at.
 func (x *session) signIn(secret string) error {
+	who := names(x.base.ip, secret)
+	if x.s.brake.pausing(who) {
+		x.base.hangUp()
+		return errTooMany
+	}
 	_, err := x.s.Identity.AuthenticateKey(x.s.ctx, secret, x.base.ip)
 	switch {
 	case errors.Is(err, identity.ErrKey):
+		x.s.brake.wrong(who)
 		return x.wrong()
 	case err != nil:
 		x.s.Log.ErrorContext(x.s.ctx, "smtp sign-in", "ip", x.base.ip, "err", err)

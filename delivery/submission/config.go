@@ -3,6 +3,7 @@ package submission
 import (
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"time"
@@ -20,6 +21,7 @@ type Config struct {
 	TLS            *tls.Config      // nil only when it listens on a loopback address
 	ImplicitTLS    bool             // TLS from the first octet (RFC 8314); else STARTTLS
 	Domain         string           // what the greeting says
+	Suffix         string           // that recipients may have behind their domain; default "r." and Domain
 	MaxMessage     int64            // octets of a mail; default 50 MiB
 	MaxRecipients  int              // of one mail; default 500
 	IdleTimeout    time.Duration    // between two octets; default 5 min (RFC 5321 §4.5.3.2)
@@ -27,7 +29,8 @@ type Config struct {
 	Log            *slog.Logger     // default slog.Default; never gets content, addresses or keys
 	Now            func() time.Time // when a key was shown; default time.Now
 
-	wall func() time.Time // for deadlines of sockets, which know no other time
+	wall   func() time.Time // for deadlines of sockets, which know no other time, and for pauses
+	suffix suffix
 }
 
 // Bounds that are not for configuration.
@@ -60,6 +63,13 @@ func (c *Config) validate() error {
 	}
 	if host, _, err := net.SplitHostPort(c.Addr); c.TLS == nil && c.Addr != "" && (err != nil || !loopback(host)) {
 		return errors.New("submission: keys in the clear are for loopback addresses only: Config.TLS is required")
+	}
+	if c.Suffix == "" && net.ParseIP(c.Domain) == nil {
+		c.Suffix = "r." + c.Domain
+	}
+	var err error
+	if c.suffix, err = newSuffix(c.Suffix); err != nil {
+		return fmt.Errorf("submission: Config.Suffix: %w", err)
 	}
 	if c.MaxMessage == 0 {
 		c.MaxMessage = 50 << 20

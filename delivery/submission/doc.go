@@ -20,14 +20,25 @@
 //	X-Bode-Collect-Days: 20
 //	X-Bode-Fallback: none
 //
+// Behind the domain of a recipient, in RCPT as in the header, Config.Suffix may
+// stand: an@example.be.r.bode.example is an@example.be. So a mail server sends
+// what is to be registered to us by a rule for one domain.
+//
 // X-Bode-Recipient is the address, then key=value pairs: given, family, mobile,
 // language, birth-date, national-number, address (one for each line, at most
-// three), postcode, city, country. A value with a semicolon or a quotation mark
+// three), postcode, city, country, and for a company organisation, its name, and
+// enterprise-number. A value with a semicolon or a quotation mark
 // stands in quotation marks, with a backslash before each quotation mark and
 // backslash inside. Encoded words (RFC 2047) and UTF-8 are both read. Without
 // given and family the display name in To or Cc counts: "Family, Given", or the
 // first word as the given name. X-Bode-Language holds for whoever has no
-// language of their own, and else the language of the account does. An X-Bode
+// language of their own, and else the language of the account does.
+//
+// How to deliver is said by X-Bode-Collect-Days, -Retention-Months (numbers),
+// -Fallback (post, none), -Post-At-Once, -Reminders, -Receipts (yes, no), -Level
+// (substantial, high), -Methods (names with commas between), -Class, -Serve-By
+// (YYYY-MM-DD) and -Term-Rule. X-Bode-Dry-Run: yes has the mail checked and
+// answered with "checked, nothing registered": nothing is kept of it. An X-Bode
 // field that is not named here is refused, so that a typing error is not lost.
 //
 // The text/plain part is the message; every attachment is a document. An HTML
@@ -44,6 +55,6 @@
 // A refusal has a stable word after its codes, or the faulty fields as
 // "recipients/0/mobile mobile", recipients counted in the order of RCPT.
 //
-// Sources: RFC 5321, RFC 6409, RFC 4954, RFC 3207, RFC 3463, RFC 5322, RFC 2045
+// Sources: RFC 5321, RFC 6409, RFC 4954, RFC 7628, RFC 6531, RFC 3207, RFC 3463, RFC 5322, RFC 2045
 // to 2047, EN 319 522-1 §6.2.1.
 package submission

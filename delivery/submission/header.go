@@ -3,7 +3,6 @@ package submission
 import (
 	"mime"
 	netmail "net/mail"
-	"strconv"
 	"strings"
 
 	"github.com/emersion/go-message/charset"
@@ -15,15 +14,6 @@ import (
 // prefix begins the fields that are ours.
 const prefix = "X-Bode-"
 
-// Our fields, in canonical form.
-const (
-	fieldRecipient   = prefix + "Recipient"
-	fieldReference   = prefix + "Reference"
-	fieldLanguage    = prefix + "Language"
-	fieldCollectDays = prefix + "Collect-Days"
-	fieldFallback    = prefix + "Fallback"
-)
-
 // checkFields refuses what is unknown, hidden, or there twice: which of two
 // counts is not for us to choose. RFC 5322 §3.6
 func checkFields(h textproto.Header) error {
@@ -32,7 +22,7 @@ func checkFields(h textproto.Header) error {
 		switch name := f.Key(); name {
 		case "Bcc", "Resent-Bcc":
 			return refusal("bcc_not_allowed")
-		case fieldReference, fieldLanguage, fieldCollectDays, fieldFallback, "Subject", "From", "To", "Cc", "Date", "Message-Id",
+		case "Subject", "From", "To", "Cc", "Date", "Message-Id",
 			"Mime-Version", "Content-Type", "Content-Transfer-Encoding", "Content-Disposition":
 			if seen[name] {
 				return refusal("duplicate_header", name)
@@ -40,9 +30,16 @@ func checkFields(h textproto.Header) error {
 			seen[name] = true
 		case fieldRecipient:
 		default:
-			if strings.HasPrefix(name, prefix) {
+			if !strings.HasPrefix(name, prefix) {
+				continue
+			}
+			if !single(name) {
 				return refusal("unknown_header", name)
 			}
+			if seen[name] {
+				return refusal("duplicate_header", name)
+			}
+			seen[name] = true
 		}
 	}
 	return nil
@@ -68,16 +65,9 @@ func (m *mail) submission(h textproto.Header, language string) (delivery.Submiss
 		}
 		*to = strings.TrimSpace(text)
 	}
-	if h.Has(fieldCollectDays) {
-		days, err := strconv.Atoi(strings.TrimSpace(h.Get(fieldCollectDays)))
-		if err != nil {
-			return delivery.Submission{}, "", delivery.FieldErrors{{Pointer: "/policy/collect_days", Code: "number"}}
-		}
-		sub.Policy.CollectDays = days
-	}
-	if h.Has(fieldFallback) {
-		sub.Policy.Fallback = delivery.Fallback(strings.TrimSpace(h.Get(fieldFallback)))
-		sub.Policy.PostAtOnce = sub.Policy.PostAtOnce && sub.Policy.Fallback == delivery.FallbackPost
+	var faults delivery.FieldErrors
+	if m.dry, faults = options(h, &sub.Policy); len(faults) > 0 {
+		return delivery.Submission{}, "", faults
 	}
 	var err error
 	sub.Recipients, err = m.recipients(h, sub.Language)
@@ -87,7 +77,8 @@ func (m *mail) submission(h textproto.Header, language string) (delivery.Submiss
 // recipients are those of RCPT, in that order, with what the header says of
 // them. One of whom it says nothing is left to the checks of a submission.
 func (m *mail) recipients(h textproto.Header, language string) ([]delivery.Recipient, error) {
-	named, err := addressees(h)
+	same := m.s.suffix.same
+	named, err := addressees(h, same)
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +92,7 @@ func (m *mail) recipients(h textproto.Header, language string) ([]delivery.Recip
 		if err != nil {
 			return nil, err
 		}
-		at := strings.ToLower(r.Email)
+		at := same(r.Email)
 		if _, twice := told[at]; twice {
 			return nil, refusal("recipient_described_twice", r.Email)
 		}
@@ -112,7 +103,7 @@ func (m *mail) recipients(h textproto.Header, language string) ([]delivery.Recip
 	}
 	list := make([]delivery.Recipient, len(m.to))
 	for i, a := range m.to {
-		at := strings.ToLower(a)
+		at := same(a)
 		name, ok := named[at]
 		if !ok {
 			return nil, refusal("rcpt_not_in_to_or_cc", a)
@@ -130,8 +121,8 @@ func (m *mail) recipients(h textproto.Header, language string) ([]delivery.Recip
 	return list, nil
 }
 
-// addressees are the addresses in To and Cc, in lower case, with their names.
-func addressees(h textproto.Header) (map[string]string, error) {
+// addressees are the addresses in To and Cc, as same has them, with their names.
+func addressees(h textproto.Header, same func(string) string) (map[string]string, error) {
 	parser := netmail.AddressParser{WordDecoder: words()}
 	named := map[string]string{}
 	for _, field := range []string{"To", "Cc"} {
@@ -144,7 +135,7 @@ func addressees(h textproto.Header) (map[string]string, error) {
 			return nil, refusal("malformed_header", field)
 		}
 		for _, a := range list {
-			if at := strings.ToLower(a.Address); named[at] == "" {
+			if at := same(a.Address); named[at] == "" {
 				named[at] = a.Name
 			}
 		}

@@ -22,13 +22,14 @@ import (
 type mail struct {
 	s      *Server
 	base   *conn
-	to     []string // RCPT, in order
+	to     []string // RCPT, in order, without the suffix
 	secret string
 	agent  string
 	whole  func() bool // asked at the end of the stream: is it the end of the mail?
 
 	in        *framing
 	key       identity.Key
+	dry       bool // checked only
 	documents []string
 	number    string
 	digest    string
@@ -63,6 +64,9 @@ func (m *mail) submit(ctx context.Context, r io.Reader) (delivery.Message, error
 	// 3. The content: text into memory, documents into the vault.
 	body := io.TeeReader(buffered, sum)
 	p := parts{in: m.in, upload: func(in delivery.NewDocument, r io.Reader) error { return m.upload(ctx, in, r) }}
+	if m.dry {
+		p.upload = m.look
+	}
 	if err := p.message(h, body); err != nil {
 		return delivery.Message{}, err
 	}
@@ -75,6 +79,13 @@ func (m *mail) submit(ctx context.Context, r io.Reader) (delivery.Message, error
 		return delivery.Message{}, &streamError{io.ErrUnexpectedEOF}
 	}
 	m.digest = hex.EncodeToString(sum.Sum(nil))
+	if m.dry {
+		sub.Documents = nil
+		if faults := m.s.Deliveries.Check(sub); len(faults) > 0 {
+			return delivery.Message{}, faults
+		}
+		return delivery.Message{}, nil
+	}
 	// 5. and 6. The commit, and the answer; between the two the client does not
 	// know, and asks by sending the mail again.
 	ctx, cancel := context.WithTimeout(ctx, submitTime)
@@ -102,7 +113,7 @@ func (m *mail) sender(ctx context.Context) (delivery.Submitter, string, error) {
 func (m *mail) once(id string) string {
 	to := make([]string, len(m.to))
 	for i, a := range m.to {
-		to[i] = strings.ToLower(a)
+		to[i] = m.s.suffix.same(a)
 	}
 	slices.Sort(to)
 	sum := sha256.Sum256(fmt.Appendf(nil, "%t\x00%s\x00%s", m.key.Test, id, strings.Join(to, "\x00")))
@@ -116,6 +127,22 @@ func (m *mail) upload(ctx context.Context, in delivery.NewDocument, r io.Reader)
 	d, _, err := m.s.Deliveries.Upload(ctx, m.key.Account, in, r, delivery.Once{})
 	if err == nil {
 		m.documents = append(m.documents, string(d.ID))
+	}
+	return err
+}
+
+// look is upload for a rehearsal: it keeps nothing.
+func (m *mail) look(in delivery.NewDocument, r io.Reader) error {
+	if n := len(m.documents) + 1; n > delivery.MaxDocuments {
+		return delivery.FieldErrors{{Pointer: "/documents", Code: "too_many"}}
+	}
+	m.documents = append(m.documents, "")
+	if faults := in.Check(); len(faults) > 0 {
+		return faults
+	}
+	n, err := io.Copy(io.Discard, io.LimitReader(r, delivery.MaxDocument+1))
+	if err == nil && n > delivery.MaxDocument {
+		return delivery.ErrTooLarge
 	}
 	return err
 }

@@ -16,9 +16,11 @@ func parseRecipient(s string) (delivery.Recipient, error) {
 		return r, refusal("recipient_without_address")
 	}
 	var address delivery.PostalAddress
+	var company delivery.Organisation
 	targets := map[string]*string{
 		"given": &r.Given, "family": &r.Family, "mobile": &r.Mobile, "language": &r.Language, "birth-date": &r.BirthDate,
 		"national-number": &r.NationalNumber, "postcode": &address.Postcode, "city": &address.City, "country": &address.Country,
+		"organisation": &company.Name, "enterprise-number": &company.EnterpriseNumber,
 	}
 	for strings.TrimSpace(rest) != "" {
 		key, value, ok := strings.Cut(rest, "=")
@@ -42,6 +44,9 @@ func parseRecipient(s string) (delivery.Recipient, error) {
 	}
 	if address.Lines != nil || address.Postcode != "" || address.City != "" || address.Country != "" {
 		r.Address = &address
+	}
+	if company != (delivery.Organisation{}) {
+		r.Organisation = &company
 	}
 	return r, nil
 }

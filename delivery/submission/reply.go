@@ -8,8 +8,10 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/emersion/go-smtp"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/bode-erds/bode/delivery"
 	"github.com/bode-erds/bode/identity"
@@ -19,6 +21,9 @@ import (
 var (
 	errClosing  = &smtp.SMTPError{Code: 421, EnhancedCode: smtp.EnhancedCode{4, 3, 2}, Message: "closing_connection"}
 	errAddress  = &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 1, 3}, Message: "malformed_address"}
+	errNobody   = &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 1, 1}, Message: "no_recipient_here"}
+	errFull     = &smtp.SMTPError{Code: 452, EnhancedCode: smtp.EnhancedCode{4, 3, 1}, Message: "insufficient_storage"}
+	errChecked  = &smtp.SMTPError{Code: 250, EnhancedCode: smtp.EnhancedCode{2, 0, 0}, Message: "checked, nothing registered"}
 	errInternal = &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 3, 0}, Message: "internal_error"}
 	errCut      = &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 4, 2}, Message: "transfer_interrupted"}
 	errReused   = &smtp.SMTPError{Code: 554, EnhancedCode: smtp.EnhancedCode{5, 6, 0}, Message: "message_id_reused"}
@@ -59,6 +64,9 @@ func (s *Server) answer(ctx context.Context, err error) *smtp.SMTPError {
 		return errDocument
 	case errors.Is(err, identity.ErrKey):
 		return errRevoked
+	case full(err):
+		s.Log.ErrorContext(ctx, "smtp: no room", "err", err)
+		return errFull
 	case errors.Is(err, smtp.ErrTooLongLine):
 		return refusal("line_too_long")
 	case errors.As(err, &broken):
@@ -68,6 +76,12 @@ func (s *Server) answer(ctx context.Context, err error) *smtp.SMTPError {
 	incident := rand.Text()[:12]
 	s.Log.ErrorContext(ctx, "smtp incident", "incident", incident, "err", err)
 	return &smtp.SMTPError{Code: errInternal.Code, EnhancedCode: errInternal.EnhancedCode, Message: errInternal.Message + " " + incident}
+}
+
+// full reports that a disk, ours or the database's, has no room.
+func full(err error) bool {
+	refused, ok := errors.AsType[*pgconn.PgError](err)
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || ok && refused.Code == "53100"
 }
 
 // invalid lists as many faults as a reply line holds.

@@ -15,9 +15,10 @@ import (
 // Server takes submissions by SMTP. Safe for concurrent use.
 type Server struct {
 	Config
-	smtp *smtp.Server
-	ctx  context.Context // ends when Shutdown has done what it can
-	end  context.CancelFunc
+	smtp  *smtp.Server
+	brake brake
+	ctx   context.Context // ends when Shutdown has done what it can
+	end   context.CancelFunc
 
 	mu      sync.Mutex
 	closing bool
@@ -31,12 +32,14 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{Config: cfg, open: map[*conn]struct{}{}, from: map[string]int{}}
+	s.brake = brake{now: cfg.wall, tallies: map[string]tally{}}
 	s.ctx, s.end = context.WithCancel(context.Background())
 	s.smtp = smtp.NewServer(smtp.BackendFunc(s.session))
 	s.smtp.Domain = cfg.Domain
 	s.smtp.MaxMessageBytes = cfg.MaxMessage
 	s.smtp.MaxRecipients = cfg.MaxRecipients
 	s.smtp.MaxLineLength = maxLine
+	s.smtp.EnableSMTPUTF8 = true
 	s.smtp.WriteTimeout = writeTime
 	s.smtp.TLSConfig = cfg.TLS
 	s.smtp.AllowInsecureAuth = cfg.TLS == nil // Serve then listens on loopback only

@@ -51,10 +51,14 @@ func (x *session) Mail(string, *smtp.MailOptions) error {
 	return nil
 }
 
-// Rcpt adds a recipient; the same one twice is one.
+// Rcpt adds a recipient; the same one twice is one, with the suffix or without.
 func (x *session) Rcpt(to string, _ *smtp.RcptOptions) error {
 	if x.base.spent() {
 		return errClosing
+	}
+	to, ours := x.s.suffix.strip(to)
+	if ours {
+		return errNobody
 	}
 	_, domain, ok := strings.Cut(to, "@")
 	if !ok || !strings.Contains(domain, ".") || len(to) > delivery.MaxEmail {
@@ -62,7 +66,7 @@ func (x *session) Rcpt(to string, _ *smtp.RcptOptions) error {
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if !slices.ContainsFunc(x.to, func(s string) bool { return strings.EqualFold(s, to) }) {
+	if !slices.ContainsFunc(x.to, func(s string) bool { return x.s.suffix.same(s) == x.s.suffix.same(to) }) {
 		x.to = append(x.to, to)
 	}
 	return nil
@@ -98,6 +102,9 @@ func (x *session) Data(r io.Reader) (answer error) {
 	done, err := m.submit(x.s.ctx, r)
 	if err != nil {
 		return x.refuse(m, err)
+	}
+	if m.dry {
+		return errChecked
 	}
 	return registered(done, m.digest)
 }
