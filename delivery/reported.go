@@ -72,7 +72,7 @@ func reportDetails(n notify.Notice, r notify.Report) []evidence.Detail {
 		details = append(details, evidence.Detail{Key: "rung", Value: "N" + strconv.Itoa(int(r.Rung))})
 	}
 	for _, x := range []evidence.Detail{{Key: "status", Value: r.Status}, {Key: "reply", Value: r.Reply},
-		{Key: "remote", Value: r.Remote}, {Key: "digest", Value: r.Digest}} {
+		{Key: "remote", Value: r.Remote}, {Key: "report_sha256", Value: r.Digest}} {
 		if x.Value != "" {
 			x.Value = evidence.Text(x.Value, maxForeign)
 			details = append(details, x)

@@ -101,7 +101,7 @@ func TestReachedFarSide(t *testing.T) {
 	}
 	for _, want := range []evidence.Detail{{Key: "channel", Value: "email"}, {Key: "address", Value: "a***@example.be"}, {Key: "rung", Value: "N2"},
 		{Key: "status", Value: "2.0.0"}, {Key: "remote", Value: "mx.example"}, {Key: "reported_at", Value: "2026-11-20T08:59:00Z"},
-		{Key: "digest", Value: strings.Repeat("d", 64)}, {Key: "reporter", Value: "dsn"}} {
+		{Key: "report_sha256", Value: strings.Repeat("d", 64)}, {Key: "reporter", Value: "dsn"}} {
 		if !slices.Contains(e.Details, want) {
 			t.Errorf("no %v in %v", want, e.Details)
 		}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/bode-erds/bode/delivery"
 	"github.com/bode-erds/bode/evidence"
+	"github.com/bode-erds/bode/notify"
 )
 
 // step is one event of a timeline.
@@ -28,7 +29,7 @@ type fact struct {
 
 // first are the details that stand open, the others can be unfolded.
 var first = []string{"notice", "channel", "address", "attempt", "result", "identification", "matched_by", "method", "operator", "item",
-	"pages", "cause", "product", "file", "retry_at", "window_end", "reported_at", "post_status", "post_mode", "tracking", "choice", "step"}
+	"rung", "pages", "cause", "product", "file", "retry_at", "window_end", "reported_at", "post_status", "post_mode", "tracking", "choice", "step"}
 
 func newStep(r delivery.Recorded) step {
 	s := step{Recorded: r, Tone: "plain", Why: r.Reasons}
@@ -72,8 +73,10 @@ type timelinePage struct {
 	Delivery delivery.Delivery
 	Steps    []step
 	Tone     string
-	Open     bool // the recipient can still decide
-	Pending  bool // some evidence is still being made
+	Open     bool   // the recipient can still decide
+	Pending  bool   // some evidence is still being made
+	Email    string // how far the announcement came there: a key after "reach."
+	SMS      string
 	Plan     *planPart
 
 	Papers    []delivery.Paper    // of the letter
@@ -110,5 +113,6 @@ func (p *Portal) timeline(v *visitor) error {
 		page.Steps = append(page.Steps, newStep(e))
 		page.Pending = page.Pending || e.SealedAt.IsZero()
 	}
+	page.Email, page.SMS = reached(d, notify.Email, events), reached(d, notify.SMS, events)
 	return p.Web.Render(v, http.StatusOK, "portal/timeline", page)
 }

@@ -48,7 +48,7 @@ func TestLife(t *testing.T) {
 			for d, reason := range map[*delivery.Delivery]string{&unknown: "address_unknown", &full: "mailbox_full", &policy: "technical", &busy: "address_unreachable"} {
 				now := w.until(*d, "the mail came back", lost)
 				i := slices.IndexFunc(w.events(now), func(e evidence.Event) bool { return mailed(e, evidence.NotificationForAcceptanceFailure) })
-				if e := w.events(now)[i]; now.State != delivery.Notified || e.Reasons[0].Code != reason || len(detail(e, "digest")) != 64 || detail(e, "reporter") != "dsn" {
+				if e := w.events(now)[i]; now.State != delivery.Notified || e.Reasons[0].Code != reason || len(detail(e, "report_sha256")) != 64 || detail(e, "reporter") != "dsn" {
 					t.Errorf("%s: %s, %+v", d.Recipient.Email, now.State, e)
 				}
 			}
