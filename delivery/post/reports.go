@@ -11,14 +11,9 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/bode-erds/bode/delivery"
 )
-
-// housekeepingWait is how long a look at the partner's answers waits for letters
-// that are being made.
-const housekeepingWait = time.Second
 
 // origins remembers which files reports came from, so that Done need not look
 // for them.
@@ -235,77 +230,4 @@ func (h *HotFolder) filesOf(ctx context.Context, r delivery.PostReport) ([]strin
 	h.origins.mu.Lock()
 	defer h.origins.mu.Unlock()
 	return h.origins.files[r.ID], nil
-}
-
-// note records a report that was taken in, and says whether it was one of the
-// postal operator's or of the partner's own interface, which lie in sent alone.
-func (d *desk) note(ctx context.Context, r delivery.PostReport) (ours bool, err error) {
-	unlock, err := d.lock(ctx)
-	if err != nil {
-		return false, err
-	}
-	defer unlock()
-	var papers []delivery.PostDocument
-	_, err = d.change(r.Item, func(rec *record) bool {
-		if rank(r.Status) > rank(rec.Status) {
-			rec.Status = r.Status
-		}
-		ours = slices.Contains(rec.Told, r.ID)
-		rec.Pending = slices.DeleteFunc(rec.Pending, func(p delivery.PostReport) bool {
-			if p.ID != r.ID {
-				return false
-			}
-			ours, papers, rec.Told = true, append(papers, p.Documents...), append(rec.Told, p.ID)
-			return true
-		})
-		return true
-	})
-	if err == nil {
-		err = d.dropPapers(papers)
-	}
-	if err == nil && ends(r.Status) {
-		err = d.forget(r.Item)
-	}
-	return ours, err
-}
-
-// reopened gives a stored report its papers back.
-func (d *desk) reopened(r delivery.PostReport) delivery.PostReport {
-	docs := r.Documents
-	r.Documents = nil
-	for _, p := range docs {
-		r.Documents = append(r.Documents, d.document(p.Kind, p.MediaType, p.Size, p.SHA256))
-	}
-	return r
-}
-
-// housekeep forgets what is old, raises alarms and asks the postal operator. It
-// is left for the next time while a letter is being made.
-func (h *HotFolder) housekeep(ctx context.Context) error {
-	short, cancel := context.WithTimeout(ctx, housekeepingWait)
-	defer cancel()
-	unlock, err := h.lock(short)
-	if errors.Is(err, ErrBusy) && ctx.Err() == nil {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	if err := h.forgetOld(ctx); err != nil {
-		return err
-	}
-	records, err := h.underWay(ctx)
-	if err != nil {
-		return err
-	}
-	for _, rec := range records {
-		if err := h.watch(ctx, rec); err != nil {
-			h.cfg.Logger.WarnContext(ctx, "letter not watched", "item", rec.Item, "error", err)
-		}
-		if err := h.track(ctx, rec.Item); err != nil {
-			h.cfg.Logger.WarnContext(ctx, "letter not tracked", "item", rec.Item, "error", err)
-		}
-	}
-	return nil
 }
