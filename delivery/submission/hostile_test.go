@@ -48,15 +48,17 @@ func TestNoSmuggling(t *testing.T) {
 // writes. It stays one mail to us, as it is to the one who sent it.
 func TestSwallowedDot(t *testing.T) {
 	t.Parallel()
-	r := newRig(t)
-	x := r.dial()
-	x.ready()
-	x.do("DATA", "354")
-	x.say(plainMail + "x\r\n.\r\r\nMAIL FROM:<x@example.be>\r\nRCPT TO:<an@example.be>\r\nDATA\r\n" + plainMail + ".\r\n")
-	x.expect("250 2.0.0 registered as")
-	x.do("QUIT", "221")
-	if n := r.count("message"); n != 1 {
-		t.Errorf("%d messages, want 1", n)
+	for _, end := range []string{"\r\n.\r\r\n", "\r\n.\r"} {
+		r := newRig(t)
+		x := r.dial()
+		x.ready()
+		x.do("DATA", "354")
+		x.say(plainMail + "x" + end + "MAIL FROM:<x@example.be>\r\nRCPT TO:<an@example.be>\r\nDATA\r\n" + plainMail + ".\r\n")
+		x.expect("250 2.0.0 registered as")
+		x.do("QUIT", "221")
+		if n := r.count("message"); n != 1 {
+			t.Errorf("%q: %d messages, want 1", end, n)
+		}
 	}
 }
 
