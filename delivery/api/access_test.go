@@ -16,6 +16,7 @@ func reads(m submitted, event string) []string {
 	d := m.Deliveries[0].ID
 	return []string{"/messages/" + m.ID, "/messages/" + m.ID + "/deliveries", "/deliveries/" + d, "/deliveries/" + d + "/events",
 		"/deliveries/" + d + "/evidence", "/deliveries/" + d + "/dossier", "/deliveries/" + d + "/letter",
+		"/deliveries/" + d + "/papers", "/deliveries/" + d + "/papers/1", "/deliveries/" + d + "/proposals",
 		"/evidence/" + event + ".xml", "/evidence/" + event + ".pdf"}
 }
 

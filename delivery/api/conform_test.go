@@ -30,6 +30,7 @@ func TestConforms(t *testing.T) {
 	}
 	r.seal()
 	r.posted(d, strings.NewReader("%PDF letter"))
+	answer := "/deliveries/" + d + "/proposals/" + r.proposed(d)
 	r.dossiers.content = strings.NewReader("PK")
 	e := r.event(m)
 	for _, path := range append(reads(m, e), "/documents/"+doc, "/messages?limit=1", "/events?limit=1", "/openapi.json") {
@@ -42,7 +43,7 @@ func TestConforms(t *testing.T) {
 			t.Errorf("%s: %d", path, a.status)
 		}
 	}
-	for _, a := range []ask{{path: "/documents", body: "x"}, {path: "/messages", body: "{}"}, {path: "/previews", body: "{}"}, {path: "/previews", body: submission(2)}, {path: "/messages/x/cancel"}, {path: "/test-clock/advance", body: "{}"},
+	for _, a := range []ask{{path: answer, body: `{"agree":true}`}, {path: answer, body: `{"agree":false}`}, {path: answer, body: `{"agree":"x"}`}, {path: "/documents", body: "x"}, {path: "/messages", body: "{}"}, {path: "/previews", body: "{}"}, {path: "/previews", body: submission(2)}, {path: "/messages/x/cancel"}, {path: "/test-clock/advance", body: "{}"},
 		{path: "/test-clock/advance", body: `{"by":"P20D"}`}, {path: "/messages/" + r.submit(r.test, 1).ID + "/cancel"}} {
 		a.method = http.MethodPost
 		r.do(a)

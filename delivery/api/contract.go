@@ -27,7 +27,7 @@ type contract struct {
 }
 
 // bodies are the schemas that requests are held against.
-var bodies = []string{"NewMessage", "Advance"}
+var bodies = []string{"NewMessage", "Advance", "Answer"}
 
 func loadContract() (*contract, error) {
 	c := &contract{schemas: map[string]*jsonschema.Schema{}}

@@ -203,6 +203,20 @@ func (r *rig) posted(id string, content io.Reader) {
 	r.must(err)
 	r.exec(`INSERT INTO letter (delivery_id, object, key_id, wrapped_key, size, sha256, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
 		id, s.Name, s.KeyID, s.Key, s.Size, s.SHA256, r.clock.now())
+	if s, err = r.vault.Put(r.ctx(), r.account+"/paper-"+id, strings.NewReader("%PDF deposit")); err != nil {
+		r.t.Fatal(err)
+	}
+	r.exec(`INSERT INTO postal_document (delivery_id, position, kind, report_id, media_type, object, key_id, wrapped_key, size, sha256, created_at)
+		VALUES ($1, 1, 'deposit_proof', 'r-1', 'application/pdf', $2, $3, $4, $5, $6, $7)`, id, s.Name, s.KeyID, s.Key, s.Size, s.SHA256, r.clock.now())
+}
+
+// proposed is a better address of a delivery to which the sender agreed.
+func (r *rig) proposed(id string) (proposal string) {
+	r.t.Helper()
+	proposal = evidence.NewID()
+	r.exec(`INSERT INTO contact_proposal (id, delivery_id, channel, address, created_at, proven_at, decided_at, agreed)
+		VALUES ($1, $2, 'sms', '+32478998877', $3, $3, $3, true)`, proposal, id, r.clock.now())
+	return proposal
 }
 
 // logBuffer keeps what was logged.
