@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
 	"strconv"
 	"sync"
 	"time"
@@ -28,6 +31,7 @@ type smsConfig struct {
 	Flow       string  `help:"Flow of the Flowmailer account." env:"FLOW"`
 	SystemType string  `help:"System type of SMPP." env:"SYSTEM_TYPE"`
 	Numbering  string  `help:"How SMPP receipts write message ids: empty for as answered, hex-then-dec or dec-then-hex." env:"NUMBERING"`
+	CA         string  `help:"PEM file of the roots that the provider is verified with; empty: those of the system." type:"path" env:"CA"`
 	Plain      bool    `help:"Speak SMPP without TLS; loopback only." env:"PLAIN"`
 	Window     int     `help:"Unanswered SMPP messages at most." default:"10" env:"WINDOW"`
 	Rate       float64 `help:"SMPP messages per second at most; 0: no limit." default:"0" env:"RATE"`
@@ -102,23 +106,43 @@ func (t *texting) open(name string, c smsConfig, log *slog.Logger) (notify.Trans
 	if err != nil {
 		return nil, err
 	}
+	verify, err := c.roots()
+	if err != nil {
+		return nil, err
+	}
 	switch c.kind() {
 	case "flowmailer":
 		f, err := flowmailer.New(flowmailer.Config{Account: c.Account, ClientID: c.User, ClientSecret: secret, From: c.From, Flow: c.Flow,
-			API: c.URL, Login: c.Login, Logger: log})
+			API: c.URL, Login: c.Login, TLS: verify, Logger: log})
 		if err == nil {
 			t.polled["flowmailer-"+c.Account] = f
 		}
 		return f, err
 	case "smpp":
-		s, err := smpp.New(smpp.Config{Name: name, Addr: c.URL, Plain: c.Plain, SystemID: c.User, Password: secret, SystemType: c.SystemType,
+		s, err := smpp.New(smpp.Config{Name: name, Addr: c.URL, Plain: c.Plain, TLS: verify, SystemID: c.User, Password: secret, SystemType: c.SystemType,
 			From: c.From, Numbering: smpp.Numbering(c.Numbering), Window: c.Window, Rate: c.Rate, Logger: log})
 		if err == nil {
 			t.centres = append(t.centres, s)
 		}
 		return s, err
 	}
-	return sms.New(sms.Config{URL: c.URL, Token: secret, From: c.From})
+	return sms.New(sms.Config{URL: c.URL, Token: secret, From: c.From, TLS: verify})
+}
+
+// roots are those that the provider is verified with; nil: the system's.
+func (c smsConfig) roots() (*tls.Config, error) {
+	if c.CA == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(c.CA)
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(text) {
+		return nil, fmt.Errorf("no certificate in %s", c.CA)
+	}
+	return &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}, nil
 }
 
 // checked adds to parts what a doctor can ask.

@@ -164,6 +164,8 @@ func TestSMSSettings(t *testing.T) {
 	for name, c := range map[string]config{
 		"a secret that others read": {SMS: smsConfig{URL: "https://sms.example", Token: open}},
 		"no provider":               {},
+		"roots that are none":       {SMS: smsConfig{URL: "https://sms.example", CA: open}},
+		"roots that are not there":  {SMS: smsConfig{URL: "https://sms.example", CA: open + ".pem"}},
 		"in clear":                  {SMS: smsConfig{Kind: "smpp", URL: "smsc.example:2775", User: "u", Plain: true}},
 		"quiet hours":               {SMS: smsConfig{URL: "https://sms.example"}, Quiet: "at night"},
 	} {
