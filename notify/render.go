@@ -98,7 +98,8 @@ const longestSender, shortestSender = 40, 6
 
 // sms writes a text that starts with the name of the service, because the
 // sender id of an SMS may be overwritten on its way; the sender's name is
-// shortened until it fits one part.
+// shortened until it fits one part. What changed is told in general words where
+// the exact ones are too long.
 func (w words) sms(k Kind, f Facts, v values) (string, error) {
 	v.Service, v.What = transliterate(v.Service), transliterate(v.What)
 	if f.Test {
@@ -121,9 +122,17 @@ func (w words) sms(k Kind, f Facts, v values) (string, error) {
 		if k.isCode() {
 			return withOrigin(s, f.ServiceHost, f.Code), nil
 		}
-		if parts, _ := Segments(s); parts == 1 || size <= shortestSender {
+		if parts, _ := Segments(s); parts == 1 {
 			return s, nil
 		}
+		if size > shortestSender {
+			continue
+		}
+		other, err := w.say("what.other", v)
+		if other = transliterate(other); err != nil || v.What == "" || v.What == other {
+			return s, err
+		}
+		v.What, size = other, longestSender+1
 	}
 }
 

@@ -77,6 +77,33 @@ func TestEveryOutlineHasItsWords(t *testing.T) {
 	}
 }
 
+// Whatever changed in an account, a text message says it in one part.
+func TestEveryChangeFitsAnSMS(t *testing.T) {
+	t.Parallel()
+	r, err := NewRenderer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, language := range Languages() {
+		for key := range rawWords(t, language) {
+			what, ok := strings.CutPrefix(key, "what.")
+			if !ok {
+				continue
+			}
+			for _, k := range []Kind{SignInChanged, ContactChanged, ContactNamed} {
+				m, err := r.Render(Notice{Kind: k, Channel: SMS, Language: language}, Facts{Number: "XXXX-XXXX-XXXX", SenderName: strings.Repeat("Ä", 99), What: what,
+					Test: true, ServiceName: "Aangetekend", ServiceHost: "aangetekend.vlaanderen"})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if parts, gsm7 := Segments(m.Text); parts != 1 || !gsm7 {
+					t.Errorf("%s %s %s: %d parts, GSM-7 %v: %q", language, k, what, parts, gsm7, m.Text)
+				}
+			}
+		}
+	}
+}
+
 func TestDates(t *testing.T) {
 	t.Parallel()
 	brussels, err := time.LoadLocation(zone)
