@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -190,7 +191,17 @@ func (d *dialogue) hear(stage, reply string) {
 	}
 }
 
-func (d *dialogue) scrub(reply string) string { return scrub(reply, d.m.Subject+"\n"+d.m.Text) }
+// scrub hides what a relay repeats: content, and a return path of ours, with which
+// anybody could report.
+func (d *dialogue) scrub(reply string) string {
+	if d.t.cfg.BounceDomain != "" {
+		local, _, _ := strings.Cut(d.from, "@")
+		if strings.Contains(strings.ToLower(reply), local) {
+			reply = regexp.MustCompile("(?i)"+regexp.QuoteMeta(local)).ReplaceAllString(reply, "***")
+		}
+	}
+	return scrub(reply, d.m.Subject+"\n"+d.m.Text)
+}
 
 // unreached: nothing was said about the recipient and nothing handed over.
 // What only another mail would mend is no matter of the relay.
