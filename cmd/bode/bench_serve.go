@@ -96,7 +96,7 @@ func (c benchServe) Run(ctx context.Context, _ *slog.Logger) (err error) {
 		}
 		s.Mails = addr
 		running++
-		go func() { ended <- d.app.submission(ctx, mails, nil) }()
+		go func() { ended <- d.app.submission(ctx, mails, nil, "") }()
 	}
 	if err := json.NewEncoder(os.Stdout).Encode(s); err != nil {
 		return err

@@ -63,6 +63,7 @@ type mailsConfig struct {
 	Listen string `help:"Address on which mail programs submit (SMTP, STARTTLS); empty: they cannot." env:"BODE_MAILS_LISTEN"`
 	Cert   string `help:"PEM file of the certificate there." type:"path" env:"BODE_MAILS_CERT"`
 	Key    string `help:"PEM file of its key." type:"path" env:"BODE_MAILS_KEY"`
+	Suffix string `help:"Domain that recipients there may have behind their own; default r. and the host of --base-url." env:"BODE_MAILS_SUFFIX" placeholder:"r.bode.example"`
 }
 
 // tls is nil without a certificate, which is accepted on loopback only.

@@ -185,7 +185,7 @@ func (d *demo) start(ctx context.Context, pool *pgxpool.Pool, addr string, log *
 	go func() {
 		err := together(inner,
 			func(ctx context.Context) error { return d.app.answer(ctx, l) },
-			func(ctx context.Context) error { return d.app.submission(ctx, mails, nil) },
+			func(ctx context.Context) error { return d.app.submission(ctx, mails, nil, "") },
 			d.app.work)
 		d.done <- err
 		ended <- err

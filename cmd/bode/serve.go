@@ -55,7 +55,7 @@ func (c serveCmd) Run(ctx context.Context, log *slog.Logger) error {
 		if err != nil {
 			return err
 		}
-		parts = append(parts, func(ctx context.Context) error { return a.submission(ctx, mails, conf) })
+		parts = append(parts, func(ctx context.Context) error { return a.submission(ctx, mails, conf, c.Mails.Suffix) })
 	}
 	if c.Bounce.Listen != "" {
 		back, err := net.Listen("tcp", c.Bounce.Listen)
@@ -134,10 +134,11 @@ func together(ctx context.Context, all ...func(context.Context) error) error {
 	return errors.Join(errs...)
 }
 
-// submission takes mails on l until ctx ends; without TLS on loopback only.
-func (a *app) submission(ctx context.Context, l net.Listener, conf *tls.Config) error {
+// submission takes mails on l until ctx ends; without TLS on loopback only. suffix
+// may be empty.
+func (a *app) submission(ctx context.Context, l net.Listener, conf *tls.Config, suffix string) error {
 	s, err := submission.New(submission.Config{Addr: l.Addr().String(), Deliveries: a.deliveries, Identity: a.identity, TLS: conf,
-		Domain: a.out.host(), Log: a.log})
+		Domain: a.out.host(), Suffix: suffix, Log: a.log})
 	if err != nil {
 		l.Close()
 		return err

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -158,21 +159,22 @@ func TestKilledLosesNothing(t *testing.T) {
 		}
 		moment := time.After(time.Duration(random.IntN(900)) * time.Millisecond)
 		stop, stopped := context.WithCancel(t.Context())
-		var got []string
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			for n := 0; stop.Err() == nil; n++ {
-				if id, err := o.post(stop, fmt.Sprintf("r%d-%d", round, n)); err == nil {
-					got = append(got, id)
+		got := make([][]string, 3) // what several post at once goes into one transaction
+		var posting sync.WaitGroup
+		for p := range got {
+			posting.Go(func() {
+				for n := 0; stop.Err() == nil; n++ {
+					if id, err := o.post(stop, fmt.Sprintf("r%d-%d-%d", round, p, n)); err == nil {
+						got[p] = append(got[p], id)
+					}
 				}
-			}
-		}()
+			})
+		}
 		<-moment
 		r.kill()
 		stopped()
-		<-done
-		acknowledged = append(acknowledged, got...)
+		posting.Wait()
+		acknowledged = append(acknowledged, slices.Concat(got...)...)
 	}
 	r := startDemo(t, dir, addr)
 	o := outsider{info: r.info, client: &http.Client{Timeout: 10 * time.Second}}

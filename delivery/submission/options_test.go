@@ -104,7 +104,7 @@ func TestDryRun(t *testing.T) {
 		header + "\r\n": "554 5.6.0 invalid body required",
 		header + "Content-Type: text/html\r\n\r\nx":                                                       "554 5.6.0 html_only",
 		strings.Replace(whole, "JVBERi0xLjc=", "JVBER", 1):                                                "554 5.6.0 malformed_mime",
-		mixed(textPart, attachment("=?utf-8?q?a=E2=80=AEgpj.exe?=", nil)):                                                "554 5.6.0 invalid filename control_character",
+		mixed(textPart, attachment("=?utf-8?q?a=E2=80=AEgpj.exe?=", nil)):                                 "554 5.6.0 invalid filename control_character",
 		mixed(textPart, strings.Split(strings.Repeat(attachment("a", nil)+"\x01", 101), "\x01")[:101]...): "554 5.6.0 invalid documents too_many",
 	} {
 		if got := dry(mail); !strings.HasPrefix(got, want) {
