@@ -51,7 +51,7 @@ func (c config) mailConfig(bounce []byte) (smtp.Config, error) {
 	if err != nil {
 		return smtp.Config{}, err
 	}
-	conf := smtp.Config{From: *from, ReturnPath: c.SMTP.Return, BounceDomain: c.Bounce.Domain, Connections: c.SMTP.Connections, PerDomain: c.SMTP.PerDomain}
+	conf := smtp.Config{From: *from, ReturnPath: c.SMTP.Return, BounceDomain: c.Bounce.Domain, SuccessReports: c.Bounce.Listen != "", Connections: c.SMTP.Connections, PerDomain: c.SMTP.PerDomain}
 	if conf.BounceDomain != "" {
 		conf.BounceKey = bounce
 	}

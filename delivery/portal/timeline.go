@@ -29,7 +29,7 @@ type fact struct {
 
 // first are the details that stand open, the others can be unfolded.
 var first = []string{"notice", "channel", "address", "attempt", "result", "identification", "matched_by", "method", "operator", "item",
-	"rung", "pages", "cause", "product", "file", "retry_at", "window_end", "reported_at", "post_status", "post_mode", "tracking", "choice", "step"}
+	"rung", "reporter", "pages", "cause", "product", "file", "retry_at", "window_end", "reported_at", "post_status", "post_mode", "tracking", "choice", "step"}
 
 func newStep(r delivery.Recorded) step {
 	s := step{Recorded: r, Tone: "plain", Why: r.Reasons}
