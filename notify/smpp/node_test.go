@@ -247,12 +247,12 @@ func TestNodePeerRefuses(t *testing.T) {
 	t.Parallel()
 	key, cert, _ := certificate(t)
 	p := startNode(t, map[string]any{"key": key, "cert": cert})
-	tr, _ := running(t, p.addr, newKept(), func(c *Config) { c.Plain, c.BindTimeout = false, time.Second })
+	tr, _ := running(t, p.addr, newKept(), func(c *Config) { c.Plain = false })
 	if r := deliver(t, tr, message("x")); r.Outcome != notify.Temporary || !strings.Contains(r.Reply, "certificate") {
 		t.Errorf("a stranger: %+v", r)
 	}
 	open := startNode(t, map[string]any{})
-	tr, _ = running(t, open.addr, newKept(), func(c *Config) { c.Password, c.BindTimeout = "wrong", time.Second })
+	tr, _ = running(t, open.addr, newKept(), func(c *Config) { c.Password = "wrong" })
 	if r := deliver(t, tr, message("x")); r.Outcome != notify.Temporary || !strings.Contains(r.Reply, "ESME_RINVPASWD") {
 		t.Errorf("wrong password: %+v", r)
 	}

@@ -32,14 +32,14 @@ func (t *Transport) Run(ctx context.Context, r Receiver) error {
 	for ctx.Err() == nil {
 		s, err := bind(ctx, &t.cfg)
 		if err != nil {
-			t.set(nil, err)
+			t.set(nil, err, true)
 			t.cfg.Logger.WarnContext(ctx, "message centre does not let us in", "provider", t.cfg.Name, "err", err)
 		} else {
 			t.cfg.Logger.InfoContext(ctx, "bound to message centre", "provider", t.cfg.Name, "tls", s.tls)
 			began := t.cfg.Now()
-			t.set(s, nil)
+			t.set(s, nil, false)
 			err = t.serve(ctx, s, r)
-			t.set(nil, err)
+			t.set(nil, err, false)
 			if t.cfg.Now().Sub(began) >= settled {
 				pause = firstPause
 			}
@@ -55,6 +55,7 @@ func (t *Transport) Run(ctx context.Context, r Receiver) error {
 			pause = min(2*pause, longestPause)
 		}
 	}
+	t.set(nil, ErrNotBound, true)
 	return nil
 }
 
@@ -88,7 +89,7 @@ func (t *Transport) serve(ctx context.Context, s *session, r Receiver) error {
 	select {
 	case <-s.closed:
 	case <-ctx.Done():
-		t.set(nil, ErrNotBound)
+		t.set(nil, ErrNotBound, true)
 		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveTimeout)
 		defer cancel()
 		s.leave(bounded)

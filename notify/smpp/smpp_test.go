@@ -6,6 +6,7 @@ import (
 	"errors"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -80,7 +81,7 @@ func TestClassifiesAnswers(t *testing.T) {
 	}
 	c := startSMSC(t, nil)
 	c.decide = func(n int, _ shortMessage) verdict { return cases[n].v }
-	tr, _ := running(t, c.addr(), newKept(), func(c *Config) { c.AnswerTimeout = time.Second })
+	tr, _ := running(t, c.addr(), newKept(), func(c *Config) { c.AnswerTimeout = 3 * time.Second })
 	for i, want := range cases {
 		if r := deliver(t, tr, message("x")); r.Outcome != want.outcome || r.InDoubt != want.doubt || r.Unreached {
 			t.Errorf("%d %+v: %+v", i, want.v, r)
@@ -113,13 +114,17 @@ func TestHoldsBackWhenThrottled(t *testing.T) {
 func TestWindow(t *testing.T) {
 	t.Parallel()
 	c := startSMSC(t, nil)
-	c.decide = func(int, shortMessage) verdict { return verdict{mute: true} }
-	tr, _ := running(t, c.addr(), newKept(), func(c *Config) { c.Window, c.AnswerTimeout = 3, 2*time.Second })
+	c.decide = func(n int, _ shortMessage) verdict { return verdict{id: "x", mute: n < 3} }
+	tr, _ := running(t, c.addr(), newKept(), func(c *Config) { c.Window, c.AnswerTimeout = 3, time.Minute })
 	var all sync.WaitGroup
+	var doubts, sent atomic.Int32
 	for range 5 {
 		all.Go(func() {
-			if r := deliver(t, tr, message("x")); !r.InDoubt {
-				t.Errorf("%+v", r)
+			switch r := deliver(t, tr, message("x")); {
+			case r.InDoubt:
+				doubts.Add(1)
+			case r.Outcome == notify.Sent:
+				sent.Add(1)
 			}
 		})
 	}
@@ -132,7 +137,11 @@ func TestWindow(t *testing.T) {
 	if n != 3 {
 		t.Errorf("%d outstanding", n)
 	}
+	c.disconnect() // those three are in doubt, the others go out on the next connection
 	all.Wait()
+	if doubts.Load() != 3 || sent.Load() != 2 {
+		t.Errorf("%d in doubt, %d sent", doubts.Load(), sent.Load())
+	}
 }
 
 // A connection that died without a word is found, what was on it is in doubt, and
@@ -142,7 +151,7 @@ func TestFindsDeadPeer(t *testing.T) {
 	c := startSMSC(t, nil)
 	c.deaf = true
 	c.decide = func(n int, _ shortMessage) verdict { return verdict{id: "x", mute: n == 0} }
-	tr, _ := running(t, c.addr(), newKept(), func(c *Config) { c.Idle, c.AnswerTimeout = 100*time.Millisecond, 300*time.Millisecond })
+	tr, _ := running(t, c.addr(), newKept(), func(c *Config) { c.Idle, c.AnswerTimeout = 300*time.Millisecond, 2*time.Second })
 	if r := deliver(t, tr, message("x")); !r.InDoubt {
 		t.Errorf("%+v", r)
 	}
@@ -158,7 +167,7 @@ func TestTrouble(t *testing.T) {
 	t.Parallel()
 	t.Run("nobody there", func(t *testing.T) {
 		t.Parallel()
-		tr, _ := running(t, "127.0.0.1:1", newKept(), func(c *Config) { c.BindTimeout = 300 * time.Millisecond })
+		tr, _ := running(t, "127.0.0.1:1", newKept())
 		if r := deliver(t, tr, message("x")); r.Outcome != notify.Temporary || r.InDoubt || !r.Unreached || !strings.HasPrefix(r.Reply, "(no reply) ") {
 			t.Errorf("%+v", r)
 		}
@@ -167,7 +176,7 @@ func TestTrouble(t *testing.T) {
 		t.Parallel()
 		c := startSMSC(t, nil)
 		c.onBind = func(string, string) status { return statusPassword }
-		tr, _ := running(t, c.addr(), newKept(), func(c *Config) { c.BindTimeout = 500 * time.Millisecond })
+		tr, _ := running(t, c.addr(), newKept())
 		c.until("tried", func() bool { return c.seen[bindTransceiver] > 0 })
 		if r := deliver(t, tr, message("x")); r.Outcome != notify.Temporary || !strings.Contains(r.Reply, "ESME_RINVPASWD") || strings.Contains(r.Reply, "secret") {
 			t.Errorf("%+v", r)

@@ -24,6 +24,7 @@ type Transport struct {
 	mu      sync.Mutex
 	session *session
 	reason  error         // why there is none
+	down    bool          // the last attempt to bind failed: waiting is in vain
 	changed chan struct{} // closed and replaced when session changes
 	hold    time.Time     // until then the message centre wants no more
 	holds   int           // how often in a row it said so
@@ -45,23 +46,26 @@ func New(cfg Config) (*Transport, error) {
 }
 
 // set changes the session, and tells who waits for one.
-func (t *Transport) set(s *session, reason error) {
+func (t *Transport) set(s *session, reason error, down bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.session, t.reason = s, reason
+	t.session, t.reason, t.down = s, reason, down
 	close(t.changed)
 	t.changed = make(chan struct{})
 }
 
-// bound waits for a session, for at most BindTimeout. Errors: ErrNotBound with
-// the reason.
+// bound waits for a session, for at most BindTimeout, and not at all when the
+// message centre cannot be bound to. Errors: ErrNotBound with the reason.
 func (t *Transport) bound(ctx context.Context) (*session, error) {
 	late := time.NewTimer(t.cfg.BindTimeout)
 	defer late.Stop()
 	for {
 		t.mu.Lock()
-		s, reason, changed := t.session, t.reason, t.changed
+		s, reason, down, changed := t.session, t.reason, t.down, t.changed
 		t.mu.Unlock()
+		if down {
+			return nil, fmt.Errorf("%w: %w", ErrNotBound, reason)
+		}
 		if s != nil && s.why() == nil {
 			return s, nil
 		}
@@ -180,17 +184,21 @@ func (t *Transport) ready(ctx context.Context) (*session, error) {
 			return nil, context.Cause(ctx)
 		}
 	}
-	s, err := t.bound(ctx)
-	if err != nil {
-		return nil, err
-	}
-	select {
-	case s.window <- struct{}{}:
-		return s, nil
-	case <-s.closed:
-		return nil, fmt.Errorf("%w: %w", ErrNotBound, s.why())
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+	for {
+		s, err := t.bound(ctx)
+		if err != nil {
+			return nil, err
+		}
+		select {
+		case s.window <- struct{}{}:
+			if s.why() == nil {
+				return s, nil
+			}
+			<-s.window // it ended while we waited: on to the next one
+		case <-s.closed:
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
 	}
 }
 
