@@ -58,6 +58,7 @@ func (r *run) sort(ctx context.Context, found []state) {
 		wait := s.notBefore.Sub(w.now(""))
 		switch {
 		case s.closed:
+		case wait > time.Second && s.tries > 0 && s.left == nil && len(found) > 1: // its next try has a job of its own
 		case wait > time.Second:
 			r.comeBack(wait)
 		case s.left != nil:

@@ -129,7 +129,9 @@ func TestPostfix(t *testing.T) {
 		t.Errorf("%d connections for 65 mails, of which 60 to one domain", n)
 	}
 	for _, to := range []string{"an@a.example", "jo@xn--mnchen-3ya.example", "jörg@b.example"} {
-		if _, err := box.Wait(within(t, 30*time.Second), 1, func(m notifytest.Message) bool { return m.Envelope["orcpt"] == to || strings.Contains(string(m.Raw), to) }); err != nil {
+		if _, err := box.Wait(within(t, 30*time.Second), 1, func(m notifytest.Message) bool {
+			return m.Envelope["orcpt"] == to || strings.Contains(string(m.Raw), to)
+		}); err != nil {
 			t.Errorf("%s never arrived: %v", to, err)
 		}
 	}
