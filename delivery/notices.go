@@ -3,6 +3,8 @@ package delivery
 import (
 	"context"
 	"errors"
+	"net/url"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -97,6 +99,9 @@ func (s *Service) waitingFacts(ctx context.Context, n notify.Notice, d Delivery,
 	return f, err
 }
 
+// TrackingPlace stands for the number of a letter in Config.TrackingURL.
+const TrackingPlace = "{tracking}"
+
 // letterFacts completes what is said of a letter on its way.
 func (s *Service) letterFacts(ctx context.Context, d Delivery, f notify.Facts) (notify.Facts, error) {
 	if d.Post == nil {
@@ -106,7 +111,9 @@ func (s *Service) letterFacts(ctx context.Context, d Delivery, f notify.Facts) (
 	if err != nil {
 		return notify.Facts{}, err
 	}
-	f.Tracking = d.Post.Tracking
+	if f.Tracking = d.Post.Tracking; f.Tracking != "" {
+		f.TrackingURL = strings.ReplaceAll(s.TrackingURL, TrackingPlace, url.QueryEscape(f.Tracking))
+	}
 	if step, ok := p.Step(PlanServed); ok {
 		f.ExpectedAt = step.At
 	}

@@ -73,6 +73,7 @@ func TestAnnouncementSaysWhenALetterFollows(t *testing.T) {
 func TestNoticesOfALetter(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
+	r.Service = r.service(func(c *delivery.Config) { c.TrackingURL = "https://track.post.example/?item={tracking}" })
 	d := r.expired()
 	r.must(r.PostNow(r.ctx(), d.ID))
 	d = r.again(d)
@@ -80,13 +81,16 @@ func TestNoticesOfALetter(t *testing.T) {
 		t.Errorf("no way online before the letter arrived: %q", f.Link)
 	}
 	report := func(s delivery.PostStatus) {
-		r.partner.say(delivery.PostReport{ID: string(s), Item: d.Post.Item, Status: s, Tracking: "323212345678", At: r.clock.now()})
+		r.partner.say(delivery.PostReport{ID: string(s), Item: d.Post.Item, Status: s, Tracking: "3232&x=1", At: r.clock.now()})
 		r.must(r.ReadPost(r.ctx()))
 		d = r.again(d)
 	}
 	report(delivery.PostAccepted)
 	f := r.told(d, notify.LetterPosted, "")
-	if f.Tracking != "323212345678" || !f.ExpectedAt.After(r.clock.now()) || f.ExpectedAt.After(r.clock.now().Add(10*24*time.Hour)) {
+	if f.TrackingURL != "https://track.post.example/?item=3232%26x%3D1" {
+		t.Errorf("to be followed at %s", f.TrackingURL)
+	}
+	if f.Tracking != "3232&x=1" || !f.ExpectedAt.After(r.clock.now()) || f.ExpectedAt.After(r.clock.now().Add(10*24*time.Hour)) {
 		t.Errorf("letter %q expected on %s, now %s", f.Tracking, f.ExpectedAt, r.clock.now())
 	}
 	report(delivery.PostDelivered)

@@ -101,6 +101,9 @@ type Config struct {
 	// letter PrintDays working days later (0: the same day). Default 10 hours.
 	PrintCutoff time.Duration
 	PrintDays   int
+	// TrackingURL is where a recipient can follow a letter, with [TrackingPlace]
+	// for its number; empty: nowhere that we know of.
+	TrackingURL string
 
 	host  string // of BaseURL
 	terms *Terms

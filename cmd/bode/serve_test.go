@@ -62,6 +62,8 @@ func TestDoctor(t *testing.T) {
 		"half a wallet":           {"BODE_WALLET_CERT", e.path("seal/cert.pem"), "--wallet-cert"},
 		"a cut-off tomorrow":      {"BODE_POST_CUTOFF", "25h", "--post-cutoff"},
 		"printed some day":        {"BODE_POST_DAYS", "31", "--post-days"},
+		"followed in clear":       {"BODE_POST_TRACK", "http://post.example/{tracking}", "--post-track"},
+		"followed without number": {"BODE_POST_TRACK", "https://post.example/", "--post-track"},
 		"statements unasked":      {"BODE_STATEMENT_ANCHORS", e.path("trust"), "--statement-responders"},
 		"a provider half named":   {"BODE_FAS_ISSUER", "https://fas.example", "--fas-client"},
 		"a policy that is none":   {"BODE_ASSURANCE", e.path("sms-token"), "assurance"},
