@@ -114,6 +114,12 @@ func (d Delivery) unreached(m *Move, at time.Time, zone *time.Location) {
 // NoticeReported records what was reported about an attempt, in the transaction
 // that stores it. It implements notify.Listener.
 func (s *Service) NoticeReported(ctx context.Context, tx pgx.Tx, n notify.Notice, r notify.Report) error {
+	if r.Ended { // the attempt was told as one in doubt
+		known := notify.Attempt{Number: r.Attempt, EndedAt: r.OccurredAt, Result: notify.Result{Outcome: notify.Sent, Reply: r.Reply, Remote: r.Remote}}
+		if err := s.NoticeAttempted(ctx, tx, n, known); err != nil {
+			return err
+		}
+	}
 	_, err := s.moveTx(ctx, tx, ID(n.Delivery), func(d Delivery, at time.Time) (Move, error) {
 		return d.Reached(n, r, at, s.Zone)
 	})

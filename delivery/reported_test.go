@@ -213,3 +213,16 @@ func TestReachedTooLate(t *testing.T) {
 	}
 	r.clean()
 }
+
+// A report that ends the doubt about an attempt is the announcement too.
+func TestReachedEndsDoubt(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	d := r.deliveries(r.submit(1))[0]
+	d = r.reported(d, notify.Email, notify.Relayed, func(_ *notify.Notice, rep *notify.Report) { rep.Ended = true })
+	if d.State != delivery.Notified || d.Email != delivery.ReachSent || d.RespondBy.IsZero() ||
+		!slices.Equal(r.names(d), []evidence.Name{evidence.SubmissionAcceptance, evidence.NotificationForAcceptance, evidence.NotificationDelivered}) {
+		t.Errorf("%s %s %v", d.State, d.Email, r.names(d))
+	}
+	r.clean()
+}

@@ -68,6 +68,7 @@ type Report struct {
 	// Set for the Listener only.
 	First bool // of the reports about this notice it is the first of its rung, or the first failure of its attempt
 	Final bool // its attempt was the last: nothing more is tried by itself
+	Ended bool // its attempt was in doubt and this ends the doubt: it was sent, and nothing more is tried
 }
 
 // Errors of reports. After each of them nothing was stored.

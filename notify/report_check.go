@@ -62,7 +62,7 @@ func (r Report) clean() (Report, error) {
 	if y := r.OccurredAt.UTC().Year(); y < 2000 || y > 2200 {
 		r.OccurredAt = time.Time{} // a foreign clock
 	}
-	r.First, r.Final = false, false
+	r.First, r.Final, r.Ended = false, false, false
 	return r, nil
 }
 

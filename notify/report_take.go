@@ -24,11 +24,12 @@ type reported struct {
 	number int // the attempt that the report is about
 	told   bool
 	sent   bool // as far as we know it left, or may have
+	doubt  bool // it may have
 }
 
 const lockReported = `
 SELECT n.id, coalesce(n.account_id::text, ''), coalesce(n.delivery_id::text, ''), n.kind, n.channel, n.address, n.language, n.ref,
-       n.closed_at IS NOT NULL, n.tries, a.number, a.told_at IS NOT NULL, coalesce(a.outcome = 'sent' OR a.in_doubt, false)
+       n.closed_at IS NOT NULL, n.tries, a.number, a.told_at IS NOT NULL, coalesce(a.outcome = 'sent' OR a.in_doubt, false), a.in_doubt
   FROM notice n JOIN notify_attempt a ON a.notice_id = n.id AND a.number = CASE WHEN $2 = 0 THEN n.tries ELSE $2 END
  WHERE n.id = $1 FOR UPDATE OF n`
 
@@ -78,7 +79,10 @@ func (s *Service) take(ctx context.Context, tx pgx.Tx, r Report, sealed []byte) 
 	if r.First, err = first(ctx, tx, r); err != nil {
 		return err
 	}
-	r.Final = found.closed && found.number == found.last
+	if r.Ended, err = endDoubt(ctx, tx, found, r, received); err != nil {
+		return err
+	}
+	r.Final = (found.closed || r.Ended) && found.number == found.last
 	fresh, err := insertReport(ctx, tx, r, received, sealed, exact)
 	if err != nil || !fresh {
 		return err
@@ -95,7 +99,7 @@ func (s *Service) take(ctx context.Context, tx pgx.Tx, r Report, sealed []byte) 
 func lockForReport(ctx context.Context, tx pgx.Tx, r Report) (f reported, err error) {
 	n := &f.notice
 	err = tx.QueryRow(ctx, lockReported, r.Notice, r.Attempt).Scan(&n.ID, &n.Account, &n.Delivery, &n.Kind, &n.Channel, &n.To,
-		&n.Language, &n.Ref, &f.closed, &f.last, &f.number, &f.told, &f.sent)
+		&n.Language, &n.Ref, &f.closed, &f.last, &f.number, &f.told, &f.sent, &f.doubt)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return f, ErrUnknownNotice
@@ -109,6 +113,17 @@ func lockForReport(ctx context.Context, tx pgx.Tx, r Report) (f reported, err er
 		return f, ErrUnknownNotice
 	}
 	return f, nil
+}
+
+// endDoubt closes a notice of whose newest attempt we did not know whether it
+// left, when somebody who has it says so: it is not sent once more. A try that has
+// begun meanwhile is the newest, and goes on.
+func endDoubt(ctx context.Context, tx pgx.Tx, f reported, r Report, at time.Time) (bool, error) {
+	if !f.doubt || f.closed || f.number != f.last || r.Fact != Relayed && r.Fact != Delivered {
+		return false, nil
+	}
+	tag, err := tx.Exec(ctx, closeNotice, f.notice.ID, at, Sent)
+	return err == nil && tag.RowsAffected() == 1, err
 }
 
 const selectFirst = `

@@ -261,6 +261,36 @@ func TestReportOfAttempts(t *testing.T) {
 	}
 }
 
+// A report of the far side ends the doubt about an attempt: the notice is not
+// sent once more. A failure does not.
+func TestReportEndsDoubt(t *testing.T) {
+	t.Parallel()
+	tries := &scripted{results: []notify.Result{{Outcome: notify.Technical, InDoubt: true}}}
+	r := newRig(t, byMail(tries))
+	d, n := newDesk(t, r), r.notice("an@example.be")
+	r.enqueue(n)
+	r.told(n.ID, 1)
+	r.idle()
+	d.report(nil, report(n, failed(notify.CauseOther)))
+	d.report(nil, report(n, func(r *notify.Report) { r.Fact, r.Rung = notify.Delayed, notify.RungAccepted }))
+	if heard := d.reports(); heard[0].Ended || heard[1].Ended || heard[0].Final {
+		t.Errorf("%+v", heard)
+	}
+	d.report(nil, report(n, relayed))
+	d.report(nil, report(n))
+	if heard := d.reports(); !heard[2].Ended || !heard[2].Final || heard[3].Ended || !heard[3].Final {
+		t.Errorf("%+v", heard)
+	}
+	if outcome := r.closed(n.ID); outcome != string(notify.Sent) {
+		t.Errorf("closed as %s", outcome)
+	}
+	r.pass(24 * time.Hour)
+	r.idle()
+	if sent := len(tries.messages()); sent != 1 {
+		t.Errorf("sent %d times", sent)
+	}
+}
+
 // overtaken lets a report come before the reply to its attempt.
 type overtaken struct{ report func(notify.Notice) }
 
