@@ -216,3 +216,33 @@ func TestAnnouncedWindow(t *testing.T) {
 		t.Errorf("announced until %s, is until %s", f.Deadline, after.RespondBy)
 	}
 }
+
+// TestServeByAgain: what was accepted once is answered again when its date can
+// no longer be met; only the same is.
+func TestServeByAgain(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	sub, once := submission(1, serveBy("2026-12-03")), delivery.Once{Key: "k", Digest: make([]byte, 32)}
+	first, _, err := r.Submit(r.ctx(), r.sender(r.account), sub, once)
+	r.must(err)
+	r.clock.set(at(t, "2026-12-02T10:00"))
+	again, replayed, err := r.Submit(r.ctx(), r.sender(r.account), sub, once)
+	if err != nil || !replayed || again.ID != first.ID {
+		t.Errorf("again: %s, replayed %t, %v", again.ID, replayed, err)
+	}
+	stranger := r.newAccount()
+	for name, x := range map[string]struct {
+		account string
+		once    delivery.Once
+	}{
+		"something else":  {r.account, delivery.Once{Key: "k", Digest: append(make([]byte, 31), 1)}},
+		"another key":     {r.account, delivery.Once{Key: "l", Digest: once.Digest}},
+		"without a key":   {r.account, delivery.Once{}},
+		"another account": {stranger, once},
+	} {
+		m, replayed, err := r.Submit(r.ctx(), r.sender(x.account), sub, x.once)
+		if faults, ok := errors.AsType[delivery.FieldErrors](err); !ok || faults[0].Code != "too_early" || replayed || m.ID != "" {
+			t.Errorf("%s: %s, replayed %t, %v", name, m.ID, replayed, err)
+		}
+	}
+}

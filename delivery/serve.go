@@ -2,8 +2,11 @@ package delivery
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // The latest that a window may end so that a letter is in time follows from
@@ -133,6 +136,24 @@ func (s *Service) submissionTime(ctx context.Context, by Submitter, p Policy) (t
 	}
 	ahead, err := s.ahead(ctx, by.By.Account)
 	return s.Now().Add(ahead), err
+}
+
+// answered gives the first answer again to what would have faults by now: a
+// date that could be met when it was asked for. Errors: faults, when this is no
+// repetition.
+func (s *Service) answered(ctx context.Context, account string, once Once, faults FieldErrors) (Message, error) {
+	if once.Key == "" {
+		return Message{}, faults
+	}
+	ref, err := sameOnce(s.Pool.QueryRow(ctx, `SELECT kind, digest, ref FROM idempotency WHERE account_id = $1 AND key = $2`, account, once.Key),
+		"message", once)
+	if errors.Is(err, pgx.ErrNoRows) || errors.Is(err, ErrKeyReused) {
+		return Message{}, faults
+	}
+	if err != nil {
+		return Message{}, err
+	}
+	return s.Message(ctx, account, ref)
 }
 
 // Terms are the rules by which plans are made.

@@ -71,7 +71,8 @@ func (s *Service) SubmitAll(ctx context.Context, by Submitter, sub Submission, o
 		return Message{}, nil, false, err
 	}
 	if faults := s.check(&sub, at); len(faults) > 0 {
-		return Message{}, nil, false, faults
+		m, err = s.answered(ctx, by.By.Account, once, faults)
+		return m, nil, err == nil, err
 	}
 	if by.By.Account == "" {
 		return Message{}, nil, false, ErrUnidentified

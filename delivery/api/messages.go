@@ -18,8 +18,8 @@ func (a *API) createMessage(c *call) error {
 		return err
 	}
 	sub := in.submission()
-	if all := merge(faults, a.Deliveries.Check(sub)); len(all) > 0 {
-		return all
+	if len(faults) > 0 {
+		return merge(faults, a.Deliveries.Check(sub))
 	}
 	once, err := c.once(digestOf(raw))
 	if err != nil {

@@ -74,3 +74,24 @@ func TestPlan(t *testing.T) {
 		t.Errorf("left behind:\n%s\nbefore:\n%s", after, before)
 	}
 }
+
+// TestPlanAgain: a line that broke is no reason to refuse what was accepted, when
+// its date cannot be met any more.
+func TestPlanAgain(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	q := ask{method: "POST", path: "/messages", body: submission(1, at("policy/serve_by", "2026-11-27")), header: map[string]string{"Idempotency-Key": "lease-7"}}
+	first := r.do(q)
+	r.clock.pass(6 * 24 * time.Hour)
+	again := r.do(q)
+	var was, is submitted
+	r.must(json.Unmarshal(first.body, &was))
+	r.must(json.Unmarshal(again.body, &is))
+	if again.status != http.StatusCreated || is.ID != was.ID || is.ID == "" {
+		t.Errorf("again: %d %s, want %s", again.status, again.body, was.ID)
+	}
+	q.header = map[string]string{"Idempotency-Key": "lease-8"}
+	if a := r.do(q); a.status != http.StatusUnprocessableEntity || a.problem.fault() != "/policy/serve_by too_early" {
+		t.Errorf("another: %d %s", a.status, a.body)
+	}
+}
