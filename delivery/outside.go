@@ -156,6 +156,7 @@ type LetterPreview struct {
 	Product  string        //
 	Price    int           // cents of a euro, by the partner's tariff; -1: no tariff
 	Online   int           // cents of a euro when it is collected online instead; -1: no tariff
+	Notes    []string      // what is unusual about the address: stable codes of delivery/post
 	Parts    []PartPreview // as in the letter
 }
 

@@ -220,8 +220,10 @@ func (c *checker) address(at string, a PostalAddress) {
 	}
 	for i, l := range a.Lines {
 		c.text(fmt.Sprintf("%s/lines/%d", at, i), l, 1, MaxLine, false)
+		c.begins(fmt.Sprintf("%s/lines/%d", at, i), l)
 	}
 	c.text(at+"/city", a.City, 1, MaxLine, false)
+	c.begins(at+"/city", a.City)
 	if !countryShape.MatchString(a.Country) {
 		c.fault(at+"/country", "country")
 		return
@@ -232,6 +234,14 @@ func (c *checker) address(at string, a PostalAddress) {
 	}
 	if !shape.MatchString(a.Postcode) {
 		c.fault(at+"/postcode", "postcode", "country", a.Country)
+	}
+}
+
+// begins refuses a line of an address that begins with what sorting machines do
+// not read.
+func (c *checker) begins(at, line string) {
+	if line != "" && strings.ContainsRune(`@()=[]"\/,<>~`, []rune(line)[0]) {
+		c.fault(at, "address_character")
 	}
 }
 

@@ -83,6 +83,8 @@ func TestValidate(t *testing.T) {
 		{address(func(a *delivery.PostalAddress) { a.Lines = []string{"a", "b", "c", "d"} }), "/recipients/0/postal_address/lines", "count"},
 		{address(func(a *delivery.PostalAddress) { a.Lines = []string{"a", ""} }), "/recipients/0/postal_address/lines/1", "required"},
 		{address(func(a *delivery.PostalAddress) { a.Lines = []string{strings.Repeat("a", 61)} }), "/recipients/0/postal_address/lines/0", "length"},
+		{address(func(a *delivery.PostalAddress) { a.Lines = []string{"a", "/3"} }), "/recipients/0/postal_address/lines/1", "address_character"},
+		{address(func(a *delivery.PostalAddress) { a.City = "<b>Gent" }), "/recipients/0/postal_address/city", "address_character"},
 		{address(func(a *delivery.PostalAddress) { a.City = "" }), "/recipients/0/postal_address/city", "required"},
 		{address(func(a *delivery.PostalAddress) { a.Country = "be" }), "/recipients/0/postal_address/country", "country"},
 		{address(func(a *delivery.PostalAddress) { a.Country = "" }), "/recipients/0/postal_address/country", "country"},

@@ -38,6 +38,7 @@ type previewedLetter struct {
 	Product     string          `json:"product"`
 	PriceOnline *int            `json:"price_online,omitempty"`
 	PricePosted *int            `json:"price_posted,omitempty"`
+	Notes       []string        `json:"notes,omitempty"`
 	Parts       []previewedPart `json:"parts"`
 }
 
@@ -79,7 +80,7 @@ func previewOf(p delivery.Preview, zone *time.Location) previewView {
 	for i, r := range p.Recipients[:min(len(p.Recipients), delivery.MaxPage)] {
 		x := previewedRecipient{Position: i + 1, Paper: r.Paper}
 		if l := r.Letter; l != nil {
-			x.Letter = &previewedLetter{l.Pages, l.Sheets, l.Grams, l.Envelope, l.Country, l.Product, price(l.Online), price(l.Price), previewedParts(l.Parts)}
+			x.Letter = &previewedLetter{l.Pages, l.Sheets, l.Grams, l.Envelope, l.Country, l.Product, price(l.Online), price(l.Price), l.Notes, previewedParts(l.Parts)}
 		}
 		v.Recipients = append(v.Recipients, x)
 	}

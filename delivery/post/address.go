@@ -3,6 +3,7 @@ package post
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"golang.org/x/text/language"
@@ -45,6 +46,14 @@ func newCountries() countries {
 // belgianTown is a Belgian postcode and place: what an address without a
 // country ends with. A fifth digit, or a Dutch postcode's letters, is abroad.
 var belgianTown = regexp.MustCompile(`^[1-9]\d{3} [\p{L}'’\-. ]{3,}$`)
+
+// What Belgian sorting machines and postmen stumble over: the number before the
+// street, and a box that is not called one.
+var (
+	numberFirst = regexp.MustCompile(`^\d+[A-DF-Za-df-z]?,? +\p{L}{2,}`)
+	boxSign     = regexp.MustCompile(`\d *(/|#) *[\dA-Za-z]|#`)
+)
+
 var dutchTown = regexp.MustCompile(`^\d{4} ?[A-Z]{2} `)
 
 // block makes the lines for the window out of to. The country is written
@@ -92,6 +101,24 @@ func (c countries) block(to []string, lang, home string, f *faces) (address, err
 		return a, fmt.Errorf("%w: %d lines", ErrAddress, n)
 	}
 	return a, nil
+}
+
+// notes are what is unusual about an address in Belgium. It is no fault: some
+// streets are written so.
+func (a address) notes() []Note {
+	var notes []Note
+	if a.Country != "BE" || len(a.Lines) < minLines {
+		return nil
+	}
+	for _, l := range a.Lines[1 : len(a.Lines)-1] {
+		if numberFirst.MatchString(l) && !slices.Contains(notes, NumberFirst) {
+			notes = append(notes, NumberFirst)
+		}
+		if boxSign.MatchString(l) && !slices.Contains(notes, BoxSign) {
+			notes = append(notes, BoxSign)
+		}
+	}
+	return notes
 }
 
 // fits gives the size, in points, and the distance of the lines, in millimetres,

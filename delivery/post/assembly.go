@@ -34,7 +34,7 @@ func (a *assembly) add(ctx context.Context, path string, pages int) error {
 	if doc.PageCount != pages {
 		return fmt.Errorf("post: %d pages where %d were counted", doc.PageCount, pages)
 	}
-	g := newGraft(doc, a.out)
+	g := newGraft(doc, a.out, a.t.cfg.Window.keep())
 	for n := 1; n <= pages; n++ {
 		if err := ctx.Err(); err != nil {
 			return err

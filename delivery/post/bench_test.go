@@ -90,7 +90,7 @@ func TestInspectDamage(t *testing.T) {
 		if err := os.WriteFile(path, b, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		n, _, err := inspect(t.Context(), path, 100)
+		n, _, err := inspect(t.Context(), path, 100, rect{})
 		if _, refused := err.(*refusal); err != nil && !refused || err == nil && n < 1 {
 			t.Errorf("%d pages, %v", n, err)
 		}

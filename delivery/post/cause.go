@@ -47,7 +47,13 @@ const (
 	Converted Note = "converted" // printed from a conversion of the file
 )
 
-// Notes lists them all.
+// What is unusual about an address.
+const (
+	NumberFirst Note = "number_first" // "26 Kerkstraat": the number stands before the street
+	BoxSign     Note = "box_sign"     // "26/3" or "#3": a box is written "bus 3", "bte 3" or "box 3"
+)
+
+// Notes lists those of parts.
 var Notes = []Note{Scaled, Turned, Margin, Typefaces, Converted}
 
 //go:embed causes.json

@@ -131,7 +131,7 @@ func TestOfficeLetterSize(t *testing.T) {
 	if info := tool(t, "pdfinfo", out); !strings.Contains(info, "612 x 792") {
 		t.Skip("this LibreOffice makes A4 of it")
 	}
-	if _, notes, err := inspect(t.Context(), out, 10); err != nil || len(notes) != 1 || notes[0] != Scaled {
+	if _, notes, err := inspect(t.Context(), out, 10, rect{}); err != nil || len(notes) != 1 || notes[0] != Scaled {
 		t.Errorf("notes %v, %v", notes, err)
 	}
 }

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/boombuler/barcode/qr"
-
 	"github.com/bode-erds/bode/delivery"
 )
 
@@ -220,7 +218,7 @@ func (t *flow) check() error {
 	if url == "" {
 		return nil
 	}
-	code, err := qr.Encode(url, qr.M, qr.Auto)
+	code, err := t.f.verifyCode(url)
 	if err != nil {
 		return fmt.Errorf("%w: verify URL: %w", ErrLetter, err)
 	}

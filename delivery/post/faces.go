@@ -6,6 +6,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/boombuler/barcode"
+	"github.com/boombuler/barcode/qr"
 	"golang.org/x/image/font"
 	"golang.org/x/image/font/gofont/gobold"
 	"golang.org/x/image/font/gofont/gomono"
@@ -33,6 +35,9 @@ type faces struct {
 	parsed map[face]*sfnt.Font
 	buf    sfnt.Buffer
 	width  map[face]map[rune]float64 // advance for one point of size, in points
+
+	url  string          // of the last letter, with its code: it is nearly always the same
+	code barcode.Barcode //
 }
 
 func newFaces() (*faces, error) {
@@ -49,6 +54,18 @@ func newFaces() (*faces, error) {
 		f.parsed[name], f.width[name] = p, map[rune]float64{}
 	}
 	return f, nil
+}
+
+// verifyCode is the code that leads to url. Errors: those of package qr.
+func (f *faces) verifyCode(url string) (barcode.Barcode, error) {
+	if f.code == nil || f.url != url {
+		c, err := qr.Encode(url, qr.M, qr.Auto)
+		if err != nil {
+			return nil, err
+		}
+		f.url, f.code = url, c
+	}
+	return f.code, nil
 }
 
 // has reports whether the text face can show r.

@@ -20,6 +20,7 @@ type graft struct {
 	ids  map[int]int // source object → ours
 	todo []int       // source objects still to be written
 	seen map[Note]bool
+	keep rect // of the sheet, must stay free for its code; zero: nothing
 }
 
 // noted lists in what the pages so far differ from their source.
@@ -32,8 +33,8 @@ func (g *graft) noted() (notes []Note) {
 	return notes
 }
 
-func newGraft(src *model.Context, out *pdfWriter) *graft {
-	return &graft{src: src, out: out, ids: map[int]int{}, seen: map[Note]bool{}}
+func newGraft(src *model.Context, out *pdfWriter, keep rect) *graft {
+	return &graft{keep: keep, src: src, out: out, ids: map[int]int{}, seen: map[Note]bool{}}
 }
 
 // dropped are keys that lead out of the page, or to something that prints
@@ -177,9 +178,13 @@ func (g *graft) page(n int) (leaf, error) {
 	for _, n := range changed {
 		g.seen[n] = true
 	}
-	form, err := g.form(d, inherited.Resources, box)
+	form, streams, err := g.form(d, inherited.Resources, box)
 	if err != nil {
 		return leaf{}, err
+	}
+	if g.inMargin(d, inherited.Resources, streams, m) {
+		g.seen[Margin] = true
+		m = m.then(beside(g.keep))
 	}
 	l := leaf{resources: "/P " + ref(form), content: "q " + m.String() + " cm\n/P Do\n"}
 	if err := g.annotations(d, &l); err != nil {
@@ -192,14 +197,14 @@ func (g *graft) page(n int) (leaf, error) {
 
 // form turns the page's content into a form XObject. One content stream is
 // copied as it is; several are joined, because what one begins another may end.
-func (g *graft) form(page types.Dict, resources types.Dict, box rect) (int, error) {
+func (g *graft) form(page types.Dict, resources types.Dict, box rect) (int, []*types.StreamDict, error) {
 	head, err := g.formHead(page, resources, box)
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
 	streams, err := g.contents(page["Contents"])
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
 	id := g.out.reserve()
 	if len(streams) == 1 {
@@ -210,7 +215,7 @@ func (g *graft) form(page types.Dict, resources types.Dict, box rect) (int, erro
 				only.Dict[k] = v
 			}
 		}
-		return id, g.stream(id, head, &only)
+		return id, streams, g.stream(id, head, &only)
 	}
 	var joined bytes.Buffer
 	z := zlib.NewWriter(&joined)
@@ -220,7 +225,7 @@ func (g *graft) form(page types.Dict, resources types.Dict, box rect) (int, erro
 	}
 	z.Close()
 	g.out.stream(id, head+"/Filter/FlateDecode", joined.Bytes())
-	return id, nil
+	return id, streams, nil
 }
 
 func (g *graft) formHead(page, resources types.Dict, box rect) (string, error) {

@@ -92,7 +92,7 @@ func whole(f *os.File) error {
 // inspect says how many pages a PDF has and in what they will differ from it, or
 // refuses it. The whole of it is walked through, so that what passes here can be
 // printed.
-func inspect(ctx context.Context, path string, maxPages int) (pages int, notes []Note, err error) {
+func inspect(ctx context.Context, path string, maxPages int, keep rect) (pages int, notes []Note, err error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return 0, nil, err
@@ -116,7 +116,7 @@ func inspect(ctx context.Context, path string, maxPages int) (pages int, notes [
 	if doc.PageCount > maxPages {
 		return 0, nil, refuse(TooManyPages, "%d pages", doc.PageCount)
 	}
-	dry := newGraft(doc, newPDFWriter(io.Discard))
+	dry := newGraft(doc, newPDFWriter(io.Discard), keep)
 	for n := 1; n <= doc.PageCount; n++ {
 		if err := ctx.Err(); err != nil {
 			return 0, nil, err

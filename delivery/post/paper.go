@@ -15,15 +15,22 @@ type paper struct {
 	pdf *gopdf.GoPdf
 	err error
 	n   int // pages
+	has map[face]bool
 }
 
 func newPaper(f *faces) *paper {
-	p := &paper{f: f, pdf: &gopdf.GoPdf{}}
+	p := &paper{f: f, pdf: &gopdf.GoPdf{}, has: map[face]bool{}}
 	p.pdf.Start(gopdf.Config{Unit: gopdf.UnitMM, PageSize: gopdf.Rect{W: pageW, H: pageH}})
-	for _, name := range []face{regular, bold, mono} {
-		p.do(p.pdf.AddTTFFontData(string(name), f.ttf[name]))
-	}
 	return p
+}
+
+// use makes a face current, and brings it along the first time.
+func (p *paper) use(name face, size float64) {
+	if !p.has[name] {
+		p.has[name] = true
+		p.do(p.pdf.AddTTFFontData(string(name), p.f.ttf[name]))
+	}
+	p.do(p.pdf.SetFont(string(name), "", size))
 }
 
 // A4 in millimetres.
@@ -53,7 +60,7 @@ func (p *paper) text(name face, size, x, y float64, s string) {
 	if s == "" || p.err != nil {
 		return
 	}
-	p.do(p.pdf.SetFont(string(name), "", size))
+	p.use(name, size)
 	p.pdf.SetXY(x, y)
 	p.do(p.pdf.Text(s))
 }

@@ -67,7 +67,7 @@ func (t *typesetter) lookAt(ctx context.Context, sp *sheetPart, kind, raw string
 		err = t.cfg.Converter.convert(ctx, officeKinds[kind], raw, sp.path)
 	}
 	if err == nil {
-		sp.pages, sp.notes, err = inspect(ctx, sp.path, left)
+		sp.pages, sp.notes, err = inspect(ctx, sp.path, left, t.cfg.Window.keep())
 	}
 	if sp.converted {
 		sp.notes = append(sp.notes, Converted)

@@ -222,3 +222,27 @@ func TestWeigh(t *testing.T) {
 		t.Errorf("too heavy: %v", err)
 	}
 }
+
+// TestAddressNotes: what is unusual in Belgium is noted, what is usual is not,
+// and other countries have their own ways.
+func TestAddressNotes(t *testing.T) {
+	t.Parallel()
+	p := newPreviewer(t, nil)
+	for line, want := range map[string][]string{
+		"Kerkstraat 12 bus 4": nil, "Rue du 11 Novembre 3": nil, "12 Rue Haute": {"number_first"}, "12a, Kerkstraat": {"number_first"},
+		"Kerkstraat 12/4": {"box_sign"}, "Kerkstraat 12 #4": {"box_sign"}, "12 Rue Haute / 3": {"number_first"}, "7e Liniestraat 4": nil,
+		"1 Meistraat 5 / b2": {"number_first", "box_sign"},
+	} {
+		l := newLetter("nl")
+		l.To[1] = line
+		got, err := p.Preview(t.Context(), l)
+		if err != nil || !slices.Equal(got.Notes, want) {
+			t.Errorf("%s: %v, %v", line, got.Notes, err)
+		}
+	}
+	l := newLetter("fr")
+	l.To = []string{"Jean Dupont", "26 rue de la Paix", "75002 PARIS", "FR"}
+	if got, err := p.Preview(t.Context(), l); err != nil || len(got.Notes) != 0 {
+		t.Errorf("abroad: %v, %v", got.Notes, err)
+	}
+}

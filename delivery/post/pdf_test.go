@@ -256,7 +256,7 @@ func FuzzInspect(f *testing.F) {
 		if err := os.WriteFile(path, b, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		n, _, err := inspect(context.Background(), path, 100)
+		n, _, err := inspect(context.Background(), path, 100, rect{})
 		if _, refused := err.(*refusal); err != nil && !refused || err == nil && n < 1 {
 			t.Errorf("%d pages, %v", n, err)
 		}

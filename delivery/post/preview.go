@@ -133,6 +133,10 @@ func (p *Previewer) Preview(ctx context.Context, l delivery.Letter) (delivery.Le
 		p.last = key
 	}
 	is := p.is
+	is.Notes = nil
+	for _, n := range to.notes() {
+		is.Notes = append(is.Notes, string(n))
+	}
 	is.Country, is.Product, is.Price, is.Online = to.Country, p.cfg.Product, noPrice, noPrice
 	if len(p.tariff.Rates) > 0 {
 		is.Online, is.Price = p.tariff.Online, p.tariff.price(p.cfg.Product, to.Country, is.Sheets, is.Grams)

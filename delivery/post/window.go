@@ -88,7 +88,7 @@ func (w Window) validate() error {
 	if !w.ReturnInWindow {
 		shown.Y, shown.H = shown.Y+w.Slack, shown.H-w.Slack
 	}
-	mark := Box{w.Mark.X, w.Mark.Y - 24, 10, 34}
+	mark := w.mark()
 	switch {
 	case w.Window.W < 40 || w.Window.H < 20 || w.Slack < 0:
 		return fmt.Errorf("post: window definition: window of %g × %g mm", w.Window.W, w.Window.H)
@@ -106,6 +106,17 @@ func (w Window) validate() error {
 		return fmt.Errorf("post: window definition: no room left for the text")
 	}
 	return nil
+}
+
+// mark is what the sheet code and its words take, with their quiet zone.
+func (w Window) mark() Box { return Box{w.Mark.X, w.Mark.Y - 24, 10, 34} }
+
+// keep is mark in points from the lower left corner, and from the sheet's edge:
+// what lies beside it there would be cut off sooner than seen.
+func (w Window) keep() rect {
+	const mm = 72 / 25.4
+	b := w.mark()
+	return rect{0, a4H - (b.Y+b.H)*mm, (b.X + b.W + 2) * mm, a4H - b.Y*mm}
 }
 
 // bottom is where the text of the cover may begin.
