@@ -251,7 +251,7 @@ func (p *player) silent(ctx context.Context) error {
 // printed plays the print partner at the other end of the hot folder.
 func (p *player) printed(ctx context.Context) error {
 	printer := p.demo.stands.printer
-	items, err := printer.Process(delivery.PostAccepted, "", time.Now())
+	items, err := printer.Post(time.Now())
 	if err != nil {
 		return err
 	}
