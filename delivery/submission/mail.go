@@ -44,7 +44,7 @@ func (m *mail) submit(ctx context.Context, r io.Reader) (delivery.Message, error
 		return delivery.Message{}, err
 	}
 	// 2. The header; everything that it can get wrong is refused before any
-	// content is stored.
+	// document is stored, at the first. A mail without is checked once, in 5.
 	m.in = &framing{r: r, allowance: -1}
 	sum := sha256.New()
 	buffered := bufio.NewReader(m.in)
@@ -58,12 +58,16 @@ func (m *mail) submit(ctx context.Context, r io.Reader) (delivery.Message, error
 	}
 	early := sub
 	early.Body = "-"
-	if faults := m.s.Deliveries.Check(early); len(faults) > 0 {
-		return delivery.Message{}, faults
-	}
 	// 3. The content: text into memory, documents into the vault.
 	body := io.TeeReader(buffered, sum)
-	p := parts{in: m.in, upload: func(in delivery.NewDocument, r io.Reader) error { return m.upload(ctx, in, r) }}
+	p := parts{in: m.in, upload: func(in delivery.NewDocument, r io.Reader) error {
+		if len(m.documents) == 0 {
+			if faults := m.s.Deliveries.Check(early); len(faults) > 0 {
+				return faults
+			}
+		}
+		return m.upload(ctx, in, r)
+	}}
 	if m.dry {
 		p.upload = m.look
 	}
