@@ -26,6 +26,7 @@ import (
 type benchCmd struct {
 	Submit   benchSubmit   `cmd:"" help:"Submissions per second over HTTP, next to what pgbench reaches on the same server."`
 	SMTP     benchMails    `cmd:"" name:"smtp" help:"Mails per second by SMTP, each registered, next to what smtp-sink swallows."`
+	Campaign benchCampaign `cmd:"" help:"Announcements per second through queue, evidence and relay, next to the mail client alone, and the memory of 100 000."`
 	Big      benchBig      `cmd:"" help:"Memory that a document of 1 GiB costs on its way in and out."`
 	Grow     benchGrow     `cmd:"" help:"How the time to read a delivery grows with the number of deliveries."`
 	Evidence benchEvidence `cmd:"" help:"Processor time of making evidence, next to that of a signature of OpenSSL."`

@@ -45,6 +45,17 @@ func (c config) openMail(bounce []byte) (notify.Transport, error) {
 	return notify.NewRoute(notify.RouteConfig{Providers: providers})
 }
 
+// hangUp ends the connections that transports keep; nothing is sent any more.
+func (a *app) hangUp() {
+	for _, t := range a.out.transports {
+		if c, ok := t.(io.Closer); ok {
+			if err := c.Close(); err != nil {
+				a.log.Warn("a connection did not end well", "err", err)
+			}
+		}
+	}
+}
+
 // mailConfig is what all relays share.
 func (c config) mailConfig(bounce []byte) (smtp.Config, error) {
 	from, err := mail.ParseAddress(c.SMTP.From)

@@ -20,6 +20,7 @@ func (a *app) work(ctx context.Context) error {
 	if err := a.jobs.Start(context.WithoutCancel(ctx)); err != nil {
 		return err
 	}
+	defer a.hangUp()
 	defer a.texts(ctx)()
 	var rounds sync.WaitGroup
 	for _, r := range []struct {

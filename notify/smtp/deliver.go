@@ -19,16 +19,23 @@ import (
 // and the final dot. When the connection breaks after that dot, before the
 // reply, the result is Technical and InDoubt.
 func (t *Transport) Deliver(ctx context.Context, m notify.Message) (notify.Result, string) {
-	body, err := t.build(m)
-	if err != nil {
-		return notify.Result{Outcome: notify.Technical, Reply: unsaid(err.Error())}, ""
+	d := dialogue{t: t, m: m}
+	refused := d.address()
+	if errors.Is(refused, errAddress) {
+		d.to = oneLine(m.Notice.To) // for the digest only
 	}
+	body, err := t.build(m, d.to)
 	sum := sha256.Sum256(body)
 	digest := hex.EncodeToString(sum[:])
-	d := dialogue{t: t, m: m, body: body}
-	if err := d.address(); err != nil {
-		return notify.Result{Outcome: notify.Permanent, Reply: unsaid(err.Error())}, digest
+	switch {
+	case errors.Is(refused, errAddress):
+		return notify.Result{Outcome: notify.Permanent, Reply: unsaid(refused.Error())}, digest
+	case refused != nil:
+		return notify.Result{Outcome: notify.Technical, Reply: unsaid(refused.Error())}, digest
+	case err != nil:
+		return notify.Result{Outcome: notify.Technical, Reply: unsaid(err.Error())}, ""
 	}
+	d.body = body
 	d.trace = record{StartedAt: t.cfg.Now().UTC(), Octets: len(body), MessageID: t.messageID(m.Notice), EnvelopeID: d.envelopeID(), Signatures: t.signatures()}
 	d.remote = t.cfg.Addr
 	reply, err := d.run(ctx)

@@ -12,12 +12,13 @@ import (
 )
 
 // build writes the mail: multipart/alternative, text first, everything
-// quoted-printable, so that any relay carries it unchanged.
-func (t *Transport) build(m notify.Message) ([]byte, error) {
+// quoted-printable, so that any relay carries it unchanged. to is the address with
+// its domain in ASCII: what only looks like another one is seen.
+func (t *Transport) build(m notify.Message, to string) ([]byte, error) {
 	var h mail.Header
 	h.SetDate(t.cfg.Now())
 	h.SetAddressList("From", []*mail.Address{{Name: t.cfg.From.Name, Address: t.cfg.From.Address}})
-	h.SetAddressList("To", []*mail.Address{{Address: m.Notice.To}})
+	h.SetAddressList("To", []*mail.Address{{Address: to}})
 	h.SetSubject(oneLine(m.Subject))
 	h.SetMessageID(t.messageID(m.Notice))
 	h.Set("Auto-Submitted", "auto-generated")               // RFC 3834 §5
