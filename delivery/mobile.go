@@ -51,7 +51,7 @@ func mobileFault(number string) (code, example string) {
 		phonenumbers.UAN, phonenumbers.VOICEMAIL, phonenumbers.PAGER:
 		example = "+32 470 12 34 56"
 		region := phonenumbers.GetRegionCodeForNumber(parsed)
-		if like := phonenumbers.GetExampleNumberForType(region, phonenumbers.MOBILE); like != nil {
+		if like := phonenumbers.GetExampleNumberForType(region, phonenumbers.MOBILE); like != nil && region != "BE" {
 			example = phonenumbers.Format(like, phonenumbers.INTERNATIONAL)
 		}
 		return "landline", example

@@ -103,7 +103,7 @@ func TestNameNobody(t *testing.T) {
 	b := r.browser().identified(d)
 	for _, c := range []struct{ field, value, says string }{
 		{"given", "", "Vul dit in."}, {"family", " ", "Vul dit in."}, {"email", "jan", "e-mailadres"}, {"email", "LOTTE@example.be", "uw eigen adres"},
-		{"mobile", "02 12", "gsm-nummer"}, {"mobile", "0470 12 34 56", "uw eigen adres"}, {"birth_date", "1/1/1985", "datum"},
+		{"mobile", "02 12", "gsm-nummer"}, {"mobile", "02 512 12 34", "zoals +32 470"}, {"mobile", "0470 12 34 56", "uw eigen adres"}, {"birth_date", "1/1/1985", "datum"},
 		{"language", "es", "Typ het opnieuw"}, {"given", strings.Repeat("a", 101), "te lang"}, {"family", "a\x00b", "Typ het opnieuw"},
 	} {
 		b.get(r.link(d)+"/delegate").submit("/delegate", named(c.field, c.value))

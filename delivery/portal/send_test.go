@@ -127,6 +127,7 @@ func TestFaults(t *testing.T) {
 		{"r0-family", "", "r0-family", "last name"},
 		{"r0-email", "an@", "r0-email", "e-mail address such as"},
 		{"r0-mobile", "02 123 45 67", "r0-mobile", "mobile number such as"},
+		{"r0-mobile", "02 512 12 34", "r0-mobile", "text messages, such as +32 470 12 34 56"},
 		{"r0-language", "pl", "r0-language", "Choose a language"},
 		{"r0-line1", "", "r0-line1", "street"},
 		{"r0-postcode", "200", "r0-postcode", "postcode"},
