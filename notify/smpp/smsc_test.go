@@ -2,17 +2,12 @@ package smpp
 
 import (
 	"bufio"
-	"context"
 	"crypto/tls"
 	"fmt"
-	"log/slog"
 	"net"
-	"strings"
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/bode-erds/bode/notify"
 )
 
 // smsc is a message centre: it checks what a client sends and answers as the test
@@ -221,94 +216,4 @@ func (c *smsc) raw(id command, body []byte) {
 func receiptFor(id, stat string) shortMessage {
 	return shortMessage{from: address{1, 1, "32470123456"}, to: address{5, 0, "Bode"}, class: classReceipt,
 		text: fmt.Appendf(nil, "id:%s sub:001 dlvrd:001 submit date:2611221030 done date:2611221031 stat:%s err:000 text:Bode: uw code is 418", id, stat)}
-}
-
-// kept is a Receiver that remembers, and can fail.
-type kept struct {
-	mu      sync.Mutex
-	fail    error
-	reports map[string][]notify.Report
-	came    chan struct{}
-}
-
-func newKept() *kept {
-	return &kept{reports: map[string][]notify.Report{}, came: make(chan struct{}, 1000)}
-}
-
-func (k *kept) Receive(_ context.Context, peer string, r notify.Report) error {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	defer func() { k.came <- struct{}{} }()
-	if k.fail != nil {
-		return k.fail
-	}
-	k.reports[peer] = append(k.reports[peer], r)
-	return nil
-}
-
-func (k *kept) of(peer string) []notify.Report {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return k.reports[peer]
-}
-
-func (k *kept) wait(t *testing.T, n int) {
-	t.Helper()
-	for range n {
-		select {
-		case <-k.came:
-		case <-time.After(30 * time.Second):
-			t.Fatal("no receipt came")
-		}
-	}
-}
-
-// running is a bound transport; the returned function unbinds and waits.
-func running(t *testing.T, addr string, r Receiver, change ...func(*Config)) (*Transport, func()) {
-	t.Helper()
-	cfg := Config{Name: "one", Addr: addr, Plain: true, SystemID: "bode", Password: "secret", From: "Bode"}
-	if testing.Verbose() {
-		cfg.Logger = slog.New(slog.NewTextHandler(testWriter{t}, nil))
-	}
-	for _, c := range change {
-		c(&cfg)
-	}
-	tr, err := New(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	over := make(chan struct{})
-	go func() {
-		defer close(over)
-		if err := tr.Run(ctx, r); err != nil {
-			t.Error(err)
-		}
-	}()
-	stop := func() { cancel(); <-over }
-	t.Cleanup(stop)
-	return tr, stop
-}
-
-type testWriter struct{ t *testing.T }
-
-func (w testWriter) Write(b []byte) (int, error) {
-	w.t.Log(strings.TrimSpace(string(b)))
-	return len(b), nil
-}
-
-func message(text string) notify.Message {
-	return notify.Message{Text: text, Attempt: 1,
-		Notice: notify.Notice{ID: "n", Kind: notify.Code, Channel: notify.SMS, To: "+32470123456", Language: "nl"}}
-}
-
-func deliver(t *testing.T, tr *Transport, m notify.Message) notify.Result {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	r, digest := tr.Deliver(ctx, m)
-	if len(digest) != 64 {
-		t.Errorf("digest %q", digest)
-	}
-	return r
 }
