@@ -65,7 +65,7 @@ func (b *back) readReport(r entity) {
 	b.parts = r.parts()
 	for _, p := range b.parts {
 		t, _ := p.mediaType()
-		name, _ := strings.CutPrefix(strings.TrimPrefix(t, "message/"), "global-") // RFC 6533 §3
+		name, _ := strings.CutPrefix(strings.TrimPrefix(t, "message/"), "global-") // RFC 6533 §4
 		if want != "" && strings.TrimPrefix(want, "global-") != name {
 			continue
 		}
