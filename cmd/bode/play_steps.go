@@ -272,6 +272,27 @@ func (p *player) printed(ctx context.Context) error {
 		if err := p.state(ctx, i, delivery.DeliveredByPost); err != nil {
 			return err
 		}
+		if err := p.proven(ctx, i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// proven checks that the papers of a delivered letter came with its reports.
+func (p *player) proven(ctx context.Context, i int) error {
+	var papers struct {
+		Data []struct{ Kind delivery.PostPaper }
+	}
+	if err := p.call(ctx, http.MethodGet, "/deliveries/"+p.delivered[i]+"/papers", nil, &papers); err != nil {
+		return err
+	}
+	var kinds []delivery.PostPaper
+	for _, one := range papers.Data {
+		kinds = append(kinds, one.Kind)
+	}
+	if !slices.Equal(kinds, []delivery.PostPaper{delivery.DepositProof, delivery.ReceiptScan}) {
+		return fmt.Errorf("papers %v", kinds)
 	}
 	return nil
 }
