@@ -71,7 +71,7 @@ func (d *desk) letter(ctx context.Context, l delivery.Letter) (record, []byte, e
 		return record{}, nil, err
 	case rec.Letter != print:
 		return record{}, nil, fmt.Errorf("%w: item %s", ErrConflict, item)
-	case rec.Cancelled || rec.Withdrawing && !rec.Placed:
+	case rec.Cancelled || rec.Withdrawing && !rec.Placed || rec.Status == delivery.PostCancelled:
 		return record{}, nil, fmt.Errorf("%w: item %s", ErrCancelled, item)
 	}
 	pdf, err := d.kept(rec)

@@ -108,3 +108,33 @@ func TestPapersRefused(t *testing.T) {
 		})
 	}
 }
+
+// TestPapersAge: papers that were dealt with do not lie here for ever; those that
+// wait to be taken in stay.
+func TestPapersAge(t *testing.T) {
+	t.Parallel()
+	h := newFolder(t, func(c *Config) { c.KeepCopies = 24 * time.Hour })
+	for _, name := range []string{"status/done/old.pdf", "papers/old", "papers/waits", "status/done/old.json", "papers/new"} {
+		if err := os.WriteFile(h.path(name), []byte("x"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		age := 25 * time.Hour
+		if name == "papers/new" {
+			age = 23 * time.Hour
+		}
+		if err := os.Chtimes(h.path(name), clock, clock.Add(-age)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p, _ := handOver(t, h, newLetter("nl"))
+	if _, err := h.change(p.Item, func(rec *record) bool {
+		rec.Pending = append(rec.Pending, delivery.PostReport{ID: "a", Item: p.Item, Documents: []delivery.PostDocument{{SHA256: "waits"}}})
+		return true
+	}); err != nil {
+		t.Fatal(err)
+	}
+	reports(t, h)
+	if got := append(namesIn(t, h.path("papers")), namesIn(t, h.path("status", "done"))...); strings.Join(got, " ") != "new waits old.json" {
+		t.Errorf("kept: %v", got)
+	}
+}

@@ -63,3 +63,27 @@ func TestCheck(t *testing.T) {
 		t.Errorf("without a folder: %v", err)
 	}
 }
+
+// TestDoneEndFirst: what waits beside the end of a letter still comes after the
+// end was taken in.
+func TestDoneEndFirst(t *testing.T) {
+	t.Parallel()
+	h := newFolder(t, nil)
+	p, _ := handOver(t, h, newLetter("nl"))
+	waits := []delivery.PostReport{{ID: "op-a", Item: p.Item, Status: delivery.PostAccepted, At: clock}, {ID: "op-b", Item: p.Item, Status: delivery.PostDelivered, At: clock}}
+	if _, err := h.change(p.Item, func(rec *record) bool { rec.Pending = waits; return true }); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Done(t.Context(), waits[1]); err != nil {
+		t.Fatal(err)
+	}
+	if r := reports(t, h); len(r) != 1 || r[0].ID != "op-a" {
+		t.Fatalf("reports: %+v", r)
+	}
+	if err := h.Done(t.Context(), waits[0]); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(h.path("sent", p.Item+".pdf")); err == nil {
+		t.Error("the copy is still there")
+	}
+}

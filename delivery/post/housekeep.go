@@ -22,7 +22,7 @@ func (d *desk) note(ctx context.Context, r delivery.PostReport) (ours bool, err 
 	}
 	defer unlock()
 	var papers []delivery.PostDocument
-	_, err = d.change(r.Item, func(rec *record) bool {
+	rec, err := d.change(r.Item, func(rec *record) bool {
 		if rank(r.Status) > rank(rec.Status) {
 			rec.Status = r.Status
 		}
@@ -39,7 +39,7 @@ func (d *desk) note(ctx context.Context, r delivery.PostReport) (ours bool, err 
 	if err == nil {
 		err = d.dropPapers(papers)
 	}
-	if err == nil && ends(r.Status) {
+	if err == nil && ends(rec.Status) && len(rec.Pending) == 0 { // else what waits would never come again
 		err = d.forget(r.Item)
 	}
 	return ours, err
@@ -73,6 +73,17 @@ func (h *HotFolder) housekeep(ctx context.Context) error {
 	}
 	records, err := h.underWay(ctx)
 	if err != nil {
+		return err
+	}
+	waiting := map[string]bool{}
+	for _, rec := range records {
+		for _, r := range rec.Pending {
+			for _, doc := range r.Documents {
+				waiting[doc.SHA256] = true
+			}
+		}
+	}
+	if err := errors.Join(h.prune("papers", waiting), h.prune("status/done", nil)); err != nil {
 		return err
 	}
 	for _, rec := range records {

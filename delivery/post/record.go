@@ -154,6 +154,25 @@ func (d *desk) forgetOld(ctx context.Context) error {
 	return nil
 }
 
+// prune removes papers that lie in a folder of ours for longer than
+// Config.KeepCopies, except those that keep names.
+func (d *desk) prune(dir string, keep map[string]bool) error {
+	entries, err := os.ReadDir(d.path(dir))
+	if err != nil {
+		return fmt.Errorf("post: %w", err)
+	}
+	for _, e := range entries {
+		info, err := e.Info()
+		if err != nil || !info.Mode().IsRegular() || keep[e.Name()] || filepath.Ext(e.Name()) == ".json" || d.cfg.Now().Sub(info.ModTime()) <= d.cfg.KeepCopies {
+			continue
+		}
+		if err := os.Remove(d.path(dir, e.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("post: %w", err)
+		}
+	}
+	return nil
+}
+
 // createFile makes a new file that only we can read until it is in place.
 func createFile(name string) (*os.File, error) {
 	return os.OpenFile(name, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o640)
