@@ -5,8 +5,9 @@
 // # The letter
 //
 // A cover in the recipient's language with the address where the envelope's
-// window is, then the message text, then the content's PDFs as they are, each
-// beginning on a new sheet. Every sheet carries a Data Matrix code and
+// window is, then the message text, then the content, each part beginning on a
+// new sheet: PDF as it is, pictures fitted on a page, office documents as
+// [Converter] makes PDF of them. Every sheet carries a Data Matrix code and
 // "sheet n/m" in its left margin, so that an inserting machine and the
 // recipient can both see that none is missing:
 //
@@ -15,7 +16,12 @@
 // Pages that are not A4 are turned and shrunk to fit, never enlarged.
 // Annotations that would print (filled forms, stamps) become part of the page.
 // What cannot go on paper is listed on the cover with its digest and a reason
-// from [Cause]; the letter goes out all the same.
+// from [Cause], and what may look different says so ([Note]); the letter goes out
+// all the same. [Previewer] says both before anything is sent, with weight and
+// price ([Tariff]).
+//
+// A page that prints where the sheet code goes is shrunk to stand beside it:
+// nothing of the content is covered, and every code can be read.
 //
 // Where things stand on the sheet is data: windows.json, in millimetres from
 // the upper left corner. "din-5008-b" follows DIN 5008 form B (window 20/45,
@@ -61,6 +67,6 @@
 //
 // Sources: EN 319 522-1 §6.2.7 F.1 and F.2; ISO/IEC 16022 (Data Matrix);
 // ISO 32000-1 §8.10 and §12.5.5 (form XObjects, appearances); DIN 5008;
-// UPU S42 (address lines); UPU S10 (item identifiers); RFC 6749 §4.4 (tokens of
+// UPU S42 (address lines); EXIF 2.32 §4.6.4 (orientation); UPU S10 (item identifiers); RFC 6749 §4.4 (tokens of
 // Pingen).
 package post
