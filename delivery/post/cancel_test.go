@@ -211,3 +211,27 @@ func TestCancelTooLate(t *testing.T) {
 		}
 	}
 }
+
+// TestCancelIntent: once cancelling began, nothing is handed over any more, even
+// when the partner's folder could not be reached to cancel.
+func TestCancelIntent(t *testing.T) {
+	t.Parallel()
+	h := newFolder(t, nil)
+	l := newLetter("nl")
+	dies(h, 5, false) // before the manifest
+	if _, err := h.HandOver(t.Context(), l); !errors.Is(err, errDied) {
+		t.Fatal(err)
+	}
+	h = newFolder(t, func(c *Config) { c.Dir = h.cfg.Dir })
+	dies(h, 2, false) // the intent is noted, the folder does not answer
+	if ok, err := h.Cancel(t.Context(), itemID(l)); ok || !errors.Is(err, errDied) {
+		t.Fatalf("cancelled %v, %v", ok, err)
+	}
+	again := newFolder(t, func(c *Config) { c.Dir = h.cfg.Dir })
+	if _, err := again.HandOver(t.Context(), l); !errors.Is(err, ErrCancelled) {
+		t.Errorf("handed over: %v", err)
+	}
+	if _, err := os.Stat(again.path(itemID(l) + ".json")); err == nil {
+		t.Error("the partner can take it")
+	}
+}
