@@ -137,6 +137,11 @@ func TestPlanRefused(t *testing.T) {
 		}
 	}
 	// What a sender claims to have been computed is computed again.
+	free := delivery.DefaultPolicy()
+	free.LastPaper = sent
+	if free, _ = planner(t).Freeze(free, sent); !free.LastPaper.IsZero() {
+		t.Errorf("without a date frozen as %s", free.LastPaper)
+	}
 	p := by("2026-12-28")
 	p.LastPaper = sent.AddDate(5, 0, 0)
 	if p, faults := planner(t).Freeze(p, sent); len(faults) > 0 || p.LastPaper != at(t, "2026-12-22T10:00") {
