@@ -9,6 +9,10 @@
 // The Message-ID belongs to the notice, not to the attempt: a mail that is sent
 // again because nobody knows whether it arrived is recognisably the same mail.
 //
+// Connections are kept for further mails. What was said on them is told in the
+// Trace of each result: never a sign-in, content or a return path.
+//
 // Sources: RFC 5321 (SMTP), RFC 3207 (STARTTLS), RFC 8314 (implicit TLS),
-// RFC 3461 (DSN), RFC 3463 (status codes), RFC 3834 (automatic messages).
+// RFC 3461 (DSN), RFC 3463 (status codes), RFC 3834 (automatic messages),
+// RFC 6376 and RFC 8463 (DKIM).
 package smtp
