@@ -219,8 +219,8 @@ func TestSandbox(t *testing.T) {
 		"programs":       {"echo x > /usr/bin/x", false},
 		"network":        {fmt.Sprintf("exec 3<>/dev/tcp/127.0.0.1/%d", port), false},
 		"mounting":       {"mount -t tmpfs tmpfs /job", false},
-		"memory":         {"v=$(head -c 4000000000 /dev/zero | tr '\\0' a); test -n \"$v\"", false},
-		"a huge file":    {"head -c 400000000 /dev/zero > /job/file", false},
+		"more memory":    {"ulimit -v 64000000", false},
+		"a huge file":    {"ulimit -f 64000000", false},
 		"our processes":  {fmt.Sprintf("kill -0 %d", os.Getpid()), false},
 	} {
 		t.Run(name, func(t *testing.T) {
