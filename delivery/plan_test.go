@@ -315,3 +315,20 @@ func TestReminders(t *testing.T) {
 		}
 	}
 }
+
+// TestAtOnce: a letter that goes at once is posted after the cut-off that comes
+// next, at whatever time of whatever day that is.
+func TestAtOnce(t *testing.T) {
+	t.Parallel()
+	calendar := cal.NewBusinessCalendar()
+	calendar.AddHoliday(be.Holidays...)
+	n := naive{holidays: calendar, zone: brussels(t), cutoff: 10, offset: 3, working: true}
+	d := delivery.Delivery{State: delivery.Submitted, Email: delivery.ReachFailed, SMS: delivery.ReachFailed,
+		Message: delivery.Message{Policy: delivery.DefaultPolicy()}, Recipient: delivery.Recipient{Address: &delivery.PostalAddress{}}}
+	for now := at(t, "2026-12-18T09:59"); now.Before(at(t, "2027-04-12T00:00")); now = now.Add(59 * time.Minute) {
+		served, ok := planner(t).PlanNow(d, now).Step(delivery.PlanServed)
+		if got := delivery.DateOf(served.At, n.zone).String(); !ok || got != n.served(now).Format(time.DateOnly) {
+			t.Fatalf("handed over at %s: served %s, want %s", now.In(n.zone), got, n.served(now))
+		}
+	}
+}
