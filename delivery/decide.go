@@ -169,20 +169,26 @@ func (d Delivery) mayDecide(at time.Time) error {
 	return ErrDecided
 }
 
-// Expire decides that the window closed with neither acceptance nor refusal.
+// Expire decides that the window closed with neither acceptance nor refusal, or
+// that nobody was told by the last moment for a letter that has a date to keep.
 // Errors: ErrNotOpen before the end of the window or in another state.
 //
 // EN 319 522-1 §6.2.4 C.5
 func (d Delivery) Expire(at time.Time) (Move, error) {
+	end, why := d.RespondBy, "not_accepted_in_time"
 	waiting := d.State == Notified || d.State == Submitted && d.Undeliverable()
-	if !waiting || d.RespondBy.IsZero() || at.Before(d.RespondBy) {
+	if d.State == Submitted && !waiting {
+		end, why = d.Message.Policy.lastTry(), "gave_up"
+		waiting = true
+	}
+	if !waiting || end.IsZero() || at.Before(end) {
 		return Move{}, ErrNotOpen
 	}
 	m := Move{After: d, Settle: allDeadlines}
 	m.After.State, m.After.DecidedAt = Expired, at
 	m.Event = d.event(evidence.AcceptanceRejectionExpiry, at,
-		evidence.Detail{Key: "window_end", Value: d.RespondBy.Format(time.RFC3339)})
-	m.Event.Reasons = []evidence.Reason{{Code: "not_accepted_in_time"}}
+		evidence.Detail{Key: "window_end", Value: end.Format(time.RFC3339)})
+	m.Event.Reasons = []evidence.Reason{{Code: why}}
 	m.Notices = d.receipt(Expired)
 	if d.Message.Policy.Fallback == FallbackPost {
 		m.Job = PostJob

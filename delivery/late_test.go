@@ -9,6 +9,7 @@ import (
 
 	"github.com/bode-erds/bode/delivery"
 	"github.com/bode-erds/bode/evidence"
+	"github.com/bode-erds/bode/notify"
 )
 
 // count is how often an event happened.
@@ -269,6 +270,49 @@ func TestLateFailure(t *testing.T) {
 	r.must(r.PostNow(r.ctx(), d.ID))
 	if d = r.again(d); d.State != delivery.Posting || !d.Late() || r.count(`SELECT count(*) FROM deadline WHERE delivery_id = $1 AND done_at IS NULL`, d.ID) != 0 {
 		t.Errorf("state %s, late %t", d.State, d.Late())
+	}
+	r.clean()
+}
+
+// TestLastTry has a date to keep and reaches nobody, though every try is still
+// under way: it goes on paper in time all the same.
+func TestLastTry(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	by := delivery.DateOf(r.clock.now(), brussels(t)).AddDays(12)
+	m := r.submit(1, func(s *delivery.Submission) { s.Policy.ServeBy = by.String() })
+	d := r.deliveries(m)[0]
+	last := d.Message.Policy.LastPaper
+	r.clock.set(last.Add(-2*time.Hour - time.Second))
+	if n, err := r.Sweep(r.ctx(), 10); n != 0 || err != nil {
+		t.Fatalf("a second too early: %d, %v", n, err)
+	}
+	d = r.attempt(d, notify.Email, notify.Temporary)
+	r.clock.pass(time.Second)
+	if n, err := r.Sweep(r.ctx(), 10); n != 1 || err != nil {
+		t.Fatalf("sweep: %d, %v", n, err)
+	}
+	if d = r.again(d); d.State != delivery.Expired || d.PostReason() != "undeliverable" {
+		t.Fatalf("state %s, on paper because %q", d.State, d.PostReason())
+	}
+	r.must(r.PostNow(r.ctx(), d.ID))
+	if d = r.again(d); d.State != delivery.Posting || d.Post.At.After(last) {
+		t.Errorf("state %s, with the partner at %s, last moment %s", d.State, d.Post.At, last)
+	}
+	r.clean()
+}
+
+// TestLastTryMadePointless is told in time: the deadline of the date gives way to
+// the window's.
+func TestLastTryMadePointless(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	by := delivery.DateOf(r.clock.now(), brussels(t)).AddDays(40)
+	d := r.notified(func(s *delivery.Submission) { s.Policy.ServeBy = by.String() })
+	var due time.Time
+	r.must(r.pool.QueryRow(r.ctx(), `SELECT due_at FROM deadline WHERE delivery_id = $1 AND kind = 'expire'`, d.ID).Scan(&due))
+	if !due.Equal(d.RespondBy) || r.count(`SELECT count(*) FROM deadline WHERE delivery_id = $1 AND kind = 'expire'`, d.ID) != 1 {
+		t.Errorf("due %s, window ends %s", due, d.RespondBy)
 	}
 	r.clean()
 }

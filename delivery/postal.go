@@ -17,6 +17,8 @@ func (d Delivery) PostReason() string {
 		return ""
 	}
 	switch {
+	case d.State == Expired && d.NotifiedAt.IsZero():
+		return "undeliverable"
 	case d.State == Expired:
 		return "expired"
 	case d.State == Notified && d.Choices.Paper():

@@ -113,6 +113,16 @@ func (p Policy) collectUntil(zone *time.Location) time.Time {
 	return by.AddDays(1).Begin(zone)
 }
 
+// lastTry is when a recipient who could not be told yet goes on paper all the
+// same, so that p's date is kept: two hours before the partner must have the
+// letter. Zero: no date to keep.
+func (p Policy) lastTry() time.Time {
+	if p.LastPaper.IsZero() {
+		return time.Time{}
+	}
+	return p.LastPaper.Add(-2 * time.Hour)
+}
+
 // windowEnd is the end of the window of a delivery notified at the given time:
 // that of Window, or earlier so that p's date is kept. When telling the
 // recipient took so long that less than a day is left, the date still comes
