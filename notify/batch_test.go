@@ -168,7 +168,6 @@ func TestOneOfABatchCannotBeTold(t *testing.T) {
 func TestSlowOneOfABatch(t *testing.T) {
 	t.Parallel()
 	hold := make(chan struct{})
-	all := []notify.Notice{}
 	channel := &perNotice{deliver: func(_ context.Context, m notify.Message, _ int) notify.Result {
 		if m.Notice.To == "an0@example.be" {
 			<-hold
@@ -176,7 +175,7 @@ func TestSlowOneOfABatch(t *testing.T) {
 		return notify.Result{Outcome: notify.Sent}
 	}}
 	r := newRig(t, byMail(channel))
-	all = r.many(8)
+	all := r.many(8)
 	r.enqueue(all...)
 	for _, n := range all[1:] {
 		r.closed(n.ID)

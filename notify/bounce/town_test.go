@@ -36,7 +36,6 @@ type town struct {
 	pool     *pgxpool.Pool
 	notices  *notify.Service
 	suppress *notify.Suppressions
-	texts    *texts
 	account  string
 	back     string // where reports come back
 	mta      *mtatest.Server
