@@ -39,10 +39,13 @@ type Paper struct {
 	At        time.Time
 }
 
-// Filename is under what name people get it.
-func (p Paper) Filename() string {
-	return fmt.Sprintf("%02d-%s.%s", p.Position, strings.ReplaceAll(string(p.Kind), "_", "-"), paperTypes[p.MediaType])
+// Name is what it is called where papers are numbered anyway.
+func (p Paper) Name() string {
+	return strings.ReplaceAll(string(p.Kind), "_", "-") + "." + paperTypes[p.MediaType]
 }
+
+// Filename is under what name people get it.
+func (p Paper) Filename() string { return fmt.Sprintf("%02d-%s", p.Position, p.Name()) }
 
 // keepPapers puts the papers of a report into the vault, before anything is
 // recorded. On error none is left.

@@ -44,7 +44,7 @@ func (a *app) papers(ctx context.Context, id string) (files []evidence.File, err
 	}
 	list, err := a.deliveries.Papers(ctx, delivery.ID(id))
 	for _, p := range list {
-		files = append(files, evidence.File{Name: p.Filename(), MediaType: p.MediaType, SHA256: p.SHA256,
+		files = append(files, evidence.File{Name: p.Name(), MediaType: p.MediaType, SHA256: p.SHA256,
 			Open: func(ctx context.Context) (io.ReadCloser, error) {
 				return a.deliveries.OpenPaper(ctx, delivery.ID(id), p.Position)
 			}})
