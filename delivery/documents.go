@@ -52,10 +52,7 @@ func (s *Service) Upload(ctx context.Context, account string, in NewDocument, r 
 	}
 	d.Size, d.SHA256 = stored.Size, hex.EncodeToString(stored.SHA256)
 	drop := func(err error) (Document, bool, error) {
-		// The object is an orphan now; if this fails the sweep finds it.
-		if e := s.Vault.Delete(context.WithoutCancel(ctx), name); e != nil {
-			s.Log.WarnContext(ctx, "orphan object left for the sweep", "object", name, "err", e)
-		}
+		s.drop(ctx, stored)
 		return Document{}, false, err
 	}
 	if in.SHA256 != "" && !strings.EqualFold(in.SHA256, d.SHA256) {

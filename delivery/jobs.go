@@ -142,9 +142,7 @@ func (s *Service) post(ctx context.Context, id ID, with func(pgx.Tx) error) erro
 	if err == nil {
 		return nil
 	}
-	if e := s.Vault.Delete(context.WithoutCancel(ctx), stored.Name); e != nil {
-		s.Log.WarnContext(ctx, "orphan object left for the sweep", "object", stored.Name, "err", e)
-	}
+	s.drop(ctx, stored)
 	if errors.Is(err, ErrNotOpen) {
 		return nil // another try was faster
 	}
@@ -165,7 +163,7 @@ func (s *Service) beginLetter(ctx context.Context, id ID) (d Delivery, begun Let
 			return err
 		}
 		why := d.PostReason()
-		if was != nil && (why != "" || d.Collected() && d.Post == nil) {
+		if was != nil && (why != "" || d.overtaken()) {
 			begun = *was
 			return nil
 		}

@@ -52,7 +52,7 @@ func (p Paper) Filename() string { return fmt.Sprintf("%02d-%s", p.Position, p.N
 func (s *Service) keepPapers(ctx context.Context, id ID, docs []PostDocument) (kept []Stored, err error) {
 	defer func() {
 		if err != nil {
-			s.dropPapers(ctx, kept)
+			s.drop(ctx, kept...)
 		}
 	}()
 	if len(docs) > MaxPapers {
@@ -83,15 +83,15 @@ func (s *Service) keepPaper(ctx context.Context, id ID, d PostDocument) (Stored,
 		return Stored{}, err
 	}
 	if hex.EncodeToString(st.SHA256) != d.SHA256 || st.Size != d.Size {
-		s.dropPapers(ctx, []Stored{st})
+		s.drop(ctx, st)
 		return Stored{}, fmt.Errorf("%w: %s is not what its digest says", ErrPaper, d.Kind)
 	}
 	return st, nil
 }
 
-// dropPapers removes what no row refers to; what cannot be removed now is swept.
-func (s *Service) dropPapers(ctx context.Context, kept []Stored) {
-	for _, st := range kept {
+// drop removes objects that no row refers to; what cannot be removed now is swept.
+func (s *Service) drop(ctx context.Context, objects ...Stored) {
+	for _, st := range objects {
 		if err := s.Vault.Delete(context.WithoutCancel(ctx), st.Name); err != nil {
 			s.Log.WarnContext(ctx, "orphan object left for the sweep", "object", st.Name, "err", err)
 		}
@@ -133,7 +133,7 @@ func (s *Service) takeReport(ctx context.Context, id ID, r PostReport) (err erro
 		return nil
 	})
 	if err != nil {
-		s.dropPapers(ctx, kept)
+		s.drop(ctx, kept...)
 	}
 	return err
 }

@@ -35,6 +35,10 @@ var postReasons = map[string]string{"expired": "not_accepted_in_time", "undelive
 // Collected reports that the recipient took the message online.
 func (d Delivery) Collected() bool { return slices.Contains(collected, d.State) }
 
+// overtaken reports that the recipient collected before any letter was recorded;
+// one may have been begun.
+func (d Delivery) overtaken() bool { return d.Collected() && d.Post == nil }
+
 // HandedToPost decides that the print and post partner has the letter, which was
 // begun as given. When the recipient collected online while the partner was
 // being asked, the letter is recorded and cancelled if it still can be, and the
@@ -42,7 +46,7 @@ func (d Delivery) Collected() bool { return slices.Contains(collected, d.State) 
 //
 // EN 319 522-1 §6.2.7 F.1
 func (d Delivery) HandedToPost(p PostReceipt, begun LetterBegun, at time.Time) (Move, error) {
-	why, overtaken := d.PostReason(), d.Collected() && d.Post == nil
+	why, overtaken := d.PostReason(), d.overtaken()
 	if overtaken {
 		why = begun.Reason
 	}
@@ -81,7 +85,7 @@ func (d Delivery) HandedToPost(p PostReceipt, begun LetterBegun, at time.Time) (
 //
 // EN 319 522-1 §6.2.7 F.2
 func (d Delivery) FailPost(cause string, at time.Time) (Move, error) {
-	if d.PostReason() == "" && !(d.Collected() && d.Post == nil) {
+	if d.PostReason() == "" && !d.overtaken() {
 		return Move{}, ErrNotOpen
 	}
 	m := Move{After: d}
