@@ -41,6 +41,7 @@ type Message struct {
 	Test        bool
 	Subject     string
 	Reference   string
+	CostCentre  string // who bears the cost in the sender's house
 	Language    string
 	Sender      evidence.Party
 	SentBy      evidence.Party

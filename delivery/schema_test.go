@@ -38,6 +38,7 @@ var guards = []struct {
 	{"message_language_known", []string{free, `UPDATE message SET language = 'es'`}},
 	{"message_deliveries_bounded", []string{free, `UPDATE message SET deliveries = 0`}},
 	{"message_deliveries_bounded", []string{free, `UPDATE message SET deliveries = 10001`}},
+	{"message_cost_centre_bounded", []string{free, `UPDATE message SET cost_centre = repeat('k', 51)`}},
 	{"message_purged_not_early", []string{`UPDATE message SET purged_at = retain_until - interval '1 microsecond'`}},
 	{"message_purged_not_held", []string{`UPDATE message SET held = true, purged_at = retain_until`}},
 

@@ -21,6 +21,7 @@ type Submission struct {
 	Subject    string
 	Body       string
 	Reference  string
+	CostCentre string // who bears the cost in the sender's house; recipients do not see it
 	Language   string // of receipts to the sender
 	Documents  []string
 	Recipients []Recipient // NationalNumber as digits; it is kept as a keyed digest only
@@ -79,7 +80,7 @@ func (s *Service) SubmitAll(ctx context.Context, by Submitter, sub Submission, o
 	}
 	w := &submitting{by: by.By, sub: sub, once: once, message: Message{
 		ID: ID(evidence.NewID()), Account: by.By.Account, Number: newNumber(), Test: by.Test,
-		Subject: sub.Subject, Reference: sub.Reference, Language: sub.Language, Policy: sub.Policy,
+		Subject: sub.Subject, Reference: sub.Reference, CostCentre: sub.CostCentre, Language: sub.Language, Policy: sub.Policy,
 		Sender: by.Sender, Deliveries: len(sub.Recipients),
 	}}
 	if w.text, err = s.sealText(w.message, sub); err != nil {

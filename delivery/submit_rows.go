@@ -14,10 +14,10 @@ import (
 )
 
 const sqlInsertMessages = `
-INSERT INTO message (id, account_id, number, test, subject, reference, language, sender, sent_by, parts, policy,
+INSERT INTO message (id, account_id, number, test, subject, reference, cost_centre, language, sender, sent_by, parts, policy,
                      deliveries, submitted_at, retain_until)
-SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::boolean[], $5::text[], $6::text[], $7::text[], $8::jsonb[], $9::jsonb[],
-                     $10::jsonb[], $11::jsonb[], $12::integer[], $13::timestamptz[], $14::timestamptz[])`
+SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::boolean[], $5::text[], $6::text[], $7::text[], $8::text[], $9::jsonb[],
+                     $10::jsonb[], $11::jsonb[], $12::jsonb[], $13::integer[], $14::timestamptz[], $15::timestamptz[])`
 
 const sqlInsertTexts = `
 INSERT INTO document (id, account_id, message_id, position, filename, media_type, size, sha256, object, inline, key_id, wrapped_key, created_at)
@@ -28,11 +28,11 @@ SELECT t.id, t.account_id, t.message_id, 0, t.filename, t.media_type, t.size, t.
 
 // messageRows are messages as arrays, one per column of sqlInsertMessages.
 type messageRows struct {
-	id, account, number, subject, reference, language []string
-	test                                              []bool
-	sender, sentBy, parts, policy                     []string
-	deliveries                                        []int
-	submitted, retain                                 []time.Time
+	id, account, number, subject, reference, cost, language []string
+	test                                                    []bool
+	sender, sentBy, parts, policy                           []string
+	deliveries                                              []int
+	submitted, retain                                       []time.Time
 }
 
 func (r *messageRows) add(m Message) error {
@@ -47,7 +47,8 @@ func (r *messageRows) add(m Message) error {
 		*column.to = append(*column.to, string(b))
 	}
 	r.id, r.account, r.number = append(r.id, string(m.ID)), append(r.account, m.Account), append(r.number, m.Number)
-	r.subject, r.reference, r.language = append(r.subject, m.Subject), append(r.reference, m.Reference), append(r.language, m.Language)
+	r.subject, r.reference, r.cost = append(r.subject, m.Subject), append(r.reference, m.Reference), append(r.cost, m.CostCentre)
+	r.language = append(r.language, m.Language)
 	r.test, r.deliveries = append(r.test, m.Test), append(r.deliveries, m.Deliveries)
 	r.submitted, r.retain = append(r.submitted, m.SubmittedAt), append(r.retain, m.RetainUntil)
 	return nil
@@ -86,7 +87,7 @@ func queueMessages(b *pgx.Batch, list ...*submitting) error {
 			return err
 		}
 	}
-	b.Queue(sqlInsertMessages, m.id, m.account, m.number, m.test, m.subject, m.reference, m.language, m.sender, m.sentBy, m.parts, m.policy,
+	b.Queue(sqlInsertMessages, m.id, m.account, m.number, m.test, m.subject, m.reference, m.cost, m.language, m.sender, m.sentBy, m.parts, m.policy,
 		m.deliveries, m.submitted, m.retain)
 	b.Queue(sqlInsertTexts, t.id, t.account, t.message, t.filename, t.media, t.size, t.sum, t.object, t.sealed, t.key, t.wrapped, t.created)
 	return nil

@@ -21,6 +21,7 @@ const (
 	MaxSubject    = 200    // characters
 	MaxBody       = 100000 // characters
 	MaxReference  = 100
+	MaxCostCentre = 50
 	MaxName       = 100
 	MaxEmail      = 254 // RFC 5321 §4.5.3.1.3
 	MaxLine       = 60
@@ -48,7 +49,7 @@ var (
 
 // normal trims what people leave around their input and fills in defaults.
 func (s Submission) normal() Submission {
-	s.Subject, s.Reference = strings.TrimSpace(s.Subject), strings.TrimSpace(s.Reference)
+	s.Subject, s.Reference, s.CostCentre = strings.TrimSpace(s.Subject), strings.TrimSpace(s.Reference), strings.TrimSpace(s.CostCentre)
 	if s.Language == "" {
 		s.Language = "en"
 	}
@@ -114,6 +115,7 @@ func (s Submission) validate(post bool, at time.Time) FieldErrors {
 	c.text("/subject", s.Subject, 1, MaxSubject, false)
 	c.text("/body", s.Body, 1, MaxBody, true)
 	c.text("/reference", s.Reference, 0, MaxReference, false)
+	c.text("/cost_centre", s.CostCentre, 0, MaxCostCentre, false)
 	c.language("/language", s.Language)
 	c.documents(s.Documents)
 	c.policy(s.Policy, post)

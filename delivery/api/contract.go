@@ -1,7 +1,7 @@
 package api
 
 import (
-	_ "embed"
+	"embed"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,30 +11,26 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/santhosh-tekuri/jsonschema/v6/kind"
-	"go.yaml.in/yaml/v3"
 
 	"github.com/bode-erds/bode/delivery"
 )
 
-//go:embed openapi.yaml
-var openapiYAML []byte
+//go:embed openapi/*.yaml
+var openapiFiles embed.FS
 
 // contract is the OpenAPI document, its schemas compiled once.
 type contract struct {
 	doc     map[string]any
 	json    []byte
-	schemas map[string]*jsonschema.Schema
+	schemas map[string]*jsonschema.Schema // of the bodies of requests, by name
 }
-
-// bodies are the schemas that requests are held against.
-var bodies = []string{"NewMessage", "Advance", "Answer"}
 
 func loadContract() (*contract, error) {
 	c := &contract{schemas: map[string]*jsonschema.Schema{}}
-	if err := yaml.Unmarshal(openapiYAML, &c.doc); err != nil {
+	var err error
+	if c.doc, err = readContract(openapiFiles); err != nil {
 		return nil, fmt.Errorf("api: contract: %w", err)
 	}
-	var err error
 	if c.json, err = json.Marshal(c.doc); err != nil {
 		return nil, fmt.Errorf("api: contract: %w", err)
 	}
@@ -48,8 +44,8 @@ func loadContract() (*contract, error) {
 	if err := compiler.AddResource("openapi.json", plain); err != nil {
 		return nil, fmt.Errorf("api: contract: %w", err)
 	}
-	for _, name := range bodies {
-		if c.schemas[name], err = compiler.Compile("openapi.json#/components/schemas/" + name); err != nil {
+	for _, name := range bodies(c.doc) {
+		if c.schemas[name], err = compiler.Compile("openapi.json" + schemaRef + name); err != nil {
 			return nil, fmt.Errorf("api: contract: %w", err)
 		}
 	}

@@ -14,6 +14,7 @@ type newMessage struct {
 	Subject    string         `json:"subject"`
 	Body       string         `json:"body"`
 	Reference  string         `json:"reference"`
+	CostCentre string         `json:"cost_centre"`
 	Language   string         `json:"language"`
 	Documents  []string       `json:"documents"`
 	Recipients []newRecipient `json:"recipients"`
@@ -77,7 +78,7 @@ func (p policy) domain() delivery.Policy {
 }
 
 func (in newMessage) submission() delivery.Submission {
-	s := delivery.Submission{Subject: in.Subject, Body: in.Body, Reference: in.Reference, Language: in.Language,
+	s := delivery.Submission{Subject: in.Subject, Body: in.Body, Reference: in.Reference, CostCentre: in.CostCentre, Language: in.Language,
 		Documents: in.Documents, Policy: in.Policy.domain(), Recipients: make([]delivery.Recipient, len(in.Recipients))}
 	for i, r := range in.Recipients {
 		d := delivery.Recipient{Given: r.Name.Given, Family: r.Name.Family, Email: r.Email, Mobile: r.Mobile, Language: r.Language,
@@ -113,6 +114,7 @@ type message struct {
 	Test        bool           `json:"test"`
 	Subject     string         `json:"subject"`
 	Reference   string         `json:"reference,omitempty"`
+	CostCentre  string         `json:"cost_centre,omitempty"`
 	SubmittedAt string         `json:"submitted_at"`
 	RetainUntil string         `json:"retain_until"`
 	LegalHold   bool           `json:"legal_hold"`
@@ -130,7 +132,7 @@ type part struct {
 }
 
 func messageOf(m delivery.Message, counts map[delivery.State]int, list []delivery.Delivery) message {
-	out := message{ID: string(m.ID), Number: m.Number, Status: "done", Test: m.Test, Subject: m.Subject, Reference: m.Reference,
+	out := message{ID: string(m.ID), Number: m.Number, Status: "done", Test: m.Test, Subject: m.Subject, Reference: m.Reference, CostCentre: m.CostCentre,
 		SubmittedAt: instant(m.SubmittedAt), RetainUntil: instant(m.RetainUntil), LegalHold: m.Held, Policy: policyOf(m.Policy),
 		Parts: []part{}, States: map[string]int{}}
 	for _, p := range m.Parts {

@@ -4,12 +4,14 @@ import (
 	"embed"
 	"encoding/json"
 	"fmt"
+	"io/fs"
+	"path"
 	"strings"
 
 	"golang.org/x/text/language"
 )
 
-//go:embed words/*.json
+//go:embed words
 var wordFiles embed.FS
 
 // words are the translations of everything the API says to people.
@@ -23,19 +25,29 @@ func loadWords() (words, error) {
 	w := words{catalogs: map[string]map[string]string{}, langs: []string{"en", "nl", "fr", "de"}}
 	var tags []language.Tag
 	for _, l := range w.langs {
-		b, err := wordFiles.ReadFile("words/" + l + ".json")
-		if err != nil {
-			return w, err
-		}
-		m := map[string]string{}
-		if err := json.Unmarshal(b, &m); err != nil {
+		w.catalogs[l] = map[string]string{}
+		if err := w.read(l); err != nil {
 			return w, fmt.Errorf("api: words %s: %w", l, err)
 		}
-		w.catalogs[l] = m
 		tags = append(tags, language.MustParse(l))
 	}
 	w.matcher = language.NewMatcher(tags)
 	return w, nil
+}
+
+// read takes the words of a language from every folder of words.
+func (w words) read(lang string) error {
+	return fs.WalkDir(wordFiles, "words", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || path.Base(name) != lang+".json" {
+			return err
+		}
+		b, err := wordFiles.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		m := w.catalogs[lang]
+		return json.Unmarshal(b, &m)
+	})
 }
 
 // match chooses a language by an Accept-Language header; English when nothing

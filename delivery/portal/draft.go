@@ -19,6 +19,7 @@ type draft struct {
 	Subject    string
 	Body       string
 	Reference  string
+	CostCentre string
 	Days       string
 	Fallback   string
 	ServeBy    string
@@ -71,7 +72,7 @@ func newPerson(n int, lang string) person { return person{N: n, Language: lang, 
 // parseDraft reads a form back. Documents are only named in it.
 func parseDraft(f url.Values) (d draft, documents []delivery.ID) {
 	d = draft{Once: f.Get("once"), Subject: f.Get("subject"), Body: strings.ReplaceAll(f.Get("body"), "\r\n", "\n"),
-		Reference: f.Get("reference"), Days: f.Get("days"), Fallback: f.Get("fallback"),
+		Reference: f.Get("reference"), CostCentre: f.Get("cost_centre"), Days: f.Get("days"), Fallback: f.Get("fallback"),
 		ServeBy: f.Get("serve_by"), Rule: f.Get("term_rule"), Class: f.Get("class")}
 	if len(d.Once) != 26 {
 		d.Once = rand.Text()
@@ -99,7 +100,7 @@ func fieldName(n int, name string) string { return "r" + strconv.Itoa(n) + "-" +
 
 // Hidden writes the draft as hidden fields.
 func (d draft) Hidden() []pair {
-	f := url.Values{"once": {d.Once}, "subject": {d.Subject}, "body": {d.Body}, "reference": {d.Reference},
+	f := url.Values{"once": {d.Once}, "subject": {d.Subject}, "body": {d.Body}, "reference": {d.Reference}, "cost_centre": {d.CostCentre},
 		"days": {d.Days}, "fallback": {d.Fallback}, "serve_by": {d.ServeBy}, "term_rule": {d.Rule},
 		"class": {d.Class}}
 	for _, r := range d.Recipients {
@@ -138,7 +139,7 @@ func (d *draft) remove(n int, lang string) {
 
 // submission is the draft as it would be submitted.
 func (d draft) submission(policy delivery.Policy, lang string) delivery.Submission {
-	s := delivery.Submission{Subject: d.Subject, Body: d.Body, Reference: d.Reference, Language: lang, Policy: policy}
+	s := delivery.Submission{Subject: d.Subject, Body: d.Body, Reference: d.Reference, CostCentre: d.CostCentre, Language: lang, Policy: policy}
 	days, err := strconv.Atoi(strings.TrimSpace(d.Days))
 	if err != nil {
 		days = 0 // out of range, and so a fault of its field

@@ -16,6 +16,7 @@
 //	X-Bode-Recipient: zoe@example.be; given=Zoé; family="Van den Berghe";
 //	 mobile=+32470000002; language=fr; birth-date=1980-02-29
 //	X-Bode-Reference: dossier 12/345
+//	X-Bode-Cost-Centre: legal
 //	X-Bode-Language: nl
 //	X-Bode-Collect-Days: 20
 //	X-Bode-Fallback: none

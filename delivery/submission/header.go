@@ -55,7 +55,7 @@ func (m *mail) submission(h textproto.Header, language string) (delivery.Submiss
 		return delivery.Submission{}, "", refusal("message_id_required")
 	}
 	sub := delivery.Submission{Language: language, Policy: m.s.Deliveries.DefaultPolicy()}
-	for name, to := range map[string]*string{"Subject": &sub.Subject, fieldReference: &sub.Reference, fieldLanguage: &sub.Language} {
+	for name, to := range map[string]*string{"Subject": &sub.Subject, fieldReference: &sub.Reference, fieldCostCentre: &sub.CostCentre, fieldLanguage: &sub.Language} {
 		if !h.Has(name) {
 			continue
 		}

@@ -14,6 +14,7 @@ import (
 const (
 	fieldRecipient   = prefix + "Recipient"
 	fieldReference   = prefix + "Reference"
+	fieldCostCentre  = prefix + "Cost-Centre"
 	fieldLanguage    = prefix + "Language"
 	fieldCollectDays = prefix + "Collect-Days"
 	fieldFallback    = prefix + "Fallback"
@@ -32,7 +33,7 @@ const (
 // single reports a field of ours that may be there once.
 func single(name string) bool {
 	switch name {
-	case fieldReference, fieldLanguage, fieldCollectDays, fieldFallback, fieldPostAtOnce, fieldReminders, fieldReceipts,
+	case fieldReference, fieldCostCentre, fieldLanguage, fieldCollectDays, fieldFallback, fieldPostAtOnce, fieldReminders, fieldReceipts,
 		fieldLevel, fieldMethods, fieldClass, fieldRetention, fieldServeBy, fieldTermRule, fieldDryRun:
 		return true
 	}
