@@ -31,6 +31,22 @@
 // are "area", "choice", "radios", "check" and "facts". The data may also have
 // a method Chrome() [Chrome], which says what the header shows.
 //
+// The style sheet has a class for each thing that pages are made of. Text:
+// lead, soft, small, code, sr (for those who hear the page). Blocks: card,
+// note (good, warn, bad), facts (dl of div of dt and dd), files, timeline (key,
+// bad), steps, tiles, hero, empty (when a list has nothing yet). Figures: cards
+// (a grid of boxes with a p.figure each; good, warn, bad), bars (ul of li of a
+// name, a <meter> and a number), strip (days up, bad or none), progress (a
+// <progress> and its words). States: badge or tag (good, warn, bad, off). Lists:
+// table.fold (cells with data-label fold on phones; td.num for numbers), scroll
+// around a table that cannot fold, filters (form of a search), tabs, pager,
+// crumbs. Forms: field, pair, group, pick, actions (buttons; whole width on
+// phones), drop (zone for files). Others: row (apart), stack, split, scroll,
+// source (pre, with tabindex=0), sheets (pages of a document as pictures). Buttons: button,
+// second, quiet, danger. What can be pressed is 2.75rem high, links in text
+// excepted. Lengths that depend on data go into <meter>, <progress> or SVG
+// attributes, because style attributes are not allowed.
+//
 // The pages work without JavaScript. Nothing is inline: the policy is
 // default-src 'none'. Every method but GET and HEAD is refused when it comes
 // from another origin; cookies are SameSite=Lax. Errors that handlers return
