@@ -12,6 +12,7 @@
 //	bode hold      keep a message while legal proceedings run
 //	bode suppress  say which addresses are not written to, and mend it
 //	bode config    show every setting and where its value comes from
+//	bode openapi   print the contract of the API
 //
 // Exit status: 0 success, 1 failure, 2 wrong use.
 package main
@@ -45,6 +46,7 @@ type cli struct {
 	Hold      holdCmd     `cmd:"" help:"Keep messages while legal proceedings run."`
 	Suppress  suppressCmd `cmd:"" help:"Say which addresses are not written to, and why."`
 	Config    configCmd   `cmd:"" help:"Show every setting and where its value comes from."`
+	OpenAPI   openapiCmd  `cmd:"" name:"openapi" help:"Print the contract of the API (OpenAPI 3.1)."`
 	Bench     benchCmd    `cmd:"" hidden:"" help:"Measure this program as ratios to what the machine can do."`
 }
 
