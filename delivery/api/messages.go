@@ -17,16 +17,11 @@ func (a *API) createMessage(c *call) error {
 	if err != nil {
 		return err
 	}
-	sub := in.submission()
-	if len(faults) > 0 {
-		return merge(faults, a.Deliveries.Check(sub))
-	}
 	once, err := c.once(digestOf(raw))
 	if err != nil {
 		return err
 	}
-	by := delivery.Submitter{By: c.actor(a.Now()), Sender: delivery.SenderParty(c.sender), Test: c.key.Test}
-	m, list, replayed, err := a.Deliveries.SubmitAll(c.ctx(), by, sub, once)
+	m, list, replayed, err := a.submitMessage(c, in, faults, once)
 	if err != nil {
 		return err
 	}
@@ -36,6 +31,17 @@ func (a *API) createMessage(c *call) error {
 		return a.answerMessage(c, http.StatusCreated, m)
 	}
 	return writeJSON(c, http.StatusCreated, messageOf(m, countStates(list), list))
+}
+
+// submitMessage submits what a caller described, alone or in a batch. faults are
+// what the contract found.
+func (a *API) submitMessage(c *call, in newMessage, faults delivery.FieldErrors, once delivery.Once) (delivery.Message, []delivery.Delivery, bool, error) {
+	sub := in.submission()
+	if len(faults) > 0 {
+		return delivery.Message{}, nil, false, merge(faults, a.Deliveries.Check(sub))
+	}
+	by := delivery.Submitter{By: c.actor(a.Now()), Sender: delivery.SenderParty(c.sender), Test: c.key.Test}
+	return a.Deliveries.SubmitAll(c.ctx(), by, sub, once)
 }
 
 // digestOf is the digest of a JSON body whatever its white space.
