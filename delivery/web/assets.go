@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"compress/gzip"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -20,8 +21,9 @@ import (
 const staticPath = "/static/"
 
 type asset struct {
-	data []byte
-	kind string
+	data   []byte
+	packed []byte // the same in gzip; nil when that is no shorter
+	kind   string
 }
 
 type assets struct {
@@ -46,7 +48,14 @@ func readAssets(fsys fs.FS) (*assets, error) {
 		}
 		sum := sha256.Sum256(b)
 		at := staticPath + strings.TrimSuffix(p, ext) + "." + hex.EncodeToString(sum[:8]) + ext
-		a.byPath[at], a.paths[p] = asset{b, kind}, at
+		packed, err := pack(b, gzip.BestCompression)
+		if err != nil {
+			return err
+		}
+		if len(packed) >= len(b) {
+			packed = nil
+		}
+		a.byPath[at], a.paths[p] = asset{b, packed, kind}, at
 		return nil
 	})
 }
@@ -68,6 +77,12 @@ func (a *assets) serve(c echo.Context) error {
 	h := c.Response().Header()
 	h.Set("Content-Type", f.kind)
 	h.Set("Cache-Control", "public, max-age=31536000, immutable")
-	http.ServeContent(c.Response(), c.Request(), "", time.Time{}, bytes.NewReader(f.data))
+	h.Set("Vary", "Accept-Encoding")
+	data := f.data
+	if f.packed != nil && takesGzip(c.Request()) && c.Request().Header.Get("Range") == "" {
+		h.Set("Content-Encoding", "gzip")
+		data = f.packed
+	}
+	http.ServeContent(c.Response(), c.Request(), "", time.Time{}, bytes.NewReader(data))
 	return nil
 }

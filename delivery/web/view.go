@@ -32,6 +32,7 @@ type Chrome struct {
 	Wide    bool   // a page with tables
 	Test    bool   // says that nothing here has legal value
 	Narrow  bool   // only mark and languages: a page one should not leave by accident
+	Public  bool   // search engines may list it
 }
 
 // Link is one item of the navigation. Key is a key of the face's catalog.

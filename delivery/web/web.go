@@ -143,5 +143,5 @@ func (w *Web) Render(c echo.Context, status int, page string, data any) error {
 		return fmt.Errorf("web: page %s: %w", page, err)
 	}
 	c.Response().Header().Set("Content-Language", v.Lang)
-	return c.HTML(status, b.String())
+	return w.write(c, status, b.String())
 }
