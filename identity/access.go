@@ -124,6 +124,8 @@ DELETE FROM identification WHERE delivery_id IS NULL AND person_id IN (SELECT pe
 		{`DELETE FROM application WHERE state = 'filed' AND reason = '' AND filed_at < $1`, at.Add(-unsignedKept)},
 		{`DELETE FROM application WHERE state = 'refused' AND decided_at < $1`, at.AddDate(0, -AccessKept, 0)},
 		{`DELETE FROM webauthn_ceremony WHERE expires_at < $1`, at},
+		{`DELETE FROM access_token WHERE expires_at < $1`, at},
+		{`DELETE FROM client_assertion WHERE expires_at < $1`, at},
 		{`DELETE FROM recovery WHERE expires_at < $1`, at},
 		{`DELETE FROM attempt_limit WHERE last_at < $1 AND blocked_until < $1`, at.Add(-forgetAfter)},
 	} {

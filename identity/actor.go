@@ -56,6 +56,7 @@ type Actor struct {
 	Given     string    // as proven, or as registered for an account holder
 	Family    string    //
 	Name      string    // label of a key
+	Mode      Mode      // of a key; empty for others
 	Method    string    // "itsme", "password+totp", "api-key"
 	Provider  string    // issuer of the proof; empty for our own sessions and keys
 	Level     Level     // what Method proved

@@ -15,11 +15,13 @@ var (
 	ErrBusy         = errors.New("identity: too many sign-ins at once") // try again in a moment
 	ErrSessionOver  = errors.New("identity: no such session, or it ended")
 	ErrKey          = errors.New("identity: no such key, or it was revoked")
-	ErrToken        = errors.New("identity: token is unknown, used or expired")  // password reset
-	ErrCode         = errors.New("identity: code does not fit")                  // of a second factor, or of an address: wrong, too old, used, never asked for
-	ErrTooManyCodes = errors.New("identity: too many codes asked for, or tried") // come back within the hour, or ask for a new one
-	ErrNotFresh     = errors.New("identity: factors were shown too long ago")    // prove it again, then do it
-	ErrLastFactor   = errors.New("identity: another second factor has to stay")  // add one first
+	ErrCertificate  = fmt.Errorf("%w: a certificate of the account is needed", ErrKey) // none was shown, or another one
+	ErrTooManyKeys  = errors.New("identity: two keys of this name answer already")     // revoke one first
+	ErrToken        = errors.New("identity: token is unknown, used or expired")        // password reset
+	ErrCode         = errors.New("identity: code does not fit")                        // of a second factor, or of an address: wrong, too old, used, never asked for
+	ErrTooManyCodes = errors.New("identity: too many codes asked for, or tried")       // come back within the hour, or ask for a new one
+	ErrNotFresh     = errors.New("identity: factors were shown too long ago")          // prove it again, then do it
+	ErrLastFactor   = errors.New("identity: another second factor has to stay")        // add one first
 )
 
 // Errors of accounts and people.

@@ -17,6 +17,7 @@ const (
 
 	pathSignIn     = "/portal/sign-in"
 	pathAccount    = "/portal/account"
+	pathKeys       = "/portal/keys"
 	pathReset      = "/portal/reset/"
 	pathInvitation = "/portal/invitation/"
 	pathRecovery   = "/portal/recovery/stop/"
@@ -46,6 +47,8 @@ func (s *Service) NoteFacts(ctx context.Context, n Note) (f NoteFacts, err error
 		return s.linkFacts(ctx, ticketInvitation, n.Ref, pathInvitation)
 	case NoteRecoveryStarted:
 		return s.linkFacts(ctx, ticketRecovery, n.Ref, pathRecovery)
+	case NoteKeyExpires:
+		return s.keyFacts(ctx, n)
 	case NoteSignInChanged, NoteContactChanged:
 		return NoteFacts{What: n.Ref, Path: pathAccount}, nil
 	case NoteRecoveryDone:

@@ -45,6 +45,9 @@ type Config struct {
 	Teller Teller
 	// Codes prove addresses of account holders; without it nobody can sign up.
 	Codes Codes
+	// FetchKeys fetches the keys of clients that keep them at an address of
+	// theirs; public addresses only when nil.
+	FetchKeys FetchKeys
 	// Signatures looks at approval forms that come back signed; without it two
 	// operators look at each.
 	Signatures Signatures
@@ -76,6 +79,7 @@ type Service struct {
 	idle     time.Duration
 	absolute time.Duration
 	uses     keyUses
+	keySets  keySets
 
 	assurance Assurance
 	teller    Teller
@@ -99,6 +103,9 @@ func New(cfg Config) (*Service, error) {
 		if s.assurance, err = ReadAssurance(bytes.NewReader(ownAssurance)); err != nil {
 			return nil, err
 		}
+	}
+	if s.keySets.fetch = cfg.FetchKeys; s.keySets.fetch == nil {
+		s.keySets.fetch = Fetcher(nil, nil)
 	}
 	if s.clock == nil {
 		s.clock = time.Now

@@ -27,13 +27,14 @@ const (
 	ApplicationForm     Kind = "application_form"     // another form is asked for, and why
 	MandateGiven        Kind = "mandate_given"        // to those who administer the principal
 	MandateEnded        Kind = "mandate_ended"        //
+	KeyExpires          Kind = "key_expires"          // an API key ends soon, and when
 )
 
 // AccountKinds lists the kinds that belong to no delivery.
 func AccountKinds() []Kind {
 	return []Kind{ContactCode, AccountExists, PasswordReset, Invitation, ApplicationReceived, ApplicationApproved, ApplicationRefused,
 		AccountSuspended, AccountResumed, AccountClosed, RecoveryStarted, RecoveryDone, SignInChanged, ContactChanged, MandateGranted, MandateWithdrawn,
-		ApplicationForm, MandateGiven, MandateEnded}
+		ApplicationForm, ReleaseAsked, DraftReleased, DraftGivenBack, DraftFailed, MandateGiven, MandateEnded, KeyExpires}
 }
 
 // ofAccount reports whether a notice of kind k belongs to no delivery.
@@ -54,12 +55,16 @@ func accountOutline(k Kind) outline {
 		return outline{paragraphs: []string{"contact_code.intro"}, parts: []part{say("code.valid", "code.secret", "code.unasked")}}
 	case PasswordReset:
 		o.parts = []part{say(kind + ".unasked"), genuineAccount()}
+	case KeyExpires:
+		o.facts = []string{"account", "until"}
 	case Invitation, MandateGranted, MandateWithdrawn:
 		o.facts = []string{"account", "who", "until"}
 	case ApplicationRefused, ApplicationForm, AccountSuspended:
 		o.facts = []string{"account", "reason"}
 	case AccountResumed:
 		o.facts = []string{"account"}
+	case ReleaseAsked, DraftReleased, DraftGivenBack, DraftFailed:
+		return draftOutline(k, o)
 	case AccountClosed:
 		o.facts, o.parts, o.link = []string{"account"}, []part{say(kind + ".unasked")}, false
 	case SignInChanged, ContactChanged:
@@ -89,9 +94,14 @@ func (f Facts) needAccount(k Kind, require func(name string, given bool)) {
 	case MandateGiven, MandateEnded:
 		require("Account", f.Account != "")
 		require("Who", f.Who != "")
+	case KeyExpires:
+		require("Who", f.Who != "")
+		require("Until", !f.Until.IsZero())
 	case AccountClosed:
 		require("Until", !f.Until.IsZero())
 	case SignInChanged, ContactChanged:
 		require("What", f.What != "")
+	case ReleaseAsked, DraftReleased, DraftGivenBack, DraftFailed:
+		f.needDraft(k, require)
 	}
 }
