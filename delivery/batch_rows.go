@@ -92,7 +92,7 @@ const sqlTestClocks = `SELECT account_id, ahead_us FROM test_clock WHERE account
 
 const sqlLockDocuments = `
 SELECT d.id, d.account_id, d.filename, d.media_type, d.size, encode(d.sha256, 'hex') FROM document d
- WHERE d.id = ANY ($1::uuid[]) AND d.message_id IS NULL ORDER BY d.id FOR UPDATE`
+ WHERE d.id = ANY ($1::uuid[]) AND d.message_id IS NULL AND NOT d.shared ORDER BY d.id FOR UPDATE`
 
 // claimed is what a transaction of several found and holds.
 type claimed struct {

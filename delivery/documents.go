@@ -26,25 +26,29 @@ type Document struct {
 	MediaType string
 	Size      int64
 	SHA256    string // lower-case hex
+	Shared    bool   // any number of messages may have it
 	CreatedAt time.Time
 }
 
 // NewDocument describes an upload. SHA256 is what the sender announced, or "".
+// A shared document is for any number of messages, see [Service.Lend].
 type NewDocument struct {
 	Filename  string
 	MediaType string
 	SHA256    string
+	Shared    bool
 }
 
 // Upload streams r into the vault and returns once it is durable; memory stays
-// flat. A document that no message takes within a day is removed. Errors:
+// flat. A document that no message takes within a day is removed, a shared one
+// after [SharedFor]. Errors:
 // FieldErrors, ErrTooLarge, ErrDigest, ErrKeyReused; after an error nothing is
 // left but an object that the sweep removes.
 func (s *Service) Upload(ctx context.Context, account string, in NewDocument, r io.Reader, once Once) (d Document, replayed bool, err error) {
 	if faults := in.normalize(); len(faults) > 0 {
 		return Document{}, false, faults
 	}
-	d = Document{ID: ID(evidence.NewID()), Filename: in.Filename, MediaType: in.MediaType}
+	d = Document{ID: ID(evidence.NewID()), Filename: in.Filename, MediaType: in.MediaType, Shared: in.Shared}
 	name := objectName(account, string(d.ID))
 	stored, err := s.Vault.Put(ctx, name, &bounded{r: r, left: MaxDocument})
 	if err != nil {
@@ -60,7 +64,13 @@ func (s *Service) Upload(ctx context.Context, account string, in NewDocument, r 
 	}
 	d.CreatedAt = s.Now().UTC().Truncate(time.Microsecond)
 	// What is asked is the content too, which is only known now.
-	sum := sha256.Sum256([]byte(d.Filename + "\x00" + d.MediaType + "\x00" + d.SHA256))
+	asked := d.Filename + "\x00" + d.MediaType + "\x00" + d.SHA256
+	var keep *time.Time
+	if d.Shared {
+		until := d.CreatedAt.Add(SharedFor)
+		asked, keep = asked+"\x00shared", &until
+	}
+	sum := sha256.Sum256([]byte(asked))
 	once.Digest = sum[:]
 	err = pgx.BeginFunc(ctx, s.Pool, func(tx pgx.Tx) error {
 		if once.Key != "" {
@@ -79,7 +89,7 @@ func (s *Service) Upload(ctx context.Context, account string, in NewDocument, r 
 			}
 		}
 		_, err := tx.Exec(ctx, sqlInsertDocument, string(d.ID), account, d.Filename, d.MediaType, d.Size, stored.SHA256,
-			stored.Name, stored.KeyID, stored.Key, d.CreatedAt)
+			stored.Name, stored.KeyID, stored.Key, d.CreatedAt, d.Shared, keep)
 		return err
 	})
 	var earlier replay
@@ -95,8 +105,8 @@ func (s *Service) Upload(ctx context.Context, account string, in NewDocument, r 
 }
 
 const sqlInsertDocument = `
-INSERT INTO document (id, account_id, filename, media_type, size, sha256, object, key_id, wrapped_key, created_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`
+INSERT INTO document (id, account_id, filename, media_type, size, sha256, object, key_id, wrapped_key, created_at, shared, keep_until)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`
 
 // A key outlives a document that no message took: then it stands for the new
 // one.
@@ -108,9 +118,9 @@ func (s *Service) Document(ctx context.Context, account string, id ID) (d Docume
 	if !isID(string(id)) {
 		return Document{}, ErrNotFound
 	}
-	err = s.Pool.QueryRow(ctx, `SELECT id, filename, media_type, size, encode(sha256, 'hex'), created_at
+	err = s.Pool.QueryRow(ctx, `SELECT id, filename, media_type, size, encode(sha256, 'hex'), shared, created_at
 		FROM document WHERE id = $1 AND account_id = $2`, string(id), account).
-		Scan(&d.ID, &d.Filename, &d.MediaType, &d.Size, &d.SHA256, &d.CreatedAt)
+		Scan(&d.ID, &d.Filename, &d.MediaType, &d.Size, &d.SHA256, &d.Shared, &d.CreatedAt)
 	if errors.Is(err, pgx.ErrNoRows) {
 		err = ErrNotFound
 	}

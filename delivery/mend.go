@@ -69,8 +69,8 @@ func (s *Service) SweepOrphans(ctx context.Context) (int, error) {
 	var failed error
 	n, err := v.Sweep(ctx, s.Now().Add(-48*time.Hour), func(name string) bool {
 		var known bool
-		err := s.Pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM document WHERE object = $1) OR EXISTS (SELECT FROM letter WHERE object = $1)
-			OR EXISTS (SELECT FROM postal_document WHERE object = $1)`,
+		err := s.Pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM document WHERE object = $1 AND NOT lent) OR EXISTS (SELECT FROM document WHERE object = $1 AND lent)
+			OR EXISTS (SELECT FROM letter WHERE object = $1) OR EXISTS (SELECT FROM postal_document WHERE object = $1) OR EXISTS (SELECT FROM bulk WHERE object = $1)`,
 			name).Scan(&known)
 		failed = errors.Join(failed, err)
 		return known || err != nil

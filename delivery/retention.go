@@ -86,7 +86,7 @@ func (s *Service) ids(ctx context.Context, sql string, args ...any) ([]string, e
 //
 //  1. in one transaction: the content keys are forgotten and purged_at is set;
 //     from here on nobody, we included, can read the content
-//  2. the objects, which are noise by now
+//  2. the objects, which are noise by now, but for those that other messages have too
 //  3. in one transaction: evidence, events, deliveries and the message itself,
 //     leaving a row that says that it was removed
 //
@@ -96,10 +96,8 @@ func (s *Service) purge(ctx context.Context, id ID, at time.Time) (bool, error) 
 	if err != nil || !due {
 		return false, err
 	}
-	for _, o := range objects {
-		if err := s.Vault.Delete(ctx, o); err != nil {
-			return false, err
-		}
+	if err := s.deleteLast(ctx, objects); err != nil {
+		return false, err
 	}
 	return s.erase(ctx, id, at)
 }
@@ -233,12 +231,13 @@ func (s *Service) forget(ctx context.Context, tx pgx.Tx, deliveries []string) er
 	return nil
 }
 
-// dropUnbound removes uploads that no message took within a day: the row with
-// its key first, then the object.
+// dropUnbound removes uploads that no message took within a day, or as long as
+// they are kept: the row with its key first, then the object.
 func (s *Service) dropUnbound(ctx context.Context, limit int) error {
 	rows, err := s.Pool.Query(ctx, `DELETE FROM document WHERE id IN (
-		SELECT id FROM document WHERE message_id IS NULL AND created_at < $1 ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED)
-		RETURNING object`, s.Now().Add(-24*time.Hour), limit)
+		SELECT id FROM document WHERE message_id IS NULL AND created_at < $1 AND (keep_until IS NULL OR keep_until < $3)
+		 ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+		RETURNING object`, s.Now().Add(-24*time.Hour), limit, s.Now())
 	if err != nil {
 		return err
 	}
@@ -246,12 +245,7 @@ func (s *Service) dropUnbound(ctx context.Context, limit int) error {
 	if err != nil {
 		return err
 	}
-	for _, o := range objects {
-		if err := s.Vault.Delete(ctx, o); err != nil {
-			return err
-		}
-	}
-	return nil
+	return s.deleteLast(ctx, objects)
 }
 
 // Hold keeps a message beyond its retention while legal proceedings run (R27).

@@ -200,7 +200,7 @@ const sqlTestClock = `SELECT coalesce((SELECT ahead_us FROM test_clock WHERE acc
 const sqlClaimDocuments = `
 UPDATE document d SET message_id = $1, position = w.position
   FROM unnest($2::uuid[]) WITH ORDINALITY AS w (id, position)
- WHERE d.id = w.id AND d.account_id = $3 AND d.message_id IS NULL
+ WHERE d.id = w.id AND d.account_id = $3 AND d.message_id IS NULL AND NOT d.shared
 RETURNING w.position, d.filename, d.media_type, d.size, encode(d.sha256, 'hex')`
 
 // claim begins a transaction and takes the idempotency key and the documents
