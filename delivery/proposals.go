@@ -118,8 +118,8 @@ func (s *Service) propose(ctx context.Context, tx pgx.Tx, p Proposal) error {
 	if n >= MaxProposals {
 		return ErrTooManyNamed
 	}
-	if _, err := tx.Exec(ctx, `INSERT INTO contact_proposal (id, delivery_id, channel, address, created_at) VALUES ($1, $2, $3, $4, $5)`,
-		p.ID, string(p.Delivery), p.Channel, p.Address, p.At); err != nil {
+	if _, err := tx.Exec(ctx, `INSERT INTO contact_proposal (id, delivery_id, account_id, test, channel, address, created_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7)`, p.ID, string(p.Delivery), d.Message.Account, d.Message.Test, p.Channel, p.Address, p.At); err != nil {
 		return err
 	}
 	challenge, _, err := s.Config.Codes.Issue(ctx, tx, p.ID, p.Channel, s.Now())

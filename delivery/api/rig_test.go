@@ -214,8 +214,8 @@ func (r *rig) posted(id string, content io.Reader) {
 func (r *rig) proposed(id string) (proposal string) {
 	r.t.Helper()
 	proposal = evidence.NewID()
-	r.exec(`INSERT INTO contact_proposal (id, delivery_id, channel, address, created_at, proven_at, decided_at, agreed)
-		VALUES ($1, $2, 'sms', '+32478998877', $3, $3, $3, true)`, proposal, id, r.clock.now())
+	r.exec(`INSERT INTO contact_proposal (id, delivery_id, account_id, channel, address, created_at, proven_at, decided_at, agreed)
+		VALUES ($1, $2, (SELECT account_id FROM delivery WHERE id = $2), 'sms', '+32478998877', $3, $3, $3, true)`, proposal, id, r.clock.now())
 	return proposal
 }
 
