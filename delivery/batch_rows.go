@@ -68,6 +68,7 @@ func (s *Service) submitAllTx(ctx context.Context, list []*turn) error {
 	if err != nil {
 		return err
 	}
+	s.putAside(&b, kept...)
 	if err := tx.SendBatch(ctx, &b).Close(); err != nil {
 		return err
 	}

@@ -24,8 +24,8 @@ type Fault struct {
 type Checked struct{ Deliveries, Events, Objects, Faults int }
 
 // Fsck reads every delivery and holds it against its events: the chain has no
-// gap and its hashes are right, the state is what the events say, and the
-// content is there, whole and with its digest. report is called for each fault.
+// gap and its hashes are right, the state is what the events say, the books add
+// up, and the content is there, whole and with its digest. report is called for each fault.
 // It changes nothing and may run beside a working service; a delivery that
 // moves while it is read is read again.
 func (s *Service) Fsck(ctx context.Context, report func(Fault)) (c Checked, err error) {
@@ -51,6 +51,9 @@ func (s *Service) Fsck(ctx context.Context, report func(Fault)) (c Checked, err 
 			c.Deliveries, c.Events = c.Deliveries+1, c.Events+n
 		}
 		after = ID(ids[len(ids)-1])
+	}
+	if err := s.checkCredit(ctx, count); err != nil {
+		return c, err
 	}
 	c.Objects, err = s.fsckContent(ctx, count)
 	return c, err

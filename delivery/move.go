@@ -30,10 +30,11 @@ func (s *Service) move(ctx context.Context, id ID, decide func(Delivery, time.Ti
 //  3. decide: a pure rule; an error ends here and nothing happened
 //  4. record the event, chained to the last one, together with its sealing job
 //  5. compare-and-set the row: state, and the event it now stands on
-//  6. deadlines, notices and follow-up work
+//  6. what it used of its price is taken, and the rest given back
+//  7. deadlines, notices and follow-up work
 //
 // A crash anywhere before the caller's commit leaves nothing; a crash after it
-// leaves everything, and the jobs of 4 and 6 run later.
+// leaves everything, and the jobs of 4 and 7 run later.
 func (s *Service) moveTx(ctx context.Context, tx pgx.Tx, id ID, decide func(Delivery, time.Time) (Move, error)) (Delivery, error) {
 	d, ahead, err := lock(ctx, tx, id)
 	if err != nil {
@@ -58,6 +59,9 @@ func (s *Service) moveTx(ctx context.Context, tx pgx.Tx, id ID, decide func(Deli
 		after.MovedAt = at
 	}
 	if err := save(ctx, tx, d, after, m.Deadlines, m.Settle, at); err != nil {
+		return Delivery{}, err
+	}
+	if err := s.settleCharge(ctx, tx, d, after, at); err != nil {
 		return Delivery{}, err
 	}
 	if err := s.follow(ctx, tx, after, m); err != nil {

@@ -165,6 +165,9 @@ func (s *Service) attempted(ctx context.Context, tx pgx.Tx, all []notify.Finishe
 		}
 	}
 	for i, m := range moves {
+		if err := s.settleCharge(ctx, tx, feet[i].before, feet[i].after(m), feet[i].at); err != nil {
+			return err
+		}
 		if err := s.follow(ctx, tx, feet[i].after(m), m); err != nil {
 			return err
 		}

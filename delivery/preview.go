@@ -19,6 +19,7 @@ import (
 type Preview struct {
 	Recipients []RecipientPreview // as in the submission
 	Plan       Plan
+	Quote      *Quote // nil: nobody is charged
 }
 
 // RecipientPreview is what one recipient would get.
@@ -68,7 +69,7 @@ func (s *Service) Preview(ctx context.Context, by Submitter, sub Submission) (Pr
 		}
 		v.Letter = &letter
 	}
-	return out, nil
+	return s.priced(sub, out), nil
 }
 
 // unprintable finds the addresses with which no letter can be made: better now
@@ -177,6 +178,9 @@ func (p Preview) Total() PreviewTotal {
 	}
 	if !posted {
 		t.Posted = -1
+	}
+	if p.Quote != nil {
+		t.Online, t.Posted = p.Quote.Online, p.Quote.Posted
 	}
 	return t
 }

@@ -89,6 +89,9 @@ type Config struct {
 	Post       PostPartner      // nil: no fallback to paper is offered
 	Refusals   Refusals         // nil: nobody can refuse electronic delivery for the future
 	Previews   Previewer        // nil: nobody is told beforehand what a letter would be
+	Prices     Prices           // nil: nobody is charged
+	Operators  Operators        // nil: nobody can give credit
+	Opening    CreditMode       // of an account that is new to its books: Prepaid (default) or Free
 	LinkKey    []byte           // at least 32 octets; keys the collect tokens
 	BaseURL    string           // scheme and host, no slash at the end
 	Service    string           // how the service calls itself to people

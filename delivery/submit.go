@@ -53,7 +53,7 @@ const chunk = 500
 // Submit takes responsibility for a message: when it returns, message,
 // deliveries, A.1 events and the jobs that follow are durable, or nothing is.
 // The same Once gives the first answer again, with replayed set. Errors:
-// FieldErrors, ErrKeyReused, and identity.ErrNoMandate for a person of a company
+// FieldErrors, ErrKeyReused, ErrInsufficientCredit, and identity.ErrNoMandate for a person of a company
 // who has no mandate to send messages of this class, or none any more.
 //
 // EN 319 522-1 §6.2.1 A.1
@@ -86,7 +86,11 @@ func (s *Service) SubmitAll(ctx context.Context, by Submitter, sub Submission, o
 	if w.text, err = s.sealText(w.message, sub); err != nil {
 		return Message{}, nil, false, err
 	}
-	err = s.write(ctx, w)
+	if err = s.write(ctx, w); errors.Is(err, errShort) {
+		if err = s.afterShort(ctx, w); err == nil {
+			err = s.write(ctx, w)
+		}
+	}
 	var earlier replay
 	if errors.As(err, &earlier) {
 		m, err = s.Message(ctx, by.By.Account, earlier.ref)
@@ -142,6 +146,9 @@ func (s *Service) submitTx(ctx context.Context, w *submitting) error {
 		jobs, err := s.queueDeliveries(&b, start{w, part, len(w.list)})
 		if err != nil {
 			return err
+		}
+		if len(w.list) == len(w.sub.Recipients) {
+			s.putAside(&b, w)
 		}
 		if err := tx.SendBatch(ctx, &b).Close(); err != nil {
 			return err
