@@ -2,10 +2,7 @@ package delivery
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/binary"
 	"errors"
-	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -96,6 +93,9 @@ type Recorded struct {
 	SealedAt time.Time // zero while the evidence is being made
 	Waits    bool      // it is signed and waits for a time-stamp
 	Shared   bool      // its time-stamp is that of its batch, in an evidence record
+
+	State   State // of the delivery when it was read; of a feed only
+	Removed bool  // its message was removed: all but name, time, ids and hash is gone; of a feed only
 }
 
 const sqlEvents = `SELECT e.body, encode(e.hash, 'hex'), v.sealed_at, v.signed_xml IS NOT NULL OR (v.xml IS NOT NULL AND v.batch_id IS NULL),
@@ -130,62 +130,6 @@ func (s *Service) Events(ctx context.Context, account string, id ID) ([]Recorded
 		err = ErrNotFound
 	}
 	return list, err
-}
-
-// Feed returns the events of an account after a cursor in the order of commit,
-// at most limit of them, and the cursor to go on from. An event whose
-// transaction is still open is not passed over: it, and what came after, is
-// given later. The empty cursor is the beginning. Errors: ErrNotFound for a
-// cursor that is none.
-func (s *Service) Feed(ctx context.Context, account string, test bool, cursor string, limit int) (list []Recorded, next string, err error) {
-	tx, id, err := parseCursor(cursor)
-	if err != nil {
-		return nil, "", err
-	}
-	rows, err := s.Pool.Query(ctx, `SELECT e.body, encode(e.hash, 'hex'), v.sealed_at, e.tx::text::bigint, e.id FROM erds_event e
-		  JOIN delivery d ON d.id = e.delivery_id
-		  LEFT JOIN evidence v ON v.delivery_id = e.delivery_id AND v.seq = e.seq
-		 WHERE e.account_id = $1 AND d.test = $2 AND (e.tx, e.id) > ($3::text::xid8, $4) AND e.tx < pg_snapshot_xmin(pg_current_snapshot())
-		 ORDER BY e.tx, e.id LIMIT $5`, account, test, tx, id, min(max(limit, 1), MaxPage))
-	if err != nil {
-		return nil, "", err
-	}
-	next = cursor
-	var r Recorded
-	var body, eventID string
-	var sealed *time.Time
-	var lastTx int64
-	_, err = pgx.ForEachRow(rows, []any{&body, &r.Hash, &sealed, &lastTx, &eventID}, func() (err error) {
-		if r.Event, err = evidence.ParseEvent([]byte(body)); err != nil {
-			return err
-		}
-		r.SealedAt = time.Time{}
-		if sealed != nil {
-			r.SealedAt = sealed.UTC()
-		}
-		list, next = append(list, r), makeCursor(uint64(lastTx), eventID)
-		return nil
-	})
-	return list, next, err
-}
-
-// A cursor is the transaction and the id of the last event given.
-func makeCursor(tx uint64, id string) string {
-	b := binary.BigEndian.AppendUint64(nil, tx)
-	u := uuid.MustParse(id)
-	return base64.RawURLEncoding.EncodeToString(append(b, u[:]...))
-}
-
-func parseCursor(c string) (tx, id string, err error) {
-	if c == "" {
-		return "0", uuid.Nil.String(), nil
-	}
-	b, err := base64.RawURLEncoding.DecodeString(c)
-	if err != nil || len(b) != 24 {
-		return "", "", ErrNotFound
-	}
-	u, err := uuid.FromBytes(b[8:])
-	return strconv.FormatUint(binary.BigEndian.Uint64(b), 10), u.String(), err
 }
 
 // Cancel withdraws every delivery of a message that nobody has decided on.

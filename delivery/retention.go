@@ -14,8 +14,9 @@ import (
 )
 
 // Retain removes what has reached the end of its retention, at most limit
-// messages, documents that no message took within a day, and old idempotency
-// keys and sessions. It returns how many messages went.
+// messages, documents that no message took within a day, old sessions, and
+// idempotency keys but those of messages, which live as long as their message. It
+// returns how many messages went.
 func (s *Service) Retain(ctx context.Context, limit int) (int, error) {
 	if err := s.dropUnbound(ctx, limit); err != nil {
 		return 0, err
@@ -25,12 +26,15 @@ func (s *Service) Retain(ctx context.Context, limit int) (int, error) {
 		sql string
 		age time.Duration
 	}{
-		{`DELETE FROM idempotency WHERE created_at < $1`, 7 * 24 * time.Hour},
+		{`DELETE FROM idempotency WHERE created_at < $1 AND kind <> 'message'`, 30 * 24 * time.Hour},
 		{`DELETE FROM collect_session WHERE expires_at < $1`, 0},
 	} {
 		if _, err := s.Pool.Exec(ctx, q.sql, now.Add(-q.age)); err != nil {
 			return 0, err
 		}
+	}
+	if err := s.sweepHooks(ctx, now, 10*limit); err != nil {
+		return 0, err
 	}
 	return s.purgeDue(ctx, "", now, limit)
 }
@@ -152,6 +156,7 @@ func (s *Service) shred(ctx context.Context, id ID, at time.Time) (objects []str
 
 // erasures is step 3, in the order in which rows hang on each other.
 var erasures = []string{
+	`DELETE FROM idempotency WHERE ref = $1 AND kind = 'message'`,
 	`DELETE FROM evidence WHERE delivery_id IN (SELECT id FROM delivery WHERE message_id = $1)`,
 	`DELETE FROM letter WHERE delivery_id IN (SELECT id FROM delivery WHERE message_id = $1)`,
 	`DELETE FROM postal_document WHERE delivery_id IN (SELECT id FROM delivery WHERE message_id = $1)`,
@@ -163,6 +168,14 @@ var erasures = []string{
 	`DELETE FROM legal_hold WHERE message_id = $1`,
 	`DELETE FROM message WHERE id = $1`,
 }
+
+// sqlRest leaves in the feed that there was an event, until it has been there for
+// 90 days: by the clock of the message, which may be ahead of ours.
+const sqlRest = `
+INSERT INTO event_rest (id, account_id, test, delivery_id, message_id, seq, name, at, hash, tx, state, keep_until)
+SELECT e.id, e.account_id, d.test, e.delivery_id, e.message_id, e.seq, e.name, e.at, e.hash, e.tx, d.state, e.at + $3 * interval '1 microsecond'
+  FROM erds_event e JOIN delivery d ON d.id = e.delivery_id WHERE e.message_id = $1 AND e.at > $2
+ON CONFLICT (id) DO NOTHING`
 
 // erase is step 3. It reports false when another process was faster.
 func (s *Service) erase(ctx context.Context, id ID, at time.Time) (done bool, err error) {
@@ -193,6 +206,7 @@ func (s *Service) erase(ctx context.Context, id ID, at time.Time) (done bool, er
 			return err
 		}
 		var b pgx.Batch
+		b.Queue(sqlRest, string(id), at.Add(-FeedKept), s.Now().Add(FeedKept).Sub(at).Microseconds())
 		for _, sql := range erasures {
 			b.Queue(sql, string(id))
 		}

@@ -108,6 +108,10 @@ type Config struct {
 	// for its number; empty: nowhere that we know of.
 	TrackingURL string
 
+	Hooks     Hooks     // nil: nothing is pushed to webhooks
+	HookAlarm HookAlarm // nil: nobody is told when a webhook is disabled
+	Sandbox   *Sandbox  // nil: test messages go the ways of live ones
+
 	host  string // of BaseURL
 	terms *Terms
 }
