@@ -83,7 +83,7 @@ func (k *Keyring) unwrap(s delivery.Stored) (*keyset.Handle, error) {
 		return nil, err
 	}
 	handle, err := keyset.ReadWithAssociatedData(
-		keyset.NewBinaryReader(bytes.NewReader(s.Key)), kek, wrapData(s.KeyID, s.Name))
+		keyset.NewBinaryReader(bytes.NewReader(s.Key)), kek.aead, wrapData(s.KeyID, s.Name))
 	if err != nil {
 		return nil, fmt.Errorf("%w: data key of %s", ErrAltered, s.Name)
 	}

@@ -28,14 +28,23 @@ const (
 // database, from the objects and from their backups.
 //
 // Keys are read at every use, so that destroying one takes effect at once in
-// every process that shares the directory. Safe for concurrent use by any
-// number of goroutines and processes.
+// every process that shares the directory; only that of the current month, which
+// nobody can destroy, is kept in memory as long as its file is the same. Safe for
+// concurrent use by any number of goroutines and processes.
 type Keyring struct {
 	dir    string
 	files  folder
 	now    func() time.Time
 	mu     sync.Mutex
 	synced map[string]bool // ids this process knows to be durable
+	month  parsedKey       // guarded by mu
+}
+
+// parsedKey is a key as it was read from a file.
+type parsedKey struct {
+	id   string
+	aead tink.AEAD
+	file os.FileInfo
 }
 
 // OpenKeyring opens the keyring in dir, creating the directory if needed. The
@@ -89,12 +98,15 @@ func (k *Keyring) current() (string, tink.AEAD, error) {
 	id := k.now().UTC().Format(monthLayout)
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	a, err := k.load(id)
+	if file, err := os.Stat(k.path(id)); err == nil && k.month.is(id, file) && !k.destroyed(id) {
+		return id, k.month.aead, nil
+	}
+	key, err := k.load(id)
 	if errors.Is(err, ErrKeyMissing) {
 		if err := k.create(id); err != nil {
 			return "", nil, fmt.Errorf("vault: create key %s: %w", id, err)
 		}
-		a, err = k.load(id)
+		key, err = k.load(id)
 	}
 	if err != nil {
 		return "", nil, err
@@ -107,7 +119,14 @@ func (k *Keyring) current() (string, tink.AEAD, error) {
 		}
 		k.synced[id] = true
 	}
-	return id, a, nil
+	k.month = key
+	return id, key.aead, nil
+}
+
+// is reports whether file holds the key of a month, as it was read.
+func (p parsedKey) is(id string, file os.FileInfo) bool {
+	return p.id == id && os.SameFile(p.file, file) && p.file.ModTime().Equal(file.ModTime()) &&
+		p.file.Size() == file.Size() && p.file.Mode() == file.Mode()
 }
 
 // create makes the key file of a month. Losing the race to another process is
@@ -132,42 +151,42 @@ func (k *Keyring) create(id string) error {
 }
 
 // load reads the key of a month.
-func (k *Keyring) load(id string) (tink.AEAD, error) {
+func (k *Keyring) load(id string) (parsedKey, error) {
 	if err := checkKeyID(id); err != nil {
-		return nil, err
+		return parsedKey{}, err
 	}
 	// The mark counts, not the absence of the file: a crash within Destroy
 	// leaves both.
 	if k.destroyed(id) {
-		return nil, fmt.Errorf("%w: key %s was destroyed", ErrShredded, id)
+		return parsedKey{}, fmt.Errorf("%w: key %s was destroyed", ErrShredded, id)
 	}
 	f, err := os.Open(k.path(id))
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("%w: %s", ErrKeyMissing, id)
+		return parsedKey{}, fmt.Errorf("%w: %s", ErrKeyMissing, id)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("vault: read key %s: %w", id, err)
+		return parsedKey{}, fmt.Errorf("vault: read key %s: %w", id, err)
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return nil, fmt.Errorf("vault: read key %s: %w", id, err)
+		return parsedKey{}, fmt.Errorf("vault: read key %s: %w", id, err)
 	}
 	if mode := info.Mode().Perm(); mode&0o077 != 0 {
-		return nil, fmt.Errorf("%w: %s has mode %04o", ErrKeyExposed, k.path(id), mode)
+		return parsedKey{}, fmt.Errorf("%w: %s has mode %04o", ErrKeyExposed, k.path(id), mode)
 	}
 	var buf bytes.Buffer
 	if _, err := buf.ReadFrom(f); err != nil {
-		return nil, fmt.Errorf("vault: read key %s: %w", id, err)
+		return parsedKey{}, fmt.Errorf("vault: read key %s: %w", id, err)
 	}
 	handle, err := insecurecleartextkeyset.Read(keyset.NewJSONReader(&buf))
 	if err != nil {
 		// Tink's words are left out: they could quote the file.
-		return nil, fmt.Errorf("vault: key %s is not a keyset", id)
+		return parsedKey{}, fmt.Errorf("vault: key %s is not a keyset", id)
 	}
 	a, err := aead.New(handle)
 	if err != nil {
-		return nil, fmt.Errorf("vault: key %s is not an AEAD keyset", id)
+		return parsedKey{}, fmt.Errorf("vault: key %s is not an AEAD keyset", id)
 	}
-	return a, nil
+	return parsedKey{id, a, info}, nil
 }

@@ -237,11 +237,22 @@ func TestDamagedKeyFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 		mustFail(t, v, s, vault.ErrKeyExposed)
+		if _, err := v.Put(t.Context(), "two", bytes.NewReader(nil)); !errors.Is(err, vault.ErrKeyExposed) {
+			t.Errorf("mode %o: Put: %v", mode, err)
+		}
 	}
 	if err := os.Chmod(path, 0o400); err != nil {
 		t.Fatal(err)
 	}
 	mustOpen(t, v, s, []byte("1"))
+	mustPut(t, v, "three", []byte("3")) // the key is in memory now
+	other, _, _, _, w := ring(t)
+	mustPut(t, w, "elsewhere", nil)
+	if err := os.Rename(filepath.Join(other, "2026-11.json"), path); err != nil {
+		t.Fatal(err)
+	}
+	mustOpen(t, v, mustPut(t, v, "four", []byte("4")), []byte("4")) // under the key that lies there
+	mustFail(t, v, s, vault.ErrAltered)
 }
 
 func TestConfigIsChecked(t *testing.T) {
