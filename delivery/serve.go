@@ -151,14 +151,14 @@ func (s *Service) submissionTime(ctx context.Context, by Submitter, p Policy) (t
 // answered gives the first answer again to what would have faults by now: a
 // date that could be met when it was asked for. Errors: faults, when this is no
 // repetition.
-func (s *Service) answered(ctx context.Context, account string, once Once, faults FieldErrors) (Message, error) {
+func (s *Service) answered(ctx context.Context, account string, once Once, refused error) (Message, error) {
 	if once.Key == "" {
-		return Message{}, faults
+		return Message{}, refused
 	}
 	ref, err := sameOnce(s.Pool.QueryRow(ctx, `SELECT kind, digest, ref FROM idempotency WHERE account_id = $1 AND key = $2`, account, once.Key),
 		"message", once)
 	if errors.Is(err, pgx.ErrNoRows) || errors.Is(err, ErrKeyReused) {
-		return Message{}, faults
+		return Message{}, refused
 	}
 	if err != nil {
 		return Message{}, err

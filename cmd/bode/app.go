@@ -61,6 +61,7 @@ type outside struct {
 	post       delivery.PostPartner
 	previews   delivery.Previewer // nil without a partner
 	proxies    []netip.Prefix
+	clients    clientsConfig
 	pace       pace
 }
 
@@ -78,6 +79,7 @@ type app struct {
 	codes        *otp.Service
 	jobs         *river.Client[pgx.Tx]
 	handler      http.Handler
+	software     http.Handler // the API alone, for the host that asks for certificates
 	verifier     verifier
 	out          outside
 	log          *slog.Logger
@@ -116,7 +118,7 @@ func build(pool *pgxpool.Pool, out outside, log *slog.Logger) (*app, error) {
 	a.deliveries, err = delivery.New(delivery.Config{
 		Previews: out.previews,
 		Pool:     pool, Journal: a.ledger, Notices: a.notices, Outbox: a.jobs, Vault: out.vault, Box: out.keyring,
-		Codes: challenges{pool, a.codes}, Identities: a.identity, Post: out.post, Refusals: refusals{a.suppressions}, LinkKey: out.secrets.link,
+		Codes: challenges{pool, a.codes}, Identities: a.identity, Post: out.post, Trials: a.identity, Daily: delivery.DefaultDaily(), Refusals: refusals{a.suppressions}, LinkKey: out.secrets.link,
 		BaseURL: out.baseURL, Service: out.service, Log: log, PrintCutoff: out.printing.Cutoff, PrintDays: out.printing.Days, TrackingURL: out.printing.Track,
 	})
 	if err != nil {
@@ -191,7 +193,8 @@ func (a *app) faces() (http.Handler, error) {
 		return nil, err
 	}
 	rest, err := api.New(api.Config{Deliveries: a.deliveries, Identity: a.identity, Evidence: a.ledger,
-		Dossiers: a, Log: a.log, TrustedProxies: a.out.proxies})
+		Dossiers: a, Log: a.log, TrustedProxies: a.out.proxies,
+		CertificateHeader: a.out.clients.Header, CertificateURL: a.out.clients.URL})
 	if err != nil {
 		return nil, err
 	}
@@ -201,7 +204,7 @@ func (a *app) faces() (http.Handler, error) {
 	}
 	mux := http.NewServeMux()
 	mux.Handle(logPath, public)
-	mux.Handle("/api/v1/", rest.Handler())
+	a.mountAPI(mux, rest)
 	a.receive(mux)
 	a.postHooks(mux)
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })

@@ -50,6 +50,7 @@ type config struct {
 	Bounce  bounceConfig  `embed:"" prefix:"bounce-"`
 	Post    postConfig    `embed:"" prefix:"post-"`
 
+	Clients   clientsConfig   `embed:"" prefix:"clients-"`
 	Login     loginConfig     `embed:"" prefix:"login-"`
 	EID       eidConfig       `embed:"" prefix:"eid-"`
 	Wallet    walletConfig    `embed:"" prefix:"wallet-"`
@@ -203,6 +204,7 @@ func (c config) validate() error {
 		errs = append(errs, fmt.Errorf("--issuer-…: %w", err))
 	}
 	c.Post.validate(need)
+	c.validateClients(need)
 	return errors.Join(errs...)
 }
 

@@ -30,7 +30,7 @@ func (c config) outside(ctx context.Context, log *slog.Logger) (o outside, err e
 	if err = c.validate(); err != nil {
 		return o, err
 	}
-	o = outside{baseURL: c.BaseURL, service: c.Service, issuer: c.issuer(), proxies: c.Proxies, pace: production}
+	o = outside{baseURL: c.BaseURL, service: c.Service, issuer: c.issuer(), proxies: c.Proxies, clients: c.Clients, pace: production}
 	for _, part := range []struct {
 		name string
 		open func() error

@@ -43,6 +43,17 @@ func (c serveCmd) Run(ctx context.Context, log *slog.Logger) error {
 		}
 		parts = append(parts, func(ctx context.Context) error { return a.cards(ctx, cards, own) })
 	}
+	if c.Clients.Listen != "" {
+		conf, err := c.Clients.tls()
+		if err != nil {
+			return err
+		}
+		software, err := net.Listen("tcp", c.Clients.Listen)
+		if err != nil {
+			return err
+		}
+		parts = append(parts, func(ctx context.Context) error { return a.withCertificates(ctx, software, conf) })
+	}
 	if !c.NoWork {
 		parts = append(parts, a.work)
 	}

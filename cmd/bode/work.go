@@ -29,6 +29,7 @@ func (a *app) work(ctx context.Context) error {
 		do   func(context.Context) error
 	}{
 		{"deadlines", a.out.pace.sweep, a.sweep},
+		{"drafts", a.out.pace.sweep, a.sendDrafts},
 		{"post reports", a.out.pace.post, a.deliveries.ReadPost},
 		{"retention", a.out.pace.retain, a.retain},
 		{"lost work", a.out.pace.mend, a.mend},
@@ -92,7 +93,8 @@ func (a *app) retain(ctx context.Context) error {
 		return err
 	})
 	_, over := a.suppressions.Sweep(ctx)
-	return errors.Join(err, forget, over, a.identity.Sweep(ctx), a.identity.FlushKeyUses(ctx))
+	return errors.Join(err, forget, over, a.identity.Sweep(ctx), a.identity.FlushKeyUses(ctx),
+		a.identity.WarnOfKeys(ctx), a.deliveries.ForgetDaily(ctx))
 }
 
 // mend gives lost work a new job and removes content that nothing refers to.

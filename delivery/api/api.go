@@ -2,12 +2,10 @@ package api
 
 import (
 	"context"
-	"errors"
 	"net"
 	"net/http"
 	"net/netip"
 	"regexp"
-	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -127,23 +125,7 @@ func (a *API) serve(r route, c *call) error {
 	if r.open {
 		return r.handle(c)
 	}
-	scheme, bearer, _ := strings.Cut(c.Request().Header.Get("Authorization"), " ")
-	if !strings.EqualFold(scheme, "Bearer") { // RFC 9110 §11.1: in any case
-		return errNoKey
-	}
-	var err error
-	if r.sender {
-		c.key, c.sender, err = a.Identity.AuthenticateSender(c.ctx(), bearer, c.RealIP())
-	} else {
-		c.key, err = a.Identity.AuthenticateKey(c.ctx(), bearer, c.RealIP())
-	}
-	if errors.Is(err, identity.ErrKey) {
-		return errNoKey
-	}
-	if err != nil {
-		return err
-	}
-	if err := a.limits.call(c.key.ID, a.Now()); err != nil {
+	if err := a.admit(r, c); err != nil {
 		return err
 	}
 	return r.handle(c)

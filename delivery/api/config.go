@@ -34,23 +34,30 @@ type Config struct {
 	Identity       *identity.Service
 	Evidence       Evidence
 	Dossiers       Dossiers
-	TrustedProxies []netip.Prefix   // whose X-Forwarded-For is believed; default nobody
-	Rate           float64          // calls per second and key, in each process; default 50
-	Burst          int              // calls that a key may make at once; default 100
-	Uploads        int              // uploads of a key at the same time; default 8
-	MaxDocument    int64            // octets of an upload; default, and at most, delivery.MaxDocument
-	Now            func() time.Time // default time.Now
-	Log            *slog.Logger     // default slog.Default
+	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed; default nobody
+	Rate           float64        // calls per second and key, in each process; default 50
+	Burst          int            // calls that a key may make at once; default 100
+	TrialRate      float64        // calls per second of a trial key; default 5
+	TrialBurst     int            // calls that a trial key may make at once; default 20
+	Uploads        int            // uploads of a key at the same time; default 8
+	MaxDocument    int64          // octets of an upload; default, and at most, delivery.MaxDocument
+	// CertificateHeader is where a trusted proxy puts the certificate that the
+	// client showed it; empty: certificates come from our own connections only.
+	CertificateHeader string
+	CertificateURL    string           // of the host that asks for certificates; empty: there is none of its own
+	Now               func() time.Time // default time.Now
+	Log               *slog.Logger     // default slog.Default
 }
 
 func (c *Config) validate() error {
 	if c.Deliveries == nil || c.Identity == nil || c.Evidence == nil || c.Dossiers == nil {
 		return errors.New("api: Config lacks a part")
 	}
-	if c.Rate < 0 || c.Burst < 0 || c.Uploads < 0 || c.MaxDocument < 0 || c.MaxDocument > delivery.MaxDocument {
+	if c.Rate < 0 || c.Burst < 0 || c.Uploads < 0 || c.TrialRate < 0 || c.TrialBurst < 0 || c.MaxDocument < 0 || c.MaxDocument > delivery.MaxDocument {
 		return errors.New("api: Config has a limit out of range")
 	}
 	c.Rate, c.Burst = cmp.Or(c.Rate, 50), cmp.Or(c.Burst, 100)
+	c.TrialRate, c.TrialBurst = cmp.Or(c.TrialRate, 5), cmp.Or(c.TrialBurst, 20)
 	c.Uploads, c.MaxDocument = cmp.Or(c.Uploads, 8), cmp.Or(c.MaxDocument, delivery.MaxDocument)
 	if c.Now == nil {
 		c.Now = time.Now

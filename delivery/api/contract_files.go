@@ -31,6 +31,7 @@ func readContract(fsys fs.FS) (map[string]any, error) {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 	}
+	secure(doc)
 	return doc, nil
 }
 

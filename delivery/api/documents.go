@@ -26,7 +26,7 @@ func (a *API) createDocument(c *call) error {
 	if err != nil {
 		return err
 	}
-	done, err := a.limits.upload(c.key.ID, a.Now())
+	done, err := a.limits.upload(c.key.ID, c.key.Mode, a.Now())
 	if err != nil {
 		return err
 	}

@@ -20,7 +20,8 @@ type problem struct {
 	status int
 	code   string
 	fields delivery.FieldErrors
-	retry  time.Duration // after which trying again makes sense; 0: it does not
+	scope  identity.Scope // that the key lacks
+	retry  time.Duration  // after which trying again makes sense; 0: it does not
 }
 
 func (p problem) Error() string { return "api: " + p.code }
@@ -72,18 +73,22 @@ var sentinels = []struct {
 	{delivery.ErrDecided, problem{status: http.StatusConflict, code: "already_decided"}},
 	{delivery.ErrWindowClosed, problem{status: http.StatusConflict, code: "already_decided"}},
 	{delivery.ErrNotOpen, problem{status: http.StatusConflict, code: "not_open"}},
+	{delivery.ErrDraftChanged, problem{status: http.StatusConflict, code: "draft_changed", retry: time.Second}},
+	{delivery.ErrTooManyDrafts, problem{status: http.StatusConflict, code: "too_many_drafts"}},
+	{delivery.ErrSecondPerson, problem{status: http.StatusForbidden, code: "release_required"}},
 	{context.DeadlineExceeded, problem{status: http.StatusServiceUnavailable, code: "timeout", retry: time.Second}},
 }
 
 // document is a problem on the wire. RFC 9457 §3
 type document struct {
-	Type     string        `json:"type"`
-	Title    string        `json:"title"`
-	Status   int           `json:"status"`
-	Detail   string        `json:"detail,omitempty"`
-	Code     string        `json:"code"`
-	Instance string        `json:"instance,omitempty"`
-	Errors   []fieldDetail `json:"errors,omitempty"`
+	Type     string         `json:"type"`
+	Title    string         `json:"title"`
+	Status   int            `json:"status"`
+	Detail   string         `json:"detail,omitempty"`
+	Code     string         `json:"code"`
+	Instance string         `json:"instance,omitempty"`
+	Scope    identity.Scope `json:"scope,omitempty"`
+	Errors   []fieldDetail  `json:"errors,omitempty"`
 }
 
 type fieldDetail struct {
@@ -100,7 +105,7 @@ func (a *API) fail(c echo.Context, err error) error {
 	}
 	p := a.known(c, err)
 	lang := a.words.match(c.Request().Header.Get("Accept-Language"))
-	d := document{Type: "urn:bode-erds:problem:" + p.code, Status: p.status, Code: p.code,
+	d := document{Type: "urn:bode-erds:problem:" + p.code, Status: p.status, Code: p.code, Scope: p.scope,
 		Title: a.words.text(lang, "problem."+p.code, nil), Detail: a.words.optional(lang, "detail."+p.code)}
 	if p.status == http.StatusInternalServerError {
 		d.Instance = "urn:bode-erds:incident:" + rand.Text()[:12]
@@ -112,6 +117,9 @@ func (a *API) fail(c echo.Context, err error) error {
 	h := c.Response().Header()
 	if p.status == http.StatusUnauthorized {
 		h.Set("WWW-Authenticate", `Bearer realm="bode"`)
+	}
+	if p.scope != "" { // RFC 6750 §3.1
+		h.Set("WWW-Authenticate", `Bearer realm="bode", error="insufficient_scope", scope="`+string(p.scope)+`"`)
 	}
 	if p.retry > 0 {
 		h.Set("Retry-After", seconds(p.retry))
@@ -143,6 +151,9 @@ func (a *API) known(c echo.Context, err error) problem {
 	var big *http.MaxBytesError
 	if errors.As(err, &big) {
 		return errTooBig
+	}
+	if full, ok := errors.AsType[*delivery.DailyCap](err); ok {
+		return errDailyCap.after(full.Until.Sub(a.Now()))
 	}
 	for _, s := range sentinels {
 		if errors.Is(err, s.err) {

@@ -19,7 +19,7 @@ type route struct {
 
 // routes is every URL of the API.
 func (a *API) routes() []route {
-	return []route{
+	return slices.Concat([]route{
 		{http.MethodPost, "/documents", a.createDocument, false, false},
 		{http.MethodGet, "/documents/{id}", a.getDocument, false, false},
 		{http.MethodPost, "/previews", a.createPreview, false, true},
@@ -41,7 +41,7 @@ func (a *API) routes() []route {
 		{http.MethodGet, "/events", a.listEvents, false, false},
 		{http.MethodPost, "/test-clock/advance", a.advanceClock, false, false},
 		{http.MethodGet, "/openapi.json", a.getOpenAPI, true, false},
-	}
+	}, a.draftRoutes(), a.keyRoutes())
 }
 
 // register puts the routes on e and answers everything else with a problem: no

@@ -106,6 +106,9 @@ func (m *mail) sender(ctx context.Context) (delivery.Submitter, string, error) {
 	if err != nil {
 		return delivery.Submitter{}, "", err
 	}
+	if !key.May(identity.ScopeSend) {
+		return delivery.Submitter{}, "", identity.ErrKey
+	}
 	m.key = key
 	by := m.key.Actor(m.base.ip, m.agent, m.s.Now())
 	return delivery.Submitter{By: by, Sender: delivery.SenderParty(profile), Test: m.key.Test}, profile.Language, nil
