@@ -17,7 +17,9 @@ type submitting struct {
 	sub     Submission
 	text    textPart
 	once    Once
-	list    []Delivery
+	// released: no second person has to look at it any more.
+	released bool
+	list     []Delivery
 }
 
 // Bounds of what is written together.

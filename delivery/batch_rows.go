@@ -100,6 +100,7 @@ type claimed struct {
 	keys  map[ID]bool // messages whose key is theirs
 	ahead map[string]time.Duration
 	docs  map[string]heldDocument
+	asks  map[string]bool // accounts that ask for a second person
 }
 
 type heldDocument struct {
@@ -111,7 +112,7 @@ type heldDocument struct {
 // trip, and drops those that did not get it. The transaction is the caller's to
 // end; nil when it was not begun.
 func (s *Service) claimAll(ctx context.Context, conn *pgxpool.Conn, list []*turn) (pgx.Tx, claimed, error) {
-	found := claimed{map[ID]bool{}, map[string]time.Duration{}, map[string]heldDocument{}}
+	found := claimed{map[ID]bool{}, map[string]time.Duration{}, map[string]heldDocument{}, map[string]bool{}}
 	var b pgx.Batch
 	b.BeginTx(pgx.TxOptions{})
 	b.Queue(sqlPatience)
@@ -122,7 +123,7 @@ func (s *Service) claimAll(ctx context.Context, conn *pgxpool.Conn, list []*turn
 		return tx, found, err
 	}
 	for _, t := range list {
-		t.dropped = t.once.Key != "" && !found.keys[t.message.ID]
+		t.dropped = t.once.Key != "" && !found.keys[t.message.ID] || !t.released && found.asks[t.message.Account]
 		docs := make([]evidence.Part, 0, len(t.sub.Documents))
 		for _, id := range t.sub.Documents {
 			d, ok := found.docs[id]
@@ -140,7 +141,7 @@ func (s *Service) claimAll(ctx context.Context, conn *pgxpool.Conn, list []*turn
 }
 
 func (c claimed) queue(b *pgx.Batch, list []*turn, at time.Time) {
-	var accounts, keys, refs, tests, docs []string
+	var accounts, keys, refs, tests, docs, live []string
 	var digests [][]byte
 	seen := map[[2]string]bool{}
 	for _, t := range list {
@@ -152,7 +153,17 @@ func (c claimed) queue(b *pgx.Batch, list []*turn, at time.Time) {
 		if t.message.Test {
 			tests = append(tests, t.message.Account)
 		}
+		if !t.released {
+			live = append(live, t.message.Account)
+		}
 		docs = append(docs, t.sub.Documents...)
+	}
+	if len(live) > 0 {
+		b.Queue(`SELECT account_id FROM release_rule WHERE second_person AND account_id = ANY ($1::uuid[])`, live).Query(func(rows pgx.Rows) error {
+			var account string
+			_, err := pgx.ForEachRow(rows, []any{&account}, func() error { c.asks[account] = true; return nil })
+			return err
+		})
 	}
 	if len(keys) > 0 {
 		b.Queue(sqlClaimKeys, accounts, keys, digests, refs, at).Query(func(rows pgx.Rows) error {

@@ -138,6 +138,15 @@ func (s *Service) advance(ctx context.Context, account string, ahead, by time.Du
 	target := s.Now().Add(ahead + by)
 	for {
 		x, err := s.nextTest(ctx, account, target)
+		until := target
+		if err == nil {
+			until = x.at
+		}
+		if sent, err := s.sendTestDrafts(ctx, account, until); err != nil {
+			return time.Time{}, err
+		} else if sent {
+			continue
+		}
 		if errors.Is(err, pgx.ErrNoRows) {
 			break
 		}

@@ -20,6 +20,14 @@ var (
 	ErrDigest    = errors.New("delivery: content does not have the announced digest")
 )
 
+// Drafts. A draft that somebody else changed, or released, meanwhile is not what
+// was looked at.
+var (
+	ErrDraftChanged  = errors.New("delivery: draft is not what was looked at")
+	ErrTooManyDrafts = errors.New("delivery: account has too many drafts")
+	ErrSecondPerson  = errors.New("delivery: account asks for release by a second person")
+)
+
 // Moving. An error means that nothing happened.
 var (
 	ErrDecided      = errors.New("delivery: already decided")

@@ -15,6 +15,9 @@ import (
 // NoticeFacts gives what a notice is to say, at the moment it is rendered, or
 // notify.ErrStale when it no longer makes sense. It implements notify.Source.
 func (s *Service) NoticeFacts(ctx context.Context, n notify.Notice) (notify.Facts, error) {
+	if OfDraft(n.Kind) {
+		return s.draftFacts(ctx, n)
+	}
 	d, ahead, err := scanDelivery(s.Pool.QueryRow(ctx, sqlDelivery+` WHERE d.id = $1`, n.Delivery))
 	if errors.Is(err, ErrNotFound) {
 		return notify.Facts{}, notify.ErrStale

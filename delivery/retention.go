@@ -21,6 +21,9 @@ func (s *Service) Retain(ctx context.Context, limit int) (int, error) {
 	if err := s.dropUnbound(ctx, limit); err != nil {
 		return 0, err
 	}
+	if err := s.sweepDrafts(ctx); err != nil {
+		return 0, err
+	}
 	now := s.Now()
 	for _, q := range []struct {
 		sql string

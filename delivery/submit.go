@@ -33,6 +33,8 @@ type Submitter struct {
 	By     identity.Actor
 	Sender evidence.Party
 	Test   bool
+
+	released bool // by a second person
 }
 
 // Once names an attempt to do something at most once: the caller's key, unique
@@ -78,7 +80,7 @@ func (s *Service) SubmitAll(ctx context.Context, by Submitter, sub Submission, o
 	if by.By.Account == "" {
 		return Message{}, nil, false, ErrUnidentified
 	}
-	w := &submitting{by: by.By, sub: sub, once: once, message: Message{
+	w := &submitting{by: by.By, sub: sub, once: once, released: by.released || by.Test, message: Message{
 		ID: ID(evidence.NewID()), Account: by.By.Account, Number: newNumber(), Test: by.Test,
 		Subject: sub.Subject, Reference: sub.Reference, CostCentre: sub.CostCentre, Language: sub.Language, Policy: sub.Policy,
 		Sender: by.Sender, Deliveries: len(sub.Recipients),
@@ -120,7 +122,7 @@ func (s *Service) submitTx(ctx context.Context, w *submitting) error {
 	}
 	defer conn.Release()
 	m := &w.message
-	tx, docs, ahead, err := s.claim(ctx, conn, *m, w.sub.Documents, w.once)
+	tx, docs, ahead, err := s.claim(ctx, conn, w)
 	if tx != nil {
 		defer func() { _ = tx.Rollback(ctx) }() // nothing after a commit; when ctx has ended it closes the connection, which undoes as well
 	}
@@ -213,7 +215,8 @@ RETURNING w.position, d.filename, d.media_type, d.size, encode(d.sha256, 'hex')`
 // claim begins a transaction and takes the idempotency key and the documents
 // for m, in one round trip. The transaction is the caller's to end, after an
 // error too; it is nil when it was not begun.
-func (s *Service) claim(ctx context.Context, conn *pgxpool.Conn, m Message, ids []string, once Once) (pgx.Tx, []evidence.Part, time.Duration, error) {
+func (s *Service) claim(ctx context.Context, conn *pgxpool.Conn, w *submitting) (pgx.Tx, []evidence.Part, time.Duration, error) {
+	m, ids, once := w.message, w.sub.Documents, w.once
 	var b pgx.Batch
 	b.BeginTx(pgx.TxOptions{})
 	var earlier ID
@@ -226,6 +229,10 @@ func (s *Service) claim(ctx context.Context, conn *pgxpool.Conn, m Message, ids 
 	var aheadUS int64
 	if m.Test { // a live message has the real clock
 		b.Queue(sqlTestClock, m.Account, m.Test).QueryRow(func(row pgx.Row) error { return row.Scan(&aheadUS) })
+	}
+	var second bool
+	if !w.released {
+		b.Queue(sqlSecondPerson, m.Account).QueryRow(func(row pgx.Row) error { return row.Scan(&second) })
 	}
 	parts := make([]evidence.Part, len(ids))
 	if len(ids) > 0 {
@@ -246,6 +253,9 @@ func (s *Service) claim(ctx context.Context, conn *pgxpool.Conn, m Message, ids 
 	}
 	if earlier != "" && earlier != m.ID {
 		return tx, nil, 0, replay{earlier}
+	}
+	if second {
+		return tx, nil, 0, ErrSecondPerson
 	}
 	var faults FieldErrors
 	for i, p := range parts {

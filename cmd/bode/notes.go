@@ -69,7 +69,7 @@ func (s facts) NoticesFacts(ctx context.Context, all []notify.Notice) ([]notify.
 }
 
 func (s facts) NoticeFacts(ctx context.Context, n notify.Notice) (notify.Facts, error) {
-	if n.Delivery != "" {
+	if n.Delivery != "" || delivery.OfDraft(n.Kind) {
 		return s.deliveries.NoticeFacts(ctx, n)
 	}
 	f, err := s.identity.NoteFacts(ctx, identity.Note{Kind: identity.NoteKind(n.Kind), Channel: string(n.Channel), To: n.To,
