@@ -52,6 +52,7 @@ type Config struct {
 	Passkeys   Passkeys         // nil: nobody signs in with one
 	Program    fs.FS            // the verifier for browsers: [ProgramFile] and [GoScript]; nil: /verify sends files to us
 	Anchors    Anchors          // for that verifier
+	About      About            // what public pages say of the provider
 	Now        func() time.Time // default time.Now
 	Log        *slog.Logger     // default slog.Default
 }
@@ -59,6 +60,9 @@ type Config struct {
 func (c *Config) validate() error {
 	if c.Web == nil || c.Deliveries == nil || c.Identity == nil || c.Evidence == nil || c.Dossiers == nil || c.Verifier == nil {
 		return errors.New("portal: Config lacks a part")
+	}
+	if err := c.About.validate(); err != nil {
+		return err
 	}
 	if c.Now == nil {
 		c.Now = time.Now

@@ -11,11 +11,11 @@ import (
 type plainPage struct{ frame }
 
 func (p *Portal) home(c echo.Context) error {
-	return p.Web.Render(c, http.StatusOK, "portal/home", plainPage{public("/")})
+	return p.Web.Render(c, http.StatusOK, "portal/home", plainPage{listed("/")})
 }
 
 func (p *Portal) privacy(c echo.Context) error {
-	return p.Web.Render(c, http.StatusOK, "portal/privacy", plainPage{public("/privacy")})
+	return p.Web.Render(c, http.StatusOK, "portal/privacy", plainPage{listed("/privacy")})
 }
 
 // partyName is how a party is called.

@@ -26,6 +26,7 @@ func (p *Portal) Register(e *echo.Echo) error {
 	// Everybody.
 	e.GET("/", p.home, form)
 	e.GET("/privacy", p.privacy, form)
+	p.registerPublic(e, form)
 	e.GET("/notice", p.askNotice, form)
 	e.POST("/notice", p.checkNotice, form)
 	e.GET("/verify", p.askVerify, form, p.Web.MayWork)

@@ -212,16 +212,19 @@ func TestStatic(t *testing.T) {
 func TestFormats(t *testing.T) {
 	t.Parallel()
 	w := setup(t, nil)
-	err := w.AddPages("f", fstest.MapFS{"f.html": {Data: []byte(`{{define "title"}}x{{end}}{{define "main"}}<p>{{.Moment .Data.A}}|{{.Weekday .Data.B}}|{{.Deadline .Data.C}}|{{.Number 1234567}}|{{.Size 1234567}}|{{.Size 999999}}|{{.Size 1}}|{{.UTC .Data.A}}</p>{{end}}`)}})
+	err := w.AddPages("f", fstest.MapFS{"f.html": {Data: []byte(`{{define "title"}}x{{end}}{{define "main"}}<p>{{.Moment .Data.A}}|{{.Weekday .Data.B}}|{{.Deadline .Data.C}}|{{.Number 1234567}}|{{.Size 1234567}}|{{.Size 999999}}|{{.Size 1}}|{{.UTC .Data.A}}|{{.Percent 0.99999}}|{{.Percent 1.0}}|{{.Percent 0.5}}|{{.Span .Data.D}}|{{.Span .Data.E}}</p>{{end}}`)}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	data := struct{ A, B, C time.Time }{now, time.Date(2026, 6, 30, 22, 0, 0, 0, time.UTC), time.Date(2026, 12, 7, 23, 0, 0, 0, time.UTC)}
+	data := struct {
+		A, B, C time.Time
+		D, E    time.Duration
+	}{now, time.Date(2026, 6, 30, 22, 0, 0, 0, time.UTC), time.Date(2026, 12, 7, 23, 0, 0, 0, time.UTC), 49*time.Hour + 59*time.Minute, time.Millisecond}
 	for lang, want := range map[string]string{
-		"nl": "22 november 2026 om 13.45 uur (tijd in Brussel)|woensdag 1 juli 2026|maandag 7 december 2026|1.234.567|1,2 MB|1 MB|1 byte|2026-11-22 12:45:06 UTC",
-		"fr": "22 novembre 2026 à 13 h 45 (heure de Bruxelles)|mercredi 1er juillet 2026|lundi 7 décembre 2026|1\u202f234\u202f567|1,2 Mo|1 Mo|1 octet|2026-11-22 12:45:06 UTC",
-		"de": "22. November 2026 um 13:45 Uhr (Brüsseler Zeit)|Mittwoch, 1. Juli 2026|Montag, 7. Dezember 2026|1.234.567|1,2 MB|1 MB|1 Byte|2026-11-22 12:45:06 UTC",
-		"en": "22 November 2026 at 13:45 (Brussels time)|Wednesday 1 July 2026|Monday 7 December 2026|1,234,567|1.2 MB|1 MB|1 byte|2026-11-22 12:45:06 UTC",
+		"nl": "22 november 2026 om 13.45 uur (tijd in Brussel)|woensdag 1 juli 2026|maandag 7 december 2026|1.234.567|1,2 MB|1 MB|1 byte|2026-11-22 12:45:06 UTC|99,99 %|100 %|50 %|2 dagen en 1 uur|1 seconde",
+		"fr": "22 novembre 2026 à 13 h 45 (heure de Bruxelles)|mercredi 1er juillet 2026|lundi 7 décembre 2026|1\u202f234\u202f567|1,2 Mo|1 Mo|1 octet|2026-11-22 12:45:06 UTC|99,99 %|100 %|50 %|2 jours et 1 heure|1 seconde",
+		"de": "22. November 2026 um 13:45 Uhr (Brüsseler Zeit)|Mittwoch, 1. Juli 2026|Montag, 7. Dezember 2026|1.234.567|1,2 MB|1 MB|1 Byte|2026-11-22 12:45:06 UTC|99,99 %|100 %|50 %|2 Tage und 1 Stunde|1 Sekunde",
+		"en": "22 November 2026 at 13:45 (Brussels time)|Wednesday 1 July 2026|Monday 7 December 2026|1,234,567|1.2 MB|1 MB|1 byte|2026-11-22 12:45:06 UTC|99.99%|100%|50%|2 days and 1 hour|1 second",
 	} {
 		html := body(t, serve(w, func(c echo.Context) error { return w.Render(c, 200, "f/f", data) }, get("/hello?lang="+lang)))
 		if html = strings.ReplaceAll(html, "\u00a0", " "); !strings.Contains(html, "<p>"+want+"</p>") {

@@ -75,6 +75,53 @@ func (v *View) Number(n int64) string {
 	return sign + s
 }
 
+// Count is Number of an int.
+func (v *View) Count(n int) string { return v.Number(int64(n)) }
+
+// Percent writes a share, 0 to 1, as a percentage with at most two decimals. It
+// is rounded down: what is not the whole is never written as 100 %.
+func (v *View) Percent(share float64) string {
+	hundredths := int(share*10000 + 1e-9)
+	s := strconv.Itoa(hundredths / 100)
+	if rest := hundredths % 100; rest > 0 {
+		s += "." + strings.TrimSuffix(fmt.Sprintf("%02d", rest), "0")
+	}
+	if v.Lang == "en" {
+		return s + "%"
+	}
+	return strings.ReplaceAll(s, ".", ",") + "\u00a0%"
+}
+
+// Span writes how long something lasted, in its two largest units: 2 hours and 5
+// minutes. Less than a second is written as one.
+func (v *View) Span(d time.Duration) (string, error) {
+	n := max(1, int64(d/time.Second))
+	units := []struct {
+		key  string
+		secs int64
+	}{{"days", 86400}, {"hours", 3600}, {"minutes", 60}, {"seconds", 1}}
+	var parts []string
+	for i, u := range units {
+		if n < u.secs && len(parts) == 0 && i < len(units)-1 {
+			continue
+		}
+		if c := n / u.secs; c > 0 {
+			text, err := v.N("span."+u.key, int(c))
+			if err != nil {
+				return "", err
+			}
+			parts = append(parts, text)
+		}
+		if n %= u.secs; len(parts) > 0 && (i+1 >= len(units) || len(parts) == 2 || n < units[i+1].secs) {
+			break
+		}
+	}
+	if len(parts) == 1 {
+		return parts[0], nil
+	}
+	return v.T("span.two", "a", parts[0], "b", parts[1])
+}
+
 // Size writes a number of octets for people: 1,4 MB. Units are decimal.
 func (v *View) Size(n int64) (string, error) {
 	if n < 1000 {
