@@ -58,6 +58,7 @@ fmt:
 
 generate:
 	go generate ./...
+	@.ci/generate
 
 bench:
 	go test -run '^$$' -bench . -benchmem ./...
@@ -69,3 +70,4 @@ lint:
 tools:
 	@.ci/tools
 	@.ci/oracle
+	@.ci/contract
