@@ -81,7 +81,7 @@ func (s *Service) remind(ctx context.Context, x due) error {
 		if err != nil {
 			return err
 		}
-		tag, err := tx.Exec(ctx, sqlSettle, string(x.delivery), []DeadlineKind{x.kind}, at)
+		tag, err := tx.Exec(ctx, sqlSettle, []string{string(x.delivery)}, []string{string(x.kind)}, []time.Time{at})
 		if err != nil || tag.RowsAffected() == 0 || !d.Open(at) {
 			return err // somebody else did it, or nobody needs it any more
 		}

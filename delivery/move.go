@@ -58,7 +58,7 @@ func (s *Service) moveTx(ctx context.Context, tx pgx.Tx, id ID, decide func(Deli
 	if after.State != d.State {
 		after.MovedAt = at
 	}
-	if err := save(ctx, tx, d, after, m.Deadlines, m.Settle, at); err != nil {
+	if err := save(ctx, tx, saving{d, after, m.Deadlines, m.Settle, at}); err != nil {
 		return Delivery{}, err
 	}
 	if err := s.settleCharge(ctx, tx, d, after, at); err != nil {

@@ -151,10 +151,12 @@ func (s *Service) attempted(ctx context.Context, tx pgx.Tx, all []notify.Finishe
 			feet[k].hash = hex.EncodeToString(hashes[i][:])
 		}
 	}
+	saves := make([]saving, len(moves))
 	for i, m := range moves {
-		if err := feet[i].queue(&b, m); err != nil {
-			return err
-		}
+		saves[i] = saving{feet[i].before, feet[i].after(m), m.Deadlines, m.Settle, feet[i].at}
+	}
+	if err := queueSaves(&b, saves...); err != nil {
+		return err
 	}
 	if err := tx.SendBatch(ctx, &b).Close(); err != nil {
 		return fmt.Errorf("delivery: store %d moves: %w", len(moves), err)
@@ -190,8 +192,4 @@ func (t footing) after(m Move) Delivery {
 		d.MovedAt = t.at
 	}
 	return d
-}
-
-func (t footing) queue(b *pgx.Batch, m Move) error {
-	return queueSave(b, t.before, t.after(m), m.Deadlines, m.Settle, t.at)
 }

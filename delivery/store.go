@@ -4,11 +4,9 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/bode-erds/bode/evidence"
 )
@@ -58,59 +56,4 @@ func scanDelivery(row pgx.Row) (d Delivery, ahead time.Duration, err error) {
 // lock reads a delivery and holds it until the transaction ends.
 func lock(ctx context.Context, tx pgx.Tx, id ID) (Delivery, time.Duration, error) {
 	return scanDelivery(tx.QueryRow(ctx, sqlDelivery+` WHERE d.id = $1 FOR UPDATE OF d`, string(id)))
-}
-
-const sqlSave = `
-UPDATE delivery
-   SET state = $2, last_seq = $3, last_hash = $4, last_at = $5, moved_at = $6, email = $7, sms = $8, notified_at = $9,
-       respond_by = $10, decided_at = $11, handed_over_at = $12, identified = $13, received_by = $14, taken = $15, post = $16, choices = $17
- WHERE id = $1 AND state = $18 AND last_seq = $19`
-
-const sqlDeadline = `
-INSERT INTO deadline (delivery_id, kind, account_id, test, due_at) VALUES ($1, $2, $3, $4, $5)
-ON CONFLICT (delivery_id, kind) DO UPDATE SET due_at = excluded.due_at, done_at = NULL`
-
-const sqlSettle = `UPDATE deadline SET done_at = $3 WHERE delivery_id = $1 AND kind = ANY ($2) AND done_at IS NULL`
-
-// save writes after over before, in one round trip, with its deadlines.
-func save(ctx context.Context, tx pgx.Tx, before, after Delivery, set []Deadline, settle []DeadlineKind, at time.Time) error {
-	var b pgx.Batch
-	if err := queueSave(&b, before, after, set, settle, at); err != nil {
-		return err
-	}
-	return tx.SendBatch(ctx, &b).Close()
-}
-
-// queueSave adds to b what save sends.
-func queueSave(b *pgx.Batch, before, after Delivery, set []Deadline, settle []DeadlineKind, at time.Time) error {
-	hash, err := hex.DecodeString(after.Hash)
-	if err != nil {
-		return err
-	}
-	b.Queue(sqlSave, string(after.ID), after.State, after.Seq, hash, after.LastAt, after.MovedAt, after.Email, after.SMS,
-		null(after.NotifiedAt), null(after.RespondBy), null(after.DecidedAt), null(after.HandedOverAt),
-		after.Identified, after.ReceivedBy, after.Taken, after.Post, after.Choices, before.State, before.Seq).Exec(one)
-	if len(settle) > 0 {
-		b.Queue(sqlSettle, string(after.ID), settle, at)
-	}
-	for _, d := range set {
-		b.Queue(sqlDeadline, string(after.ID), d.Kind, after.Message.Account, after.Message.Test, d.DueAt)
-	}
-	return nil
-}
-
-// one demands that a statement touched exactly one row.
-func one(tag pgconn.CommandTag) error {
-	if tag.RowsAffected() != 1 {
-		return fmt.Errorf("delivery: %d rows touched where one was expected", tag.RowsAffected())
-	}
-	return nil
-}
-
-// null makes the zero time NULL.
-func null(t time.Time) *time.Time {
-	if t.IsZero() {
-		return nil
-	}
-	return &t
 }

@@ -75,7 +75,7 @@ func (w *Worker) hold(ctx context.Context, s state, f Facts) error {
 	if !until.After(now) || !until.Before(lastRetry(s.notice, s.created, f)) {
 		return nil
 	}
-	if _, err := w.pool.Exec(ctx, postponeNotice, s.notice.ID, until); err != nil {
+	if _, err := w.pool.Exec(ctx, postponeNotices, []string{s.notice.ID}, []time.Time{until}); err != nil {
 		return fmt.Errorf("notify: hold notice %s: %w", s.notice.ID, err)
 	}
 	return river.JobSnooze(until.Sub(now))

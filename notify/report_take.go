@@ -122,7 +122,7 @@ func endDoubt(ctx context.Context, tx pgx.Tx, f reported, r Report, at time.Time
 	if !f.doubt || f.closed || f.number != f.last || r.Fact != Relayed && r.Fact != Delivered {
 		return false, nil
 	}
-	tag, err := tx.Exec(ctx, closeNotice, f.notice.ID, at, Sent)
+	tag, err := tx.Exec(ctx, closeNotices, []string{f.notice.ID}, []time.Time{at}, []string{string(Sent)})
 	return err == nil && tag.RowsAffected() == 1, err
 }
 

@@ -67,22 +67,9 @@ func (w *Worker) settle(ctx context.Context, job *river.Job[SendArgs], all []end
 	return errors.Join(errs...)
 }
 
-const (
-	lockNotices = `SELECT id, closed_at IS NOT NULL FROM notice WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE`
-
-	endAttempt = `
-UPDATE notify_attempt SET ended_at = $3, outcome = $4, reply = $5, remote = $6, tls = $7, peer_id = $8,
-       dsn = $9, in_doubt = $10, digest = $11, retry_at = $12, told_at = $13, trace = $14
-WHERE notice_id = $1 AND number = $2 AND told_at IS NULL`
-
-	closeNotice = `UPDATE notice SET closed_at = $2, outcome = $3 WHERE id = $1 AND closed_at IS NULL`
-
-	postponeNotice = `UPDATE notice SET not_before = $2 WHERE id = $1 AND closed_at IS NULL`
-)
-
 func (w *Worker) settleTogether(ctx context.Context, job *river.Job[SendArgs], all []ended) error {
 	err := pgx.BeginFunc(ctx, w.pool, func(tx pgx.Tx) error {
-		mine, err := w.storeEnds(ctx, tx, all)
+		mine, err := storeEnds(ctx, tx, all)
 		if err != nil {
 			return err
 		}
@@ -102,49 +89,6 @@ func (w *Worker) settleTogether(ctx context.Context, job *river.Job[SendArgs], a
 		return fmt.Errorf("notify: settle %d attempts, of notice %s first: %w", len(all), all[0].notice.ID, err)
 	}
 	return nil
-}
-
-// storeEnds locks the notices and stores the results. It returns those that are
-// ours to tell: not what was removed with its delivery while we were out, nor what
-// another run settled.
-func (w *Worker) storeEnds(ctx context.Context, tx pgx.Tx, all []ended) ([]ended, error) {
-	ids := make([]string, len(all))
-	for i, e := range all {
-		ids[i] = e.notice.ID
-	}
-	rows, err := tx.Query(ctx, lockNotices, ids)
-	if err != nil {
-		return nil, err
-	}
-	open := make(map[string]bool, len(all))
-	var id string
-	var closed bool
-	if _, err := pgx.ForEachRow(rows, []any{&id, &closed}, func() error { open[id] = !closed; return nil }); err != nil {
-		return nil, err
-	}
-	var b pgx.Batch
-	stored := make([]bool, len(all))
-	for _, e := range all {
-		b.Queue(endAttempt, e.attempt.args(e.notice.ID, true)...)
-	}
-	results := tx.SendBatch(ctx, &b)
-	for i := range all {
-		tag, err := results.Exec()
-		if err != nil {
-			return nil, errors.Join(err, results.Close())
-		}
-		stored[i] = tag.RowsAffected() == 1
-	}
-	if err := results.Close(); err != nil {
-		return nil, err
-	}
-	mine := all[:0:0]
-	for i, e := range all {
-		if stored[i] && open[e.notice.ID] {
-			mine = append(mine, e)
-		}
-	}
-	return mine, nil
 }
 
 // tell tells the Sink of those that belong to a delivery.
@@ -172,17 +116,25 @@ func (w *Worker) tell(ctx context.Context, tx pgx.Tx, mine []ended) error {
 // followUp closes what is over and puts next tries into tx. Their jobs wait by
 // the wall clock, whatever the account's says.
 func (w *Worker) followUp(ctx context.Context, tx pgx.Tx, mine []ended) error {
-	var b pgx.Batch
+	var closed, later, outcomes []string
+	var ends, next []time.Time
 	var jobs []river.InsertManyParams
 	wall := instant(w.now(""))
 	for _, e := range mine {
 		if !e.again {
-			b.Queue(closeNotice, e.notice.ID, e.attempt.EndedAt, e.attempt.Result.Outcome)
+			closed, ends, outcomes = append(closed, e.notice.ID), append(ends, e.attempt.EndedAt), append(outcomes, string(e.attempt.Result.Outcome))
 			continue
 		}
 		at := wall.Add(e.delay)
-		b.Queue(postponeNotice, e.notice.ID, at)
+		later, next = append(later, e.notice.ID), append(next, at)
 		jobs = append(jobs, river.InsertManyParams{Args: SendArgs{NoticeID: e.notice.ID}, InsertOpts: jobOpts(e.notice.Kind, at)})
+	}
+	var b pgx.Batch
+	if len(closed) > 0 {
+		b.Queue(closeNotices, closed, ends, outcomes)
+	}
+	if len(later) > 0 {
+		b.Queue(postponeNotices, later, next)
 	}
 	if err := tx.SendBatch(ctx, &b).Close(); err != nil {
 		return err
@@ -199,29 +151,13 @@ func (w *Worker) followUp(ctx context.Context, tx pgx.Tx, mine []ended) error {
 func (w *Worker) keep(ctx context.Context, id string, a Attempt) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
 	defer cancel()
-	if _, err := w.pool.Exec(ctx, endAttempt, a.args(id, false)...); err != nil {
+	var rows endedRows
+	rows.add(id, a, false)
+	if _, err := w.pool.Exec(ctx, endAttempts, rows.args()...); err != nil {
 		return fmt.Errorf("notify: keep result of notice %s: %w", id, err)
 	}
-	if _, err := w.pool.Exec(ctx, postponeNotice, id, instant(w.now(""))); err != nil {
+	if _, err := w.pool.Exec(ctx, postponeNotices, []string{id}, []time.Time{instant(w.now(""))}); err != nil {
 		return fmt.Errorf("notify: keep result of notice %s: %w", id, err)
 	}
 	return nil
-}
-
-// args are those of endAttempt.
-func (a Attempt) args(id string, told bool) []any {
-	var retry, toldAt *time.Time
-	var trace *string
-	if !a.RetryAt.IsZero() {
-		retry = &a.RetryAt
-	}
-	if told {
-		toldAt = &a.EndedAt
-	}
-	r := a.Result
-	if c := canonical(r.Trace); c != nil {
-		text := string(c)
-		trace = &text
-	}
-	return []any{id, a.Number, a.EndedAt, r.Outcome, r.Reply, r.Remote, r.TLS, r.ID, r.DSN, r.InDoubt, a.Digest, retry, toldAt, trace}
 }

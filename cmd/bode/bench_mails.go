@@ -59,6 +59,11 @@ func (c benchMails) Run(ctx context.Context, log *slog.Logger) (err error) {
 		return err
 	}
 	defer stop()
+	bare, stopBare, err := startBare()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stopBare()) }()
 	limit := again{pool}
 	if err := limit.open(ctx); err != nil {
 		return err
@@ -69,13 +74,15 @@ func (c benchMails) Run(ctx context.Context, log *slog.Logger) (err error) {
 	}{{"a connection for each mail", false}, {"connections kept", true}} {
 		tested := []measured{
 			{name: "smtp-sink, " + way.name, do: c.source(ctx, sink, way.keep, nil)},
+			{name: "the SMTP library alone, " + way.name, do: c.source(ctx, bare, way.keep, nil)},
 			{name: "PostgreSQL, the same rows in groups of 16", do: func(d time.Duration) (string, float64, error) { return limit.run(ctx, d) }},
 			{name: "bode, " + way.name, do: c.costs(ctx, s.PID, pool, c.source(ctx, s.Mails, way.keep, pool))},
 		}
 		if err := rounds(tested, c.Rounds, c.Span); err != nil {
 			return err
 		}
-		report(tested, 2)
+		report(tested, 3)
+		report(tested[:3], 2)
 		report(tested[:2], 1)
 	}
 	return nil
