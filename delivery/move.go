@@ -67,7 +67,7 @@ func (s *Service) moveTx(ctx context.Context, tx pgx.Tx, id ID, decide func(Deli
 	if err := s.follow(ctx, tx, after, m); err != nil {
 		return Delivery{}, err
 	}
-	return after, nil
+	return after, s.noted(ctx, tx, d, after)
 }
 
 // clock is the delivery's own time: the real one, or, for a test delivery, as

@@ -58,14 +58,17 @@ const (
 
 // sqlSetRecipient finds whom a word may mean, in no order.
 const sqlSetRecipient = `
-SELECT id FROM ((SELECT d.id FROM delivery d WHERE d.account_id = $1 AND d.test = $2 AND ` + sqlName + ` ~>=~ lower($3::text) AND ` + sqlName + ` ~<~ (lower($3) || $5) LIMIT {set})
- UNION ALL (SELECT d.id FROM delivery d WHERE d.account_id = $1 AND d.test = $2 AND ` + sqlName + ` ~>=~ lower($4::text) AND ` + sqlName + ` ~<~ (lower($4) || $5) LIMIT {set})
- UNION ALL (SELECT d.id FROM delivery d WHERE d.account_id = $1 AND d.test = $2 AND ` + sqlEmail + ` ~>=~ lower($3) AND ` + sqlEmail + ` ~<~ (lower($3) || $5) LIMIT {set})) x LIMIT {set}`
+SELECT id FROM ((SELECT d.id FROM delivery d WHERE d.account_id = $1 AND d.test = $2 AND ` + sqlName + ` ~>=~ lower($3::text) AND ` + sqlName + ` ~<~ (lower($3) || $5)
+	ORDER BY ` + sqlName + ` USING ~<~ LIMIT {set})
+ UNION ALL (SELECT d.id FROM delivery d WHERE d.account_id = $1 AND d.test = $2 AND ` + sqlName + ` ~>=~ lower($4::text) AND ` + sqlName + ` ~<~ (lower($4) || $5)
+	ORDER BY ` + sqlName + ` USING ~<~ LIMIT {set})
+ UNION ALL (SELECT d.id FROM delivery d WHERE d.account_id = $1 AND d.test = $2 AND ` + sqlEmail + ` ~>=~ lower($3) AND ` + sqlEmail + ` ~<~ (lower($3) || $5)
+	ORDER BY ` + sqlEmail + ` USING ~<~ LIMIT {set})) x LIMIT {set}`
 
 // topRune sorts after everything that a text can go on with.
 const topRune = "\U0010FFFF"
 
-const sqlSetSoon = `SELECT id FROM delivery WHERE account_id = $1 AND test = $2 AND state = 'notified' AND respond_by < $3 LIMIT {set}`
+const sqlSetSoon = `SELECT id FROM delivery WHERE account_id = $1 AND test = $2 AND state = 'notified' AND respond_by < $3 ORDER BY respond_by LIMIT {set}`
 
 // seek chooses how deliveries are found: by what says most.
 func (s *Service) seek(ctx context.Context, account string, f Find, from Place) (query, error) {
