@@ -121,5 +121,9 @@ const (
 var (
 	ErrTooManyHooks = errors.New("delivery: account has too many webhooks")
 	ErrHookUnproven = errors.New("delivery: webhook has not proven that it wants to be told")
+	ErrHookOff      = errors.New("delivery: webhook is not enabled")
+	ErrCursor       = errors.New("delivery: no cursor of the feed")
+	ErrHookBusy     = errors.New("delivery: too many pings of one webhook")
+	ErrRunning      = errors.New("delivery: the first call with this key has not ended")
 	ErrNoHooks      = errors.New("delivery: nothing is pushed here") // this service has no Hooks
 )

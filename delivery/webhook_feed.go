@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/bode-erds/bode/evidence"
 )
 
 // What a submission costs does not depend on webhooks: nothing is enqueued in its
@@ -126,25 +128,39 @@ func (s *Service) queuePosts(ctx context.Context, tx pgx.Tx, hook string, list [
 }
 
 // ResendWebhook pushes again everything after a cursor of the feed; the empty one
-// is the beginning of what is kept. Errors: ErrNotFound, also for a cursor that
-// is none; ErrHookUnproven.
-func (s *Service) ResendWebhook(ctx context.Context, account string, test bool, id, cursor string) error {
+// is the beginning of what is kept. The same Once does it once. Errors:
+// ErrNotFound; ErrCursor for one that is none; ErrHookOff; ErrKeyReused.
+func (s *Service) ResendWebhook(ctx context.Context, account string, test bool, id, cursor string, once Once) (replayed bool, err error) {
 	at, err := parsePlace(cursor)
 	if err != nil {
-		return err
+		return false, ErrCursor
 	}
-	return pgx.BeginFunc(ctx, s.Pool, func(tx pgx.Tx) error {
+	err = pgx.BeginFunc(ctx, s.Pool, func(tx pgx.Tx) error {
 		w, err := lockHook(ctx, tx, account, test, id)
 		if err != nil {
 			return err
 		}
+		if replayed, err = s.onceTx(ctx, tx, account, "webhook_resend", once); err != nil || replayed {
+			return err
+		}
 		if w.State != HookEnabled {
-			return ErrHookUnproven
+			return ErrHookOff
 		}
 		_, err = tx.Exec(ctx, `UPDATE webhook SET cursor_tx = least($2::text::xid8, pg_snapshot_xmin(pg_current_snapshot())), cursor_id = $3 WHERE id = $1`,
 			id, at.tx, at.id)
 		return err
 	})
+	return replayed, err
+}
+
+// onceTx claims a key for an act of which nothing has to be found again.
+func (s *Service) onceTx(ctx context.Context, tx pgx.Tx, account, kind string, once Once) (replayed bool, err error) {
+	if once.Key == "" {
+		return false, nil
+	}
+	ref := evidence.NewID()
+	was, err := sameOnce(tx.QueryRow(ctx, sqlClaimKey, account, once.Key, kind, once.Digest, ref, s.Now()), kind, once)
+	return err == nil && string(was) != ref, err
 }
 
 // sweepHooks removes what was kept long enough.

@@ -10,8 +10,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-
-	"github.com/bode-erds/bode/evidence"
 )
 
 // HookKey signs pushes: a secret that the receiver knows too, and a pair of
@@ -44,8 +42,8 @@ INSERT INTO webhook_key (id, webhook_id, public, sealed, object, key_id, wrapped
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`
 
 // addHookKey makes the newest key of a webhook.
-func (s *Service) addHookKey(ctx context.Context, tx pgx.Tx, hook string, at time.Time) (HookKey, error) {
-	k, id := newHookKey(), evidence.NewID()
+func (s *Service) addHookKey(ctx context.Context, tx pgx.Tx, hook, id string, at time.Time) (HookKey, error) {
+	k := newHookKey()
 	sealed, stored, err := s.Box.SealSmall("webhook/"+hook+"/"+id, slices.Concat(k.Secret, k.Seed))
 	if err != nil {
 		return HookKey{}, fmt.Errorf("delivery: seal webhook key: %w", err)

@@ -39,7 +39,7 @@ SELECT account_id, state, reason, failing FROM w`
 // matters of it as it was. Errors: ErrNotFound.
 func (s *Service) noteAttempt(ctx context.Context, tx pgx.Tx, hook string, a HookAttempt) (Webhook, error) {
 	w := Webhook{ID: hook}
-	err := tx.QueryRow(ctx, sqlNoteAttempt, hook, a.Event, a.Type, a.At, a.Took.Milliseconds(), a.Status, a.Fault, cleanAnswer(a.Answer), null(a.RetryAt)).
+	err := tx.QueryRow(ctx, sqlNoteAttempt, hook, a.Event, a.Type, a.At, a.Took.Milliseconds(), a.Status, a.Fault, CleanAnswer(a.Answer), null(a.RetryAt)).
 		Scan(&w.Account, &w.State, &w.Reason, &w.FailingSince)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return w, ErrNotFound
@@ -54,9 +54,9 @@ func (s *Service) noteAttempt(ctx context.Context, tx pgx.Tx, hook string, a Hoo
 // what is long and random.
 var secretive = regexp.MustCompile(`[^\s"'<>@]+@[^\s"'<>@]+|[A-Za-z0-9+/_=.~-]{24,}|(?i:bearer|basic) +\S+|(?i)"?(?:password|secret|token|api_?key|authorization|cookie)"?\s*[:=]\s*"?[^\s",}]+`)
 
-// cleanAnswer is what is kept of an answer: its beginning, as text, without what
+// CleanAnswer is what is kept of an answer: its beginning, as text, without what
 // looks like a secret.
-func cleanAnswer(b []byte) string {
+func CleanAnswer(b []byte) string {
 	text := strings.Map(func(r rune) rune {
 		if r != '\n' && !unicode.IsPrint(r) {
 			return ' '
@@ -106,22 +106,31 @@ func (s *Service) WebhookAttempts(ctx context.Context, account string, test bool
 }
 
 const sqlResendPost = `
-UPDATE webhook_post p SET outcome = '', tries = 0, next_at = $4, give_up_at = $5, held_until = NULL
-  FROM webhook_attempt a, webhook w
- WHERE a.webhook_id = $1 AND a.number = $2 AND p.webhook_id = a.webhook_id AND p.event_id = a.event_id
-   AND w.id = p.webhook_id AND w.account_id = $3 AND w.test = $6`
+UPDATE webhook_post p SET outcome = '', tries = 0, next_at = $3, give_up_at = $4, held_until = NULL
+  FROM webhook_attempt a
+ WHERE a.webhook_id = $1 AND a.number = $2 AND p.webhook_id = a.webhook_id AND p.event_id = a.event_id`
 
 // ResendWebhookAttempt pushes once more what was tried, whatever came of it; with
-// the same id. Errors: ErrNotFound, also for a ping and for what is no longer
-// kept.
-func (s *Service) ResendWebhookAttempt(ctx context.Context, account string, test bool, id string, number int) error {
-	if !isID(id) {
-		return ErrNotFound
-	}
-	now := s.Now()
-	tag, err := s.Pool.Exec(ctx, sqlResendPost, id, number, account, now, now.Add(hookLife), test)
-	if err == nil && tag.RowsAffected() == 0 {
-		err = ErrNotFound
-	}
-	return err
+// the same id. The same Once does it once. Errors: ErrNotFound, also for a ping
+// and for what is no longer kept; ErrHookOff; ErrKeyReused.
+func (s *Service) ResendWebhookAttempt(ctx context.Context, account string, test bool, id string, number int, once Once) (replayed bool, err error) {
+	err = pgx.BeginFunc(ctx, s.Pool, func(tx pgx.Tx) error {
+		w, err := lockHook(ctx, tx, account, test, id)
+		if err != nil {
+			return err
+		}
+		if replayed, err = s.onceTx(ctx, tx, account, "webhook_resend", once); err != nil || replayed {
+			return err
+		}
+		if w.State != HookEnabled {
+			return ErrHookOff
+		}
+		now := s.Now()
+		tag, err := tx.Exec(ctx, sqlResendPost, id, number, now, now.Add(hookLife))
+		if err == nil && tag.RowsAffected() == 0 {
+			err = ErrNotFound
+		}
+		return err
+	})
+	return replayed, err
 }

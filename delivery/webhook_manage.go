@@ -73,7 +73,7 @@ func (s *Service) CreateWebhook(ctx context.Context, account string, test bool, 
 		if _, err := tx.Exec(ctx, sqlInsertHook, id, account, test, in.URL, in.Description, in.Types, newHookKey().Shared()[6:38], s.Now()); err != nil {
 			return err
 		}
-		k, err = s.addHookKey(ctx, tx, id, s.Now())
+		k, err = s.addHookKey(ctx, tx, id, evidence.NewID(), s.Now())
 		return err
 	})
 	if err != nil {
@@ -198,32 +198,55 @@ func (s *Service) DeleteWebhook(ctx context.Context, account string, test bool, 
 	return err
 }
 
-// RotateWebhook makes a new key, given out here and nowhere else. The ones before
-// sign too until the overlap is over, 0: at once. Errors: ErrNotFound,
-// FieldErrors.
-func (s *Service) RotateWebhook(ctx context.Context, account string, test bool, id string, overlap time.Duration) (w Webhook, k HookKey, err error) {
+// RotateWebhook makes a new key, given out here and nowhere else, but again to the
+// same Once while it is the newest. The ones before sign too until the overlap is
+// over, 0: at once. Errors: ErrNotFound, FieldErrors, ErrKeyReused.
+func (s *Service) RotateWebhook(ctx context.Context, account string, test bool, id string, overlap time.Duration, once Once) (w Webhook, k HookKey, replayed bool, err error) {
 	var c checker
 	if overlap < 0 || overlap > MaxOverlap {
 		c.fault("/overlap", "duration", "max", "P7D")
-		return w, k, c.faults
+		return w, k, false, c.faults
 	}
 	err = pgx.BeginFunc(ctx, s.Pool, func(tx pgx.Tx) error {
 		if _, err := lockHook(ctx, tx, account, test, id); err != nil {
 			return err
 		}
-		at := s.Now()
+		at, key := s.Now(), evidence.NewID()
+		if once.Key != "" {
+			was, err := sameOnce(tx.QueryRow(ctx, sqlClaimKey, account, once.Key, "webhook_rotate", once.Digest, key, at), "webhook_rotate", once)
+			if replayed = err == nil && string(was) != key; err != nil || replayed {
+				return err
+			}
+		}
 		if _, err := tx.Exec(ctx, `DELETE FROM webhook_key WHERE webhook_id = $1 AND ends_at <= $2`, id, at); err != nil {
 			return err
 		}
 		if _, err := tx.Exec(ctx, `UPDATE webhook_key SET ends_at = least(ends_at, $2) WHERE webhook_id = $1`, id, at.Add(overlap)); err != nil {
 			return err
 		}
-		k, err = s.addHookKey(ctx, tx, id, at)
+		k, err = s.addHookKey(ctx, tx, id, key, at)
 		return err
 	})
 	if err != nil {
-		return w, HookKey{}, err
+		return w, HookKey{}, false, err
 	}
-	w, err = s.Webhook(ctx, account, test, id)
-	return w, k, err
+	if w, err = s.Webhook(ctx, account, test, id); err == nil && replayed {
+		k, err = s.keyOf(ctx, account, once, id)
+	}
+	return w, k, replayed, err
+}
+
+// keyOf is the key that an earlier call made, while it is the newest.
+func (s *Service) keyOf(ctx context.Context, account string, once Once, hook string) (HookKey, error) {
+	var newest bool
+	err := s.Pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM idempotency i JOIN webhook_key k ON k.id = i.ref
+		WHERE i.account_id = $1 AND i.key = $2 AND k.webhook_id = $3 AND k.ends_at IS NULL)`, account, once.Key, hook).Scan(&newest)
+	if err != nil || !newest {
+		return HookKey{}, err
+	}
+	keys, err := s.hookKeys(ctx, hook, s.Now())
+	if err != nil || len(keys) == 0 {
+		return HookKey{}, err
+	}
+	return keys[0], nil
 }

@@ -2,14 +2,11 @@ package delivery
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"math/rand/v2"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-
-	"github.com/bode-erds/bode/evidence"
 )
 
 // post is a push that was taken to be sent.
@@ -137,68 +134,4 @@ func (p hookPost) retry(a HookAnswer, now time.Time) time.Time {
 		return time.Time{}
 	}
 	return at
-}
-
-// ping is the body of a push that proves an address.
-type ping struct {
-	Type      string   `json:"type"`
-	Timestamp string   `json:"timestamp"`
-	Data      pingData `json:"data"`
-}
-
-type pingData struct {
-	Webhook   string `json:"webhook_id"`
-	Test      bool   `json:"test"`
-	Challenge string `json:"challenge"`
-}
-
-// HookPing is the type of the push that proves an address.
-const HookPing = "webhook.ping.v1"
-
-// PingWebhook pushes once, now, and says what came of it. An address that answers
-// 2xx and repeats the challenge of the body in its answer wants to be told: what
-// was pending is enabled. Errors: ErrNoHooks, ErrNotFound.
-func (s *Service) PingWebhook(ctx context.Context, account string, test bool, id string) (HookAttempt, error) {
-	if s.Hooks == nil {
-		return HookAttempt{}, ErrNoHooks
-	}
-	w, err := s.Webhook(ctx, account, test, id)
-	if err != nil {
-		return HookAttempt{}, err
-	}
-	var challenge string
-	if err := s.Pool.QueryRow(ctx, `SELECT challenge FROM webhook WHERE id = $1`, id).Scan(&challenge); err != nil {
-		return HookAttempt{}, err
-	}
-	keys, err := s.hookKeys(ctx, id, s.Now())
-	if err != nil {
-		return HookAttempt{}, err
-	}
-	at := s.Now()
-	body, err := json.Marshal(ping{HookPing, at.UTC().Format("2006-01-02T15:04:05.000000Z"), pingData{id, test, challenge}})
-	if err != nil {
-		return HookAttempt{}, err
-	}
-	try := HookAttempt{Event: evidence.NewID(), Type: HookPing, At: at}
-	try.HookAnswer = s.Hooks.Send(ctx, HookCall{ID: try.Event, At: at, URL: w.URL, Body: body, Keys: keys})
-	if try.ok() && !repeats(try.Answer, challenge) {
-		try.Fault = FaultChallenge
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
-	defer cancel()
-	err = pgx.BeginFunc(ctx, s.Pool, func(tx pgx.Tx) error { return s.recordPing(ctx, tx, w, &try) })
-	return try, err
-}
-
-// recordPing writes a ping down; the address it proves is the one it was sent to.
-func (s *Service) recordPing(ctx context.Context, tx pgx.Tx, w Webhook, try *HookAttempt) error {
-	if _, err := s.noteAttempt(ctx, tx, w.ID, *try); err != nil {
-		return err
-	}
-	if err := tx.QueryRow(ctx, `SELECT attempts FROM webhook WHERE id = $1`, w.ID).Scan(&try.Number); err != nil || !try.ok() {
-		return err
-	}
-	_, err := tx.Exec(ctx, `UPDATE webhook SET proven_at = coalesce(proven_at, $3), state = CASE state WHEN 'pending' THEN 'enabled' ELSE state END, failing_since = NULL
-		WHERE id = $1 AND url = $2`, w.ID, w.URL, s.Now())
-	return err
 }

@@ -108,7 +108,7 @@ func (h *hooked) register(url string, types ...string) delivery.Webhook {
 	h.t.Helper()
 	w, _, _, err := h.s.CreateWebhook(h.ctx(), h.account, false, delivery.NewHook{URL: url, Types: types}, delivery.Once{})
 	h.must(err)
-	try, err := h.s.PingWebhook(h.ctx(), h.account, false, w.ID)
+	try, _, err := h.s.PingWebhook(h.ctx(), h.account, false, w.ID, delivery.Once{})
 	h.must(err)
 	if !try.Delivered() {
 		h.t.Fatalf("ping: %+v", try)
@@ -236,7 +236,7 @@ func TestWebhookUnproven(t *testing.T) {
 	t.Cleanup(deaf.Close)
 	w, _, _, err := h.s.CreateWebhook(h.ctx(), h.account, false, delivery.NewHook{URL: deaf.URL, Types: []string{"all"}}, delivery.Once{})
 	h.must(err)
-	try, err := h.s.PingWebhook(h.ctx(), h.account, false, w.ID)
+	try, _, err := h.s.PingWebhook(h.ctx(), h.account, false, w.ID, delivery.Once{})
 	h.must(err)
 	if try.Delivered() || try.Fault != delivery.FaultChallenge {
 		t.Errorf("ping %+v", try)
@@ -295,7 +295,8 @@ func TestWebhookFails(t *testing.T) {
 	_, err := h.s.ChangeWebhook(h.ctx(), h.account, false, w.ID, delivery.HookChange{Enabled: &on})
 	h.must(err)
 	before := len(to.kinds())
-	h.must(h.s.ResendWebhook(h.ctx(), h.account, false, w.ID, ""))
+	_, err = h.s.ResendWebhook(h.ctx(), h.account, false, w.ID, "", delivery.Once{})
+	h.must(err)
 	h.push()
 	if n := len(to.kinds()) - before; n != 2 {
 		t.Errorf("%d came when all was sent again, want 2", n)
@@ -329,7 +330,12 @@ func TestWebhookResend(t *testing.T) {
 	w := h.register(to.URL)
 	h.notified()
 	h.push()
-	h.must(h.s.ResendWebhookAttempt(h.ctx(), h.account, false, w.ID, 2))
+	once := delivery.Once{Key: "again", Digest: make([]byte, 32)}
+	for _, want := range []bool{false, true} {
+		if replayed, err := h.s.ResendWebhookAttempt(h.ctx(), h.account, false, w.ID, 2, once); err != nil || replayed != want {
+			t.Errorf("replayed %t, %v", replayed, err)
+		}
+	}
 	h.push()
 	var same []got
 	for _, g := range to.got {
@@ -341,18 +347,21 @@ func TestWebhookResend(t *testing.T) {
 		t.Errorf("%+v", same)
 	}
 	stranger := h.newAccount()
+	resend := func(account string, test bool, n int) error {
+		_, err := h.s.ResendWebhookAttempt(h.ctx(), account, test, w.ID, n, delivery.Once{})
+		return err
+	}
+	_, all := h.s.ResendWebhook(h.ctx(), stranger, false, w.ID, "", delivery.Once{})
 	for what, err := range map[string]error{
-		"a ping":           h.s.ResendWebhookAttempt(h.ctx(), h.account, false, w.ID, 1),
-		"no such attempt":  h.s.ResendWebhookAttempt(h.ctx(), h.account, false, w.ID, 99),
-		"another's":        h.s.ResendWebhookAttempt(h.ctx(), stranger, false, w.ID, 2),
-		"by a test key":    h.s.ResendWebhookAttempt(h.ctx(), h.account, true, w.ID, 2),
-		"all of another's": h.s.ResendWebhook(h.ctx(), stranger, false, w.ID, ""),
-		"a bad cursor":     h.s.ResendWebhook(h.ctx(), h.account, false, w.ID, "x"),
-		"another's to go":  h.s.DeleteWebhook(h.ctx(), stranger, false, w.ID),
+		"a ping": resend(h.account, false, 1), "no such attempt": resend(h.account, false, 99), "another's": resend(stranger, false, 2),
+		"by a test key": resend(h.account, true, 2), "all of another's": all, "another's to go": h.s.DeleteWebhook(h.ctx(), stranger, false, w.ID),
 	} {
 		if !errors.Is(err, delivery.ErrNotFound) {
 			t.Errorf("%s: %v", what, err)
 		}
+	}
+	if _, err := h.s.ResendWebhook(h.ctx(), h.account, false, w.ID, "x", delivery.Once{}); !errors.Is(err, delivery.ErrCursor) {
+		t.Errorf("a bad cursor: %v", err)
 	}
 	h.must(h.s.DeleteWebhook(h.ctx(), h.account, false, w.ID))
 	if n := h.count(`SELECT count(*) FROM webhook_post`) + h.count(`SELECT count(*) FROM webhook_attempt`) + h.count(`SELECT count(*) FROM webhook_key`); n != 0 {
@@ -438,11 +447,15 @@ func TestWebhookKeys(t *testing.T) {
 	if err != nil || !replayed || again.ID != w.ID || same.Shared() != first.Shared() {
 		t.Errorf("again: %v, %t", err, replayed)
 	}
-	if _, _, err := h.s.RotateWebhook(h.ctx(), h.account, false, w.ID, 8*24*time.Hour); err == nil {
+	if _, _, _, err := h.s.RotateWebhook(h.ctx(), h.account, false, w.ID, 8*24*time.Hour, delivery.Once{}); err == nil {
 		t.Error("an overlap of eight days")
 	}
-	w, second, err := h.s.RotateWebhook(h.ctx(), h.account, false, w.ID, time.Hour)
+	rotate := delivery.Once{Key: "r", Digest: make([]byte, 32)}
+	w, second, _, err := h.s.RotateWebhook(h.ctx(), h.account, false, w.ID, time.Hour, rotate)
 	h.must(err)
+	if _, same, replayed, err := h.s.RotateWebhook(h.ctx(), h.account, false, w.ID, time.Hour, rotate); err != nil || !replayed || same.Shared() != second.Shared() {
+		t.Errorf("rotated again: %v, %t", err, replayed)
+	}
 	if second.Shared() == first.Shared() || len(w.Keys) != 2 || w.Keys[0].Public != second.Public() || w.Keys[1].Public != first.Public() {
 		t.Errorf("%+v", w.Keys)
 	}
@@ -460,4 +473,3 @@ func TestWebhookKeys(t *testing.T) {
 		t.Error("a key lies open in the database")
 	}
 }
-

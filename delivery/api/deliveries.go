@@ -46,13 +46,19 @@ func (a *API) listDeliveryEvents(c *call) error {
 	return writeJSON(c, http.StatusOK, eventsOf(events))
 }
 
-// listEvents is the feed: every event of the account in the order of commit.
+// listEvents is the feed: events of the account in the order of commit.
 func (a *API) listEvents(c *call) error {
 	limit, err := c.limit()
 	if err != nil {
 		return err
 	}
-	events, next, err := a.Deliveries.Feed(c.ctx(), c.key.Account, c.key.Test, c.QueryParam("after"), limit)
+	q := delivery.FeedQuery{Account: c.key.Account, Test: c.key.Test, Cursor: c.QueryParam("after"), Limit: limit}
+	if types := c.QueryParam("types"); types != "" {
+		if err := q.Types(strings.Split(types, ",")...); err != nil {
+			return err
+		}
+	}
+	p, err := a.Deliveries.Pull(c.ctx(), q)
 	if err == delivery.ErrNotFound {
 		return errCursor
 	}

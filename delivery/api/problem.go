@@ -76,6 +76,13 @@ var sentinels = []struct {
 	{delivery.ErrDraftChanged, problem{status: http.StatusConflict, code: "draft_changed", retry: time.Second}},
 	{delivery.ErrTooManyDrafts, problem{status: http.StatusConflict, code: "too_many_drafts"}},
 	{delivery.ErrSecondPerson, problem{status: http.StatusForbidden, code: "release_required"}},
+	{delivery.ErrNoHooks, problem{status: http.StatusNotImplemented, code: "webhooks_unavailable"}},
+	{delivery.ErrTooManyHooks, problem{status: http.StatusConflict, code: "too_many_webhooks"}},
+	{delivery.ErrHookUnproven, problem{status: http.StatusConflict, code: "webhook_unproven"}},
+	{delivery.ErrHookOff, problem{status: http.StatusConflict, code: "webhook_disabled"}},
+	{delivery.ErrRunning, problem{status: http.StatusConflict, code: "request_running", retry: time.Second}},
+	{delivery.ErrHookBusy, errTooMany.after(time.Minute)},
+	{delivery.ErrCursor, errCursor},
 	{context.DeadlineExceeded, problem{status: http.StatusServiceUnavailable, code: "timeout", retry: time.Second}},
 }
 

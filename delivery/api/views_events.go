@@ -10,6 +10,7 @@ type eventView struct {
 	DeliveryID string   `json:"delivery_id"`
 	MessageID  string   `json:"message_id"`
 	Seq        int      `json:"seq"`
+	Type       string   `json:"type"`
 	Name       string   `json:"name"`
 	URI        string   `json:"uri"`
 	At         string   `json:"at"`
@@ -19,6 +20,9 @@ type eventView struct {
 	Prev       string   `json:"prev,omitempty"`
 	Hash       string   `json:"hash"`
 	SealedAt   string   `json:"sealed_at,omitempty"` // absent: evidence is being made
+	State      string   `json:"state,omitempty"`     // of a feed only, as is what follows
+	Status     string   `json:"status,omitempty"`
+	Removed    bool     `json:"removed,omitempty"`
 }
 
 type reason struct {
@@ -35,13 +39,19 @@ type detail struct {
 type feed struct {
 	Data  []eventView `json:"data"`
 	After string      `json:"after"` // where to go on from
+	Retry int         `json:"retry_after"`
 }
+
+// pause is after how many seconds asking again makes sense when there was nothing
+// more.
+const pause = 5
 
 func eventsOf(list []delivery.Recorded) page[eventView] {
 	out := page[eventView]{Data: make([]eventView, len(list))}
 	for i, e := range list {
-		v := eventView{ID: e.ID, DeliveryID: e.Delivery, MessageID: e.Message, Seq: e.Seq, Name: string(e.Name), URI: e.Name.URI(),
-			At: instant(e.At), Test: e.Test, Prev: e.Prev, Hash: e.Hash, SealedAt: instant(e.SealedAt)}
+		v := eventView{ID: e.ID, DeliveryID: e.Delivery, MessageID: e.Message, Seq: e.Seq, Type: string(delivery.TypeOf(e.Name)), Name: string(e.Name), URI: e.Name.URI(),
+			At: instant(e.At), Test: e.Test, Prev: e.Prev, Hash: e.Hash, SealedAt: instant(e.SealedAt),
+			State: string(e.State), Status: string(e.State.Status()), Removed: e.Removed}
 		for _, r := range e.Reasons {
 			v.Reasons = append(v.Reasons, reason{r.Code, evidence.ReasonURI(r.Code), r.Text})
 		}
