@@ -63,11 +63,17 @@ func NewConverter(ctx context.Context, cfg ConverterConfig) (*Converter, error) 
 
 // run runs a command in the sandbox and gives the first of what it said.
 func (c *Converter) run(ctx context.Context, dir string, command ...string) (string, error) {
+	return sandboxed(ctx, c.cfg.Memory, dir, command...)
+}
+
+// sandboxed runs a command that sees nothing but programs, typefaces and the
+// directory job of dir, and gives the first of what it said.
+func sandboxed(ctx context.Context, memory int64, dir string, command ...string) (string, error) {
 	args := append([]string{"--map-root-user", "--net", "--mount", "--ipc", "--uts", "--pid", "--fork", "--kill-child",
 		"/bin/sh", "-c", sandboxScript, "sandbox", dir}, command...)
 	cmd := exec.CommandContext(ctx, "unshare", args...)
 	cmd.Dir = dir
-	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "BODE_MEMORY_KB=" + strconv.FormatInt(c.cfg.Memory>>10, 10)}
+	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "BODE_MEMORY_KB=" + strconv.FormatInt(memory>>10, 10)}
 	said := &head{left: 400}
 	cmd.Stdout, cmd.Stderr = said, said
 	cmd.WaitDelay = 5 * time.Second
