@@ -256,7 +256,7 @@ func TestPeoplePagesOfCompany(t *testing.T) {
 	r.browser().post(r.server.URL+facts.Path, nil).want(http.StatusUnauthorized, facts.Path)
 	els.again().to(facts.Path).want(http.StatusOK, facts.Path).submit(facts.Path, nil).want(http.StatusOK, "/portal/account").shows("Immo Zilverlinde bv")
 	els.to(facts.Path).want(http.StatusGone, facts.Path)
-	for _, p := range []string{"/portal/messages/" + r.account, "/portal/new", "/portal/people", "/portal/mandates/new", "/portal/account/keys"} {
+	for _, p := range []string{"/portal/messages/" + r.account, "/portal/new", "/portal/people", "/portal/mandates/new", "/portal/keys"} {
 		if els.to(p); els.status != http.StatusForbidden {
 			t.Errorf("billing at %s: %d", p, els.status)
 		}

@@ -184,12 +184,12 @@ func TestAgain(t *testing.T) {
 	b.submit("/portal/send", nil).shows("Your message was accepted")
 	// A form of another page goes on after one more press.
 	r.pass(6 * time.Minute)
-	b.post(r.server.URL+"/portal/account/keys", url.Values{"key_name": {"Boek"}, "key_mode": {"test"}, "password": {"getypt wachtwoord"}}).want(http.StatusUnauthorized, "/keys").hides("getypt wachtwoord")
+	b.post(r.server.URL+"/portal/keys", url.Values{"key_name": {"Boek"}, "key_mode": {"test"}, "password": {"getypt wachtwoord"}}).want(http.StatusUnauthorized, "/keys").hides("getypt wachtwoord")
 	b.submit("/portal/again", url.Values{"password": {password}, "code": {r.code(r.secret)}}).want(http.StatusOK, "/again").shows("Nothing was done yet")
 	if r.count(`SELECT count(*) FROM api_key`) != 0 {
 		t.Error("a key was made before the press")
 	}
-	b.submit("/portal/account/keys", nil).want(http.StatusCreated, "/keys").shows("Boek")
+	b.submit("/portal/keys", nil).want(http.StatusCreated, "/keys").shows("Boek")
 	// A page comes back to where it was, and nowhere else.
 	r.pass(6 * time.Minute)
 	b.to("/portal/password").want(http.StatusOK, "/again")

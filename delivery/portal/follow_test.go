@@ -127,19 +127,27 @@ func TestKeys(t *testing.T) {
 	r := newRig(t)
 	b := r.lotte().to("/portal/account").want(http.StatusOK, "/account").shows("Immo Zilverlinde bv", "0403.170.701", "Signed in", "Testbrowser/1.0")
 	for _, f := range []url.Values{{"key_name": {""}, "key_mode": {"test"}}, {"key_name": {"x"}, "key_mode": {"both"}}, {"key_name": {strings.Repeat("x", 1000)}, "key_mode": {"live"}}} {
-		b.post(r.server.URL+"/portal/account/keys", f)
+		b.post(r.server.URL+"/portal/keys", f)
 		if b.status != http.StatusUnprocessableEntity {
 			t.Errorf("%.40v: %d", f, b.status)
 		}
 	}
-	b.to("/portal/account").submit("/portal/account/keys", url.Values{"key_name": {"boek<houding>"}, "key_mode": {"live"}}).want(http.StatusCreated, "/keys").shows("only once", "boek<houding>")
+	b.to("/portal/keys").submit("/portal/keys", url.Values{"key_name": {"boek<houding>"}, "key_mode": {"live"}}).want(http.StatusCreated, "/keys").shows("only once", "boek<houding>")
 	secret := b.body[strings.Index(b.body, "bode_live_"):]
 	secret = secret[:strings.IndexByte(secret, '<')]
 	k, err := r.people.AuthenticateKey(t.Context(), secret, "192.0.2.1")
 	r.must(err)
-	b.to("/portal/account").shows("boek<houding>").hides(secret)
-	b.to("/portal/account/keys/"+k.ID).want(http.StatusOK, k.ID).shows("Revoke this key?")
-	b.submit(k.ID, nil).want(http.StatusOK, "/portal/account").shows("Revoked")
+	if !k.May(identity.ScopeRead) || k.May(identity.ScopeSend) || k.ExpiresAt == nil {
+		t.Errorf("without a choice the key may %v until %v", k.Scopes, k.ExpiresAt)
+	}
+	b.to("/portal/keys").shows("boek<houding>").hides(secret)
+	b.to("/portal/keys/"+k.ID).want(http.StatusOK, k.ID).submit("/block", nil).shows("Blocked")
+	if _, err := r.people.AuthenticateKey(t.Context(), secret, "192.0.2.1"); err == nil {
+		t.Error("a blocked key opens")
+	}
+	b.submit("/unblock", nil).hides("Blocked")
+	b.to("/portal/keys/"+k.ID+"/revoke").want(http.StatusOK, "/revoke").shows("Revoke this key?")
+	b.submit("/revoke", nil).want(http.StatusOK, "/portal/keys").shows("Revoked")
 	if _, err := r.people.AuthenticateKey(t.Context(), secret, "192.0.2.1"); err == nil {
 		t.Error("a revoked key opens")
 	}

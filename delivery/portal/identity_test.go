@@ -32,7 +32,7 @@ func TestUnknownPeopleDoNotSend(t *testing.T) {
 	for _, path := range []string{"/portal/new", "/portal/send"} {
 		b.to(path).want(http.StatusForbidden, path).shows("know for certain who you are")
 	}
-	for _, path := range []string{"/portal/new", "/portal/send", "/portal/account/keys"} {
+	for _, path := range []string{"/portal/new", "/portal/send", "/portal/keys"} {
 		b.post(r.server.URL+path, url.Values{"key_name": {"ERP"}, "key_mode": {"live"}, "given": {"An"}}).want(http.StatusForbidden, path)
 	}
 	if n := r.count(`SELECT count(*) FROM message`) + r.count(`SELECT count(*) FROM api_key WHERE created_by = $1`, person); n != 0 {

@@ -20,8 +20,8 @@ func TestPages(t *testing.T) {
 	r.attempt(d, notify.Email, notify.Sent)
 	r.attempt(d, notify.SMS, notify.Permanent)
 	b := r.lotte()
-	b.post(r.server.URL+"/portal/account/keys", url.Values{"key_name": {"one"}, "key_mode": {"test"}}).want(http.StatusCreated, "/keys")
-	paths := []string{"/", "/privacy", "/notice", "/verify", "/portal", "/portal?test=1", "/portal/new", "/portal/account",
+	b.post(r.server.URL+"/portal/keys", url.Values{"key_name": {"one"}, "key_mode": {"test"}}).want(http.StatusCreated, "/keys")
+	paths := []string{"/", "/privacy", "/notice", "/verify", "/portal", "/portal?test=1", "/portal/new", "/portal/account", "/portal/keys", "/portal/keys/clients", "/portal/keys/certificates", "/portal/keys/trial", "/portal/log",
 		"/portal/messages/" + string(d.Message.ID), "/portal/messages/" + string(d.Message.ID) + "/cancel", "/portal/deliveries/" + string(d.ID)}
 	for _, lang := range web.Languages() {
 		for _, path := range paths {
@@ -56,7 +56,7 @@ func TestForeign(t *testing.T) {
 		"/portal/messages/" + string(d.Message.ID), "/portal/messages/" + string(d.Message.ID) + "/cancel", "/portal?before=" + string(d.Message.ID),
 		"/portal/deliveries/" + string(d.ID), "/portal/deliveries/" + string(d.ID) + "/dossier", "/portal/deliveries/" + string(d.ID) + "/letter",
 		"/portal/evidence/" + events[0].ID + ".pdf", "/portal/evidence/" + events[0].ID + ".xml", "/portal/evidence/" + events[0].ID + ".exe",
-		"/portal/evidence/x.pdf", "/portal/messages/x", "/portal/deliveries/x", "/portal/account/keys/x", "/portal?before=x", "/portal/account?before=x",
+		"/portal/evidence/x.pdf", "/portal/messages/x", "/portal/deliveries/x", "/portal/keys/x", "/portal?before=x", "/portal/account?before=x",
 		"/portal/messages/" + string(d.Message.ID) + "?after=-1", "/portal/nothing", "/nothing",
 	} {
 		if b.to(path); b.status != http.StatusNotFound || strings.Contains(b.body, "Opzegging") {
@@ -64,7 +64,7 @@ func TestForeign(t *testing.T) {
 		}
 	}
 	b.post(r.server.URL+"/portal/messages/"+string(d.Message.ID)+"/cancel", nil).want(http.StatusNotFound, "/cancel")
-	b.post(r.server.URL+"/portal/account/keys/"+events[0].ID, nil).want(http.StatusNotFound, events[0].ID)
+	b.post(r.server.URL+"/portal/keys/"+events[0].ID+"/revoke", nil).want(http.StatusNotFound, "/revoke")
 	b.post(r.server.URL+"/portal/account/switch", url.Values{"account": {other}}).want(http.StatusNotFound, "/switch")
 	if after := r.count(`SELECT count(*) FROM erds_event`); after != before {
 		t.Errorf("%d events became %d", before, after)
@@ -77,8 +77,8 @@ func TestRefused(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	d := r.message(r.account)[0]
-	posts := []string{"/portal/new", "/portal/send", "/portal/messages/" + string(d.Message.ID) + "/cancel", "/portal/account/keys",
-		"/portal/account/keys/" + string(d.ID), "/portal/account/switch"}
+	posts := []string{"/portal/new", "/portal/send", "/portal/messages/" + string(d.Message.ID) + "/cancel", "/portal/keys",
+		"/portal/keys/" + string(d.ID) + "/revoke", "/portal/account/switch"}
 	before := r.count(`SELECT count(*) FROM erds_event`) + r.count(`SELECT count(*) FROM api_key`)
 	stranger := r.browser()
 	for _, path := range posts {
@@ -140,7 +140,7 @@ func TestGetWritesNothing(t *testing.T) {
 	}
 	before := state()
 	for _, path := range []string{"/", "/notice?code=" + d.NoticeCode, "/verify", "/portal", "/portal/new?do=check&subject=x", "/portal/send?subject=x", "/portal/account",
-		"/portal/account/keys?key_name=x&key_mode=test", "/portal/messages/" + string(d.Message.ID), "/portal/messages/" + string(d.Message.ID) + "/cancel",
+		"/portal/keys?key_name=x&key_mode=test", "/portal/messages/" + string(d.Message.ID), "/portal/messages/" + string(d.Message.ID) + "/cancel",
 		"/portal/deliveries/" + string(d.ID), "/portal/deliveries/" + string(d.ID) + "/dossier"} {
 		b.to(path)
 		for _, method := range []string{http.MethodHead, http.MethodOptions, http.MethodTrace, http.MethodPut, http.MethodDelete, http.MethodPatch} {

@@ -43,7 +43,7 @@ func TestRecoveryPages(t *testing.T) {
 	for _, path := range []string{"/portal", "/portal/account", "/portal/new"} {
 		b.to(path).want(http.StatusOK, "/portal/factors")
 	}
-	b.post(r.server.URL+"/portal/account/keys", url.Values{"key_name": {"x"}, "key_mode": {"test"}}).want(http.StatusOK, "/portal/factors")
+	b.post(r.server.URL+"/portal/keys", url.Values{"key_name": {"x"}, "key_mode": {"test"}}).want(http.StatusOK, "/portal/factors")
 	b.to("/portal/factors").submit("/factors/authenticator", nil)
 	secret := strings.ReplaceAll(secretOf(b), " ", "")
 	r.pass(30 * time.Second)

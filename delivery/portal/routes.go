@@ -21,7 +21,7 @@ const (
 // Register puts the pages on a router of web.
 func (p *Portal) Register(e *echo.Echo) error {
 	form, upload, verify := p.Web.Limits(formSize, formTime), p.Web.Limits(uploadSize, uploadTime), p.Web.Limits(verifySize, verifyTime)
-	reader, sender, admin := p.as(identity.Reader), p.as(identity.Sender), p.as(identity.Administrator)
+	reader, sender := p.as(identity.Reader), p.as(identity.Sender)
 
 	// Everybody.
 	e.GET("/", p.home, form)
@@ -56,22 +56,20 @@ func (p *Portal) Register(e *echo.Echo) error {
 	e.GET(identifyPath, p.everyRole(p.askIdentity), form)
 	e.POST(identifyPath, p.everyRole(p.proveIdentity), form)
 
+	p.registerLists(e, form)
 	p.registerFactors(e, form)
 	p.registerCompanies(e, form)
+	p.registerDrafts(e, form)
 
 	// Those who may send.
 	e.GET("/portal/new", sender(p.write), form)
 	e.POST("/portal/new", sender(p.rewrite), upload)
-	e.GET("/portal/send", sender(p.write), form) // reached by reloading after a sign-in
+	e.GET("/portal/send", sender(p.writeToSend), form) // reached by reloading after a sign-in
 	e.POST("/portal/send", sender(p.send), form)
 	e.GET("/portal/messages/:id/cancel", sender(p.askCancel), form)
 	e.POST("/portal/messages/:id/cancel", sender(p.cancel), form)
 	e.POST("/portal/deliveries/:id/proposals/:proposal", sender(p.answerProposal), form)
 
-	// Administrators.
-	e.POST("/portal/account/keys", admin(p.createKey), form)
-	e.GET("/portal/account/keys", admin(p.account), form)
-	e.GET("/portal/account/keys/:id", admin(p.askRevoke), form)
-	e.POST("/portal/account/keys/:id", admin(p.revokeKey), form)
+	p.registerKeys(e, form)
 	return nil
 }

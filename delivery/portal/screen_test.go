@@ -169,12 +169,30 @@ func (s *screen) tour() {
 	s.press("cancelled", `main form button`, string(d.Message.ID))
 	s.press("cancel-late", `main table a`, "")
 	s.open("account", "/portal/account")
-	s.do(chromedp.SendKeys(chromedp.CSS(`#key_name`), "Boekhouding"))
-	s.press("key", `main form[action$="/keys"] button`, "/keys")
-	s.open("account-keys", "/portal/account")
-	s.press("revoke", `main table a`, "")
+	s.keys()
 	r.pass(16 * time.Minute)
 	s.press("session-over", `main form button`, "")
+}
+
+// keys makes a key, and sees what else there is about keys.
+func (s *screen) keys() {
+	s.r.t.Helper()
+	s.open("keys-none", "/portal/keys")
+	s.press("key-fault", `main form[action$="/keys"] button`, "/keys")
+	s.fill("key_name", "Boekhouding")
+	s.press("key", `main form[action$="/keys"] button`, "/keys")
+	s.open("keys", "/portal/keys")
+	s.press("one-key", `main table a`, "")
+	s.press("key-blocked", `main form[action$="/block"] button`, "")
+	s.press("revoke", `main a.danger`, "/revoke")
+	s.open("client", "/portal/keys/clients")
+	s.press("client-fault", `main form button`, "/clients")
+	s.open("certificates", "/portal/keys/certificates")
+	s.press("certificates-fault", `main form[action$="/certificates"] button`, "/certificates")
+	s.open("trial", "/portal/keys/trial")
+	s.press("trial-fault", `main form[action$="/trial"] button`, "/trial")
+	s.open("log", "/portal/log")
+	s.open("log-none", "/portal/log?action=nothing_of_the_kind")
 }
 
 // write composes a message with a mistake, a document and two people.
