@@ -32,6 +32,8 @@ func readContract(fsys fs.FS) (map[string]any, error) {
 		}
 	}
 	secure(doc)
+	exemplify(doc)
+	problems(doc)
 	return doc, nil
 }
 
