@@ -36,8 +36,9 @@ type Config struct {
 	Errands    Errands
 	Evidence   Evidence
 	Dossiers   Dossiers
-	Log        *slog.Logger     // default slog.Default
-	Now        func() time.Time // the true time, whatever test clocks say; default time.Now
+	Viewer     delivery.PageViewer // nil: PDF can be saved, not shown
+	Log        *slog.Logger        // default slog.Default
+	Now        func() time.Time    // the true time, whatever test clocks say; default time.Now
 }
 
 func (c *Config) validate() error {

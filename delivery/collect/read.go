@@ -35,20 +35,21 @@ type partView struct {
 	MediaType string
 	Size      int64
 	Got       bool
+	Shown     bool // it can be shown on a page
 }
 
 // read shows what can be taken. It transfers nothing itself.
 func (c *Collect) read(x echo.Context, v *visit) error {
-	return c.render(x, v, http.StatusOK, "read", v.readView())
+	return c.render(x, v, http.StatusOK, "read", c.readView(v))
 }
 
-func (v *visit) readView() readView {
+func (c *Collect) readView(v *visit) readView {
 	d := v.d
 	r := readView{Waiting: d.State == delivery.Accepted, Received: d.State == delivery.HandedOver, Subject: d.Message.Subject, HasText: d.Got(0)}
 	for n, p := range d.Message.Parts {
 		r.Size += p.Size
 		if n > 0 {
-			r.Parts = append(r.Parts, partView{N: n, Name: p.Name, MediaType: kind(p.MediaType), Size: p.Size, Got: d.Got(n)})
+			r.Parts = append(r.Parts, partView{N: n, Name: p.Name, MediaType: kind(p.MediaType), Size: p.Size, Got: d.Got(n), Shown: c.shows(p)})
 		}
 	}
 	return r
@@ -80,7 +81,7 @@ func (c *Collect) open(x echo.Context, v *visit) error {
 	if err != nil {
 		return err
 	}
-	page := v.readView()
+	page := c.readView(v)
 	page.Text, page.HasText = text, true
 	if err := c.render(x, v, http.StatusOK, "read", page); err != nil {
 		return err

@@ -14,7 +14,7 @@ import (
 //go:embed pages/*.html
 var pageFiles embed.FS
 
-//go:embed words/*.json
+//go:embed words
 var wordFiles embed.FS
 
 // face is our name among the faces of delivery/web.

@@ -68,6 +68,7 @@ type rig struct {
 	account    string
 	proofs     *proofs
 	refusals   refusals
+	viewer     delivery.PageViewer
 	finished   *atomic.Int64 // when the provider's answers were finished, as Finish was told
 	ahead      atomic.Int64  // how far delivery's clock is ahead of the true one
 }
@@ -77,9 +78,12 @@ func (r *rig) now() time.Time { return time.Now().Add(time.Duration(r.ahead.Load
 
 func (r *rig) pass(d time.Duration) { r.ahead.Add(int64(d)) }
 
-func newRig(t testing.TB) *rig {
+func newRig(t testing.TB, change ...func(*rig)) *rig {
 	t.Helper()
-	r := &rig{t: t, pool: pgtest.New(t), objects: t.TempDir(), finished: &atomic.Int64{}}
+	r := &rig{t: t, pool: pgtest.New(t), objects: t.TempDir(), finished: &atomic.Int64{}, viewer: drawing{}}
+	for _, c := range change {
+		c(r)
+	}
 	r.account = r.newAccount()
 	box, err := identity.NewBox(bytes.Repeat([]byte{1}, 32))
 	r.must(err)
@@ -117,7 +121,7 @@ func newRig(t testing.TB) *rig {
 		Log: slog.New(slog.DiscardHandler)})
 	r.must(err)
 	face, err := collect.New(collect.Config{Web: pages, Deliveries: r.deliveries, Errands: people,
-		Evidence: r.proofs, Dossiers: r.proofs, Log: slog.New(slog.DiscardHandler)})
+		Evidence: r.proofs, Dossiers: r.proofs, Viewer: r.viewer, Log: slog.New(slog.DiscardHandler)})
 	r.must(err)
 	who, err := identify.New(identify.Config{Web: pages, Identity: people, Means: []identity.Means{login}, Log: slog.New(slog.DiscardHandler),
 		Owners: map[string]identify.Owner{collect.Errand: {Purpose: identity.RecipientProofing, Take: face.Identified}}})

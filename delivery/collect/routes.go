@@ -57,6 +57,7 @@ func (c *Collect) pages() []route {
 func (c *Collect) transfers() []route {
 	return []route{
 		{http.MethodPost, "/documents/:n", []place{atRead}, c.document},
+		{http.MethodPost, "/documents/:n/view", []place{atRead}, c.view},
 		{http.MethodPost, "/all", []place{atRead}, c.all},
 		{http.MethodGet, "/dossier", []place{atRead, atDone}, c.dossier},
 		{http.MethodPost, "/dossier", []place{atRead}, c.wholeDossier},
@@ -74,7 +75,7 @@ func (c *Collect) Register(e *echo.Echo) error {
 	}
 	// A POST may answer with a page. Its address, when reloaded or read in
 	// another language, leads to the page that is next.
-	for _, path := range []string{"/check", "/delegate/withdraw", "/paper", "/no-online", "/address/prove", "/accept", "/open", "/documents/:n", "/all"} {
+	for _, path := range []string{"/check", "/delegate/withdraw", "/paper", "/no-online", "/address/prove", "/accept", "/open", "/documents/:n", "/documents/:n/view", "/all"} {
 		e.GET("/c/:token"+path, c.at(route{}), short)
 	}
 	return nil

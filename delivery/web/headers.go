@@ -31,6 +31,18 @@ func (w *Web) MayWork(next echo.HandlerFunc) echo.HandlerFunc {
 	return under(policy(w.FormActions, "; worker-src 'self'", "bode-worker"), next)
 }
 
+// MayEmbed lets the page that answers c show pictures that stand in the page
+// itself. They are pictures only: nothing in one can act.
+func (w *Web) MayEmbed(c echo.Context) {
+	c.Response().Header().Set("Content-Security-Policy", strings.Replace(w.policy, "img-src 'self'", "img-src 'self' data:", 1))
+}
+
+// MayFetch lets the page of an answer send what is typed or chosen to us by
+// itself, and to nobody else.
+func (w *Web) MayFetch(c echo.Context) {
+	c.Response().Header().Set("Content-Security-Policy", policy(w.FormActions, "; connect-src 'self'", "'none'"))
+}
+
 // Worker is middleware for the script of such a worker.
 func (*Web) Worker(next echo.HandlerFunc) echo.HandlerFunc { return under(workerPolicy, next) }
 
