@@ -53,7 +53,11 @@ func scanDue(row pgx.CollectableRow) (x due, err error) {
 
 // meet does what one deadline asks for.
 func (s *Service) meet(ctx context.Context, x due) error {
-	if x.kind != Expiry {
+	switch x.kind {
+	case Expiry:
+	case Rehearsal:
+		return s.rehearse(ctx, x)
+	default:
 		return s.remind(ctx, x)
 	}
 	_, err := s.move(ctx, x.delivery, Delivery.Expire)
@@ -157,6 +161,9 @@ func (s *Service) advance(ctx context.Context, account string, ahead, by time.Du
 			return time.Time{}, err
 		}
 		if err := s.meet(ctx, x); err != nil {
+			return time.Time{}, err
+		}
+		if err := s.postRehearsed(ctx, x); err != nil {
 			return time.Time{}, err
 		}
 	}

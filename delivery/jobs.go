@@ -114,7 +114,7 @@ func (s *Service) post(ctx context.Context, id ID, with func(pgx.Tx) error) erro
 	if err != nil || begun.Reason == "" {
 		return err // decided, posted or withdrawn meanwhile
 	}
-	posted, err := s.Post.HandOver(ctx, s.letter(d, begun))
+	posted, err := s.partner(d).HandOver(ctx, s.letter(d, begun))
 	if err != nil {
 		cause := "hand_over"
 		if errors.Is(err, ErrUnpostable) {
@@ -216,7 +216,7 @@ func (s *Service) cancelPost(ctx context.Context, id ID) error {
 	if s.Post == nil || !d.Collected() || d.Post == nil || d.Post.Ended() {
 		return nil
 	}
-	done, err := s.Post.Cancel(ctx, d.Post.Item)
+	done, err := s.partner(d).Cancel(ctx, d.Post.Item)
 	if err != nil {
 		return fmt.Errorf("delivery: cancel letter: %w", err)
 	}

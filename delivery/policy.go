@@ -59,6 +59,8 @@ const (
 	Remind2 DeadlineKind = "remind_2" // half-way
 	Remind3 DeadlineKind = "remind_3" // 48 h before the end
 	Expiry  DeadlineKind = "expire"
+
+	Rehearsal DeadlineKind = "rehearse" // the sandbox does what it does next; tests only
 )
 
 // Deadline is one thing that must happen by itself.

@@ -63,6 +63,7 @@ func (d Delivery) HandedToPost(p PostReceipt, begun LetterBegun, at time.Time) (
 		m.After.DecidedAt = begun.EndedAt
 	}
 	m.After.Post = &PostItem{Partner: p.Partner, Item: p.Item, Pages: p.Pages, SHA256: p.SHA256, At: at}
+	m.Deadlines = m.After.rehearsal()
 	m.Event = d.event(evidence.RelayToNonERDS, at,
 		evidence.Detail{Key: "operator", Value: p.Partner},
 		evidence.Detail{Key: "item", Value: p.Item},

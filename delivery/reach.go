@@ -90,7 +90,7 @@ func (d Delivery) settle(m *Move, ch notify.Channel, a notify.Attempt, at time.T
 	case r == ReachSent && d.State == Submitted:
 		m.After.State, m.After.NotifiedAt = Notified, at
 		m.After.RespondBy = p.windowEnd(at, zone)
-		m.Deadlines = p.deadlines(at, m.After.RespondBy, zone)
+		m.Deadlines = append(p.deadlines(at, m.After.RespondBy, zone), m.After.rehearsal()...)
 	case r == ReachFailed:
 		d.unreached(m, at, zone)
 	}

@@ -231,6 +231,12 @@ func (r *rig) attempt(d delivery.Delivery, ch notify.Channel, o notify.Outcome) 
 	return r.again(d)
 }
 
+// tell says that an attempt of a notice ended.
+func (r *rig) tell(n notify.Notice, a notify.Attempt) {
+	r.t.Helper()
+	r.must(pgx.BeginFunc(r.ctx(), r.pool, func(tx pgx.Tx) error { return r.NoticeAttempted(r.ctx(), tx, n, a) }))
+}
+
 // notified is a message to one person whom the announcement reached.
 func (r *rig) notified(change ...func(*delivery.Submission)) delivery.Delivery {
 	r.t.Helper()

@@ -144,6 +144,7 @@ type Sink interface {
 type Message struct {
 	Notice  Notice
 	Attempt int
+	Test    bool   // of a test message
 	Subject string // e-mail only
 	Text    string
 	HTML    string // e-mail only

@@ -130,7 +130,7 @@ func (w *Worker) deliver(ctx context.Context, n Notice, number int, f Facts) (Re
 		w.log.ErrorContext(ctx, "no transport for channel", "notice", n.ID, "channel", n.Channel)
 		return Result{Outcome: Technical}, ""
 	}
-	m.Attempt = number
+	m.Attempt, m.Test = number, f.Test
 	ctx, cancel := context.WithTimeout(ctx, w.timeout)
 	defer cancel()
 	r, digest := transport.Deliver(ctx, m)
