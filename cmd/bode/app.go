@@ -62,11 +62,13 @@ type outside struct {
 	previews   delivery.Previewer // nil without a partner
 	proxies    []netip.Prefix
 	clients    clientsConfig
+	about      portal.About
+	viewer     delivery.PageViewer // nil: recipients can save PDF, not look at it here
 	pace       pace
 }
 
 // pace is how often what is due is looked for.
-type pace struct{ sweep, post, retain, mend, batch, complete, renew, grace time.Duration }
+type pace struct{ sweep, post, retain, mend, batch, complete, renew, grace, watch time.Duration }
 
 // app is one process of the service.
 type app struct {
@@ -174,7 +176,7 @@ func (a *app) faces() (http.Handler, error) {
 		return nil, err
 	}
 	senders, err := portal.New(portal.Config{Web: pages, Passkeys: passkeys, Deliveries: a.deliveries, Identity: a.identity,
-		Evidence: a.ledger, Dossiers: a, Verifier: a.verifier, Program: program, Anchors: anchors, Log: a.log})
+		Evidence: a.ledger, Dossiers: a, Verifier: a.verifier, Program: program, Anchors: anchors, About: saidBy(a.out.issuer, a.out.about), Log: a.log})
 	if err != nil {
 		return nil, err
 	}
@@ -182,7 +184,7 @@ func (a *app) faces() (http.Handler, error) {
 		return nil, err
 	}
 	recipients, err := collect.New(collect.Config{Web: pages, Deliveries: a.deliveries, Errands: a.identity,
-		Evidence: a.ledger, Dossiers: a, Log: a.log})
+		Evidence: a.ledger, Dossiers: a, Viewer: a.out.viewer, Log: a.log})
 	if err != nil {
 		return nil, err
 	}

@@ -49,6 +49,8 @@ type config struct {
 	Issuer  issuerConfig  `embed:"" prefix:"issuer-"`
 	Bounce  bounceConfig  `embed:"" prefix:"bounce-"`
 	Post    postConfig    `embed:"" prefix:"post-"`
+	About   aboutConfig   `embed:"" prefix:"about-"`
+	Poppler string        `help:"Directory of pdfinfo, pdftotext and pdftoppm below /usr or /opt, to show recipients the pages of PDF; empty: they can save them only." type:"path" env:"BODE_POPPLER"`
 
 	Clients   clientsConfig   `embed:"" prefix:"clients-"`
 	Login     loginConfig     `embed:"" prefix:"login-"`
@@ -141,7 +143,7 @@ type postConfig struct {
 
 // production is how often a real service looks for what is due.
 var production = pace{sweep: 10 * time.Second, post: time.Minute, retain: 10 * time.Minute, mend: time.Hour,
-	batch: 5 * time.Second, complete: time.Hour, grace: 6 * time.Hour, renew: 24 * time.Hour}
+	batch: 5 * time.Second, complete: time.Hour, grace: 6 * time.Hour, renew: 24 * time.Hour, watch: time.Minute}
 
 func (c config) issuer() evidence.Issuer {
 	i := c.Issuer
@@ -204,6 +206,7 @@ func (c config) validate() error {
 		errs = append(errs, fmt.Errorf("--issuer-…: %w", err))
 	}
 	c.Post.validate(need)
+	c.About.validate(need)
 	c.validateClients(need)
 	return errors.Join(errs...)
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 
+	"github.com/bode-erds/bode/delivery"
 	"github.com/bode-erds/bode/delivery/post"
 )
 
@@ -43,4 +44,28 @@ func demoConverter(log *slog.Logger) *post.Converter {
 		return nil
 	}
 	return c
+}
+
+// openViewer opens what shows recipients the pages of PDF. One that is configured
+// and cannot be confined keeps the service from starting.
+func (c config) openViewer(ctx context.Context, o *outside) error {
+	if c.Poppler == "" {
+		return nil
+	}
+	v, err := post.NewViewer(ctx, post.ViewerConfig{Dir: c.Poppler})
+	if err != nil {
+		return err
+	}
+	o.viewer = v
+	return nil
+}
+
+// demoViewer shows pages of PDF where this machine can.
+func demoViewer(log *slog.Logger) delivery.PageViewer {
+	v, err := post.NewViewer(context.Background(), post.ViewerConfig{})
+	if err != nil {
+		log.Info("pages of PDF are not shown", "error", err)
+		return nil
+	}
+	return v
 }

@@ -43,6 +43,8 @@ func (c config) outside(ctx context.Context, log *slog.Logger) (o outside, err e
 		{"login", func() error { return c.openMeans(ctx, &o, log) }},
 		{"assurance", func() (err error) { o.assurance, err = readAssurance(c.Assurance); return err }},
 		{"post", func() error { return c.openPost(&o, log) }},
+		{"poppler", func() error { return c.openViewer(ctx, &o) }},
+		{"about", func() (err error) { o.about, err = c.about(); return err }},
 	} {
 		if err := part.open(); err != nil {
 			return o, fmt.Errorf("%s: %w", part.name, err)

@@ -116,8 +116,12 @@ func (s *standIns) startTrust(dir string, log *slog.Logger) (err error) {
 func (s *standIns) outside(dir, base string, log *slog.Logger) (o outside, err error) {
 	o = outside{baseURL: base, service: "Bode", means: []identity.Means{s.login, s.wallet.means}, hosts: []string{origin(s.provider.Issuer())}, keySets: map[string]keySet{jwksPath: s.login},
 		issuer: demoIssuer(base), pace: pace{sweep: time.Second, post: time.Second, retain: time.Minute, mend: time.Minute,
-			batch: 100 * time.Millisecond, complete: 200 * time.Millisecond, renew: time.Hour}}
+			batch: 100 * time.Millisecond, complete: 200 * time.Millisecond, renew: time.Hour, watch: time.Minute}}
 	if o.secrets, err = loadSecrets(filepath.Join(dir, "secrets"), true); err != nil {
+		return o, err
+	}
+	o.viewer = demoViewer(log)
+	if o.about, err = demoAbout(); err != nil {
 		return o, err
 	}
 	if o.log.key, err = logKey(filepath.Join(dir, "secrets"), demoLog, true); err != nil {

@@ -36,6 +36,7 @@ func (a *app) work(ctx context.Context) error {
 		{"batches", a.out.pace.batch, a.batch},
 		{"validation data", a.out.pace.complete, a.complete},
 		{"time-stamp renewal", a.out.pace.renew, a.renew},
+		{"watching", a.out.pace.watch, a.watch},
 	} {
 		rounds.Go(func() { a.every(ctx, r.name, r.pace, r.do) })
 	}
@@ -93,7 +94,7 @@ func (a *app) retain(ctx context.Context) error {
 		return err
 	})
 	_, over := a.suppressions.Sweep(ctx)
-	return errors.Join(err, forget, over, a.identity.Sweep(ctx), a.identity.FlushKeyUses(ctx),
+	return errors.Join(err, forget, over, a.deliveries.ForgetLooks(ctx), a.identity.Sweep(ctx), a.identity.FlushKeyUses(ctx),
 		a.identity.WarnOfKeys(ctx), a.deliveries.ForgetDaily(ctx))
 }
 
