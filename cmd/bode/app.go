@@ -83,13 +83,14 @@ type app struct {
 	handler      http.Handler
 	software     http.Handler // the API alone, for the host that asks for certificates
 	verifier     verifier
+	monitor      *monitor
 	out          outside
 	log          *slog.Logger
 }
 
 // build wires an app over a migrated database. Nothing runs yet.
 func build(pool *pgxpool.Pool, out outside, log *slog.Logger) (*app, error) {
-	a := &app{pool: pool, out: out, log: log, verifier: verifier{out.engine.Trust}}
+	a := &app{pool: pool, out: out, log: log, verifier: verifier{out.engine.Trust}, monitor: newMonitor()}
 	box, err := identity.NewBox(out.secrets.box)
 	if err != nil {
 		return nil, err
@@ -128,7 +129,7 @@ func build(pool *pgxpool.Pool, out outside, log *slog.Logger) (*app, error) {
 	}
 	a.notices.UseListener(a.deliveries)
 	teller, err := notify.NewWorker(notify.WorkerConfig{Pool: pool, Source: facts{a.deliveries, a.identity, out.baseURL, out.service}, Sink: a.deliveries,
-		Transports: guarded(out.transports, a.suppressions), Quiet: out.texting.quiet, Logger: log})
+		Transports: guarded(a.monitor.timed(out.transports), a.suppressions), Quiet: out.texting.quiet, Logger: log})
 	if err != nil {
 		return nil, err
 	}
@@ -138,6 +139,7 @@ func build(pool *pgxpool.Pool, out outside, log *slog.Logger) (*app, error) {
 	river.AddWorker(workers, delivery.ConsignWorker{Service: a.deliveries})
 	river.AddWorker(workers, delivery.PostWorker{Service: a.deliveries})
 	river.AddWorker(workers, delivery.CancelPostWorker{Service: a.deliveries})
+	a.monitor.registry.MustRegister(newQueues(a))
 	a.handler, err = a.faces()
 	return a, err
 }
@@ -212,7 +214,7 @@ func (a *app) faces() (http.Handler, error) {
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	mux.HandleFunc("GET /readyz", a.ready)
 	mux.Handle("/", e)
-	return mux, nil
+	return a.monitor.counted(mux), nil
 }
 
 // ready says whether this process can serve: its database answers.

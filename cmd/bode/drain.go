@@ -34,9 +34,11 @@ func drained(ctx context.Context, serve func() error, stop func(drain context.Co
 // answer serves the faces on l until ctx ends, and then ends what is open. A
 // request may take as long as a document of 1 GiB does on a slow line, but must
 // begin at once.
-func (a *app) answer(ctx context.Context, l net.Listener) error {
+func (a *app) answer(ctx context.Context, l net.Listener) error { return a.serveOn(ctx, l, a.handler) }
+
+func (a *app) serveOn(ctx context.Context, l net.Listener, h http.Handler) error {
 	server := &http.Server{
-		Handler: a.handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 		ErrorLog:    slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
 		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
 	}

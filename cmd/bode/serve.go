@@ -32,6 +32,13 @@ func (c serveCmd) Run(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	parts := []func(context.Context) error{a.followKeys, func(ctx context.Context) error { return a.answer(ctx, l) }}
+	if c.Admin != "" {
+		own, err := net.Listen("tcp", c.Admin)
+		if err != nil {
+			return err
+		}
+		parts = append(parts, func(ctx context.Context) error { return a.admin(ctx, own) })
+	}
 	if c.EID.CardListen != "" {
 		own, err := c.EID.tls()
 		if err != nil {
@@ -89,8 +96,16 @@ func (c workerCmd) Run(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	defer a.close()
-	log.InfoContext(ctx, "working")
-	return together(ctx, a.followKeys, a.work)
+	parts := []func(context.Context) error{a.followKeys, a.work}
+	if c.Admin != "" {
+		own, err := net.Listen("tcp", c.Admin)
+		if err != nil {
+			return err
+		}
+		parts = append(parts, func(ctx context.Context) error { return a.admin(ctx, own) })
+	}
+	log.InfoContext(ctx, "working", "admin", c.Admin)
+	return together(ctx, parts...)
 }
 
 // open connects to the database, which must be at this version, and wires the
