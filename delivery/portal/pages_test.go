@@ -21,7 +21,7 @@ func TestPages(t *testing.T) {
 	r.attempt(d, notify.SMS, notify.Permanent)
 	b := r.lotte()
 	b.post(r.server.URL+"/portal/keys", url.Values{"key_name": {"one"}, "key_mode": {"test"}}).want(http.StatusCreated, "/keys")
-	paths := []string{"/", "/privacy", "/notice", "/verify", "/portal", "/portal?test=1", "/portal/new", "/portal/account", "/portal/keys", "/portal/keys/clients", "/portal/keys/certificates", "/portal/keys/trial", "/portal/log",
+	paths := []string{"/", "/privacy", "/notice", "/verify", "/portal", "/portal?test=1", "/portal/messages", "/portal/messages?test=1", "/portal/messages?status=waiting&recipient=jan", "/portal/messages?status=returned", "/portal/new", "/portal/account", "/portal/keys", "/portal/keys/clients", "/portal/keys/certificates", "/portal/keys/trial", "/portal/log",
 		"/portal/messages/" + string(d.Message.ID), "/portal/messages/" + string(d.Message.ID) + "/cancel", "/portal/deliveries/" + string(d.ID)}
 	for _, lang := range web.Languages() {
 		for _, path := range paths {
@@ -53,10 +53,10 @@ func TestForeign(t *testing.T) {
 	before := r.count(`SELECT count(*) FROM erds_event`)
 	b := r.lotte()
 	for _, path := range []string{
-		"/portal/messages/" + string(d.Message.ID), "/portal/messages/" + string(d.Message.ID) + "/cancel", "/portal?before=" + string(d.Message.ID),
+		"/portal/messages/" + string(d.Message.ID), "/portal/messages/" + string(d.Message.ID) + "/cancel", "/portal/messages?older=x",
 		"/portal/deliveries/" + string(d.ID), "/portal/deliveries/" + string(d.ID) + "/dossier", "/portal/deliveries/" + string(d.ID) + "/letter",
 		"/portal/evidence/" + events[0].ID + ".pdf", "/portal/evidence/" + events[0].ID + ".xml", "/portal/evidence/" + events[0].ID + ".exe",
-		"/portal/evidence/x.pdf", "/portal/messages/x", "/portal/deliveries/x", "/portal/keys/x", "/portal?before=x", "/portal/account?before=x",
+		"/portal/evidence/x.pdf", "/portal/messages/x", "/portal/deliveries/x", "/portal/keys/x", "/portal/messages?newer=" + string(d.Message.ID) + ".-1", "/portal/account?before=x",
 		"/portal/messages/" + string(d.Message.ID) + "?after=-1", "/portal/nothing", "/nothing",
 	} {
 		if b.to(path); b.status != http.StatusNotFound || strings.Contains(b.body, "Opzegging") {

@@ -41,7 +41,7 @@ func (v *visitor) id() delivery.ID { return delivery.ID(v.Param("id")) }
 func (v *visitor) frame(here string) frame {
 	var nav []web.Link
 	if v.may(identity.Reader) {
-		nav = append(nav, web.Link{Key: "nav.messages", URL: "/portal"})
+		nav = append(nav, web.Link{Key: "nav.overview", URL: "/portal"}, web.Link{Key: "nav.messages", URL: messagesPath})
 	}
 	if v.may(identity.Sender) {
 		nav = append(nav, web.Link{Key: "nav.new", URL: "/portal/new"})
