@@ -33,7 +33,10 @@ func (d drawing) View(_ context.Context, pdf io.Reader) ([]delivery.PagePicture,
 }
 
 func picture(kind string) []byte {
-	m := image.NewRGBA(image.Rect(0, 0, 40, 56))
+	m := image.NewGray(image.Rect(0, 0, 40, 56))
+	for i := range m.Pix {
+		m.Pix[i] = 255
+	}
 	for i := range 40 {
 		m.Set(i, i, color.Black)
 	}
