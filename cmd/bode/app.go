@@ -60,6 +60,8 @@ type outside struct {
 	hosts      []string // origins that forms of ours lead to: of providers, and of the card's own host
 	post       delivery.PostPartner
 	previews   delivery.Previewer // nil without a partner
+	hooks      delivery.Hooks
+	sandbox    *delivery.Sandbox
 	proxies    []netip.Prefix
 	clients    clientsConfig
 	about      portal.About
@@ -123,13 +125,14 @@ func build(pool *pgxpool.Pool, out outside, log *slog.Logger) (*app, error) {
 		Pool:     pool, Journal: a.ledger, Notices: a.notices, Outbox: a.jobs, Vault: out.vault, Box: out.keyring,
 		Codes: challenges{pool, a.codes}, Identities: a.identity, Post: out.post, Trials: a.identity, Daily: delivery.DefaultDaily(), Refusals: refusals{a.suppressions}, LinkKey: out.secrets.link,
 		BaseURL: out.baseURL, Service: out.service, Log: log, PrintCutoff: out.printing.Cutoff, PrintDays: out.printing.Days, TrackingURL: out.printing.Track,
+		Hooks: out.hooks, HookAlarm: a.identity, Sandbox: out.sandbox,
 	})
 	if err != nil {
 		return nil, err
 	}
 	a.notices.UseListener(a.deliveries)
 	teller, err := notify.NewWorker(notify.WorkerConfig{Pool: pool, Source: facts{a.deliveries, a.identity, out.baseURL, out.service}, Sink: a.deliveries,
-		Transports: guarded(a.monitor.timed(out.transports), a.suppressions), Quiet: out.texting.quiet, Logger: log})
+		Transports: a.rehearsed(guarded(a.monitor.timed(out.transports), a.suppressions)), Quiet: out.texting.quiet, Logger: log})
 	if err != nil {
 		return nil, err
 	}
@@ -194,6 +197,9 @@ func (a *app) faces() (http.Handler, error) {
 		return nil, err
 	}
 	if err := a.identifying(e, pages, senders, recipients); err != nil {
+		return nil, err
+	}
+	if err := a.documentation(e, pages); err != nil {
 		return nil, err
 	}
 	rest, err := api.New(api.Config{Deliveries: a.deliveries, Identity: a.identity, Evidence: a.ledger,
