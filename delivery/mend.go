@@ -70,7 +70,7 @@ func (s *Service) SweepOrphans(ctx context.Context) (int, error) {
 	n, err := v.Sweep(ctx, s.Now().Add(-48*time.Hour), func(name string) bool {
 		var known bool
 		err := s.Pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM document WHERE object = $1 AND NOT lent) OR EXISTS (SELECT FROM document WHERE object = $1 AND lent)
-			OR EXISTS (SELECT FROM letter WHERE object = $1) OR EXISTS (SELECT FROM postal_document WHERE object = $1) OR EXISTS (SELECT FROM bulk WHERE object = $1)`,
+			OR EXISTS (SELECT FROM letter WHERE object = $1) OR EXISTS (SELECT FROM postal_document WHERE object = $1) OR EXISTS (SELECT FROM bulk WHERE object = $1 AND wrapped_key IS NOT NULL)`,
 			name).Scan(&known)
 		failed = errors.Join(failed, err)
 		return known || err != nil

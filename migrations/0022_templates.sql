@@ -87,9 +87,10 @@ CREATE INDEX addressee_terms ON addressee USING gin (terms);
 -- A row is one batch of an account: a list of recipients that was uploaded, each
 -- of whom gets a message of a template; or the deliveries of one call of the
 -- API. state says who acts next: the sender (mapping, checked, paused), we
--- (checking, running), nobody (refused, done, cancelled). checked and sent count
--- rows that are behind us; both only grow. The list is content: encrypted, and
--- its key is forgotten when the batch ends.
+-- (checking, running, stopping), nobody (refused, done, cancelled). checked and
+-- cursor count rows that are behind us; both only grow within a round, which
+-- begins when columns are mapped. The list is content: encrypted, and its key is
+-- forgotten when the batch ends.
 CREATE TABLE bulk (
     id           uuid        PRIMARY KEY,
     account_id   uuid        NOT NULL REFERENCES account (id),
@@ -104,8 +105,10 @@ CREATE TABLE bulk (
     wrapped_key  bytea,
     size         bigint      NOT NULL DEFAULT 0,
     sha256       bytea,
-    shape        jsonb       NOT NULL DEFAULT '{}', -- encoding, separator, columns
+    encoding     text        NOT NULL DEFAULT '',
+    separator    text        NOT NULL DEFAULT '',
     setup        jsonb       NOT NULL DEFAULT '{}', -- template, mapping, documents, reference
+    round        integer     NOT NULL DEFAULT 0,
     rows         integer     NOT NULL DEFAULT 0,
     faulty       integer     NOT NULL DEFAULT 0,
     warned       integer     NOT NULL DEFAULT 0,
@@ -119,12 +122,12 @@ CREATE TABLE bulk (
     changed_at   timestamptz NOT NULL,
     ended_at     timestamptz,
     CONSTRAINT bulk_source_known CHECK (source IN ('csv', 'api')),
-    CONSTRAINT bulk_state_known CHECK (state IN ('mapping', 'checking', 'checked', 'running', 'paused', 'refused', 'done', 'cancelled')),
+    CONSTRAINT bulk_state_known CHECK (state IN ('mapping', 'checking', 'checked', 'running', 'paused', 'stopping', 'refused', 'done', 'cancelled')),
     CONSTRAINT bulk_rows_bounded CHECK (rows BETWEEN 0 AND 100000 AND size BETWEEN 0 AND 67108864),
-    CONSTRAINT bulk_counts CHECK (faulty BETWEEN 0 AND rows AND sent >= 0 AND failed >= 0 AND sent + failed <= cursor AND cursor <= rows AND checked <= rows),
+    CONSTRAINT bulk_counts CHECK (faulty BETWEEN 0 AND rows AND sent >= 0 AND failed >= 0 AND sent + failed <= rows AND cursor <= rows AND checked <= rows),
     CONSTRAINT bulk_ended CHECK ((state IN ('refused', 'done', 'cancelled')) = (ended_at IS NOT NULL)),
     CONSTRAINT bulk_list_forgotten CHECK (ended_at IS NULL OR wrapped_key IS NULL),
-    CONSTRAINT bulk_confirmed_to_run CHECK (source = 'api' OR state NOT IN ('running', 'paused', 'done') OR confirmed IS NOT NULL)
+    CONSTRAINT bulk_confirmed_to_run CHECK (source = 'api' OR state NOT IN ('running', 'paused', 'stopping', 'done') OR confirmed IS NOT NULL)
 );
 CREATE INDEX bulk_by_account ON bulk (account_id, test, id DESC);
 CREATE UNIQUE INDEX bulk_once ON bulk (account_id, once_key) WHERE once_key IS NOT NULL;
