@@ -26,9 +26,12 @@ const (
 	maxKeys   = 10
 )
 
+// ed25519Only is what EdDSA with this curve is called since RFC 9864 §2.2.
+const ed25519Only jose.SignatureAlgorithm = "Ed25519"
+
 // clientAlgorithms are those that assertions may be signed with.
 func clientAlgorithms() []jose.SignatureAlgorithm {
-	return []jose.SignatureAlgorithm{jose.ES256, jose.PS256, jose.EdDSA}
+	return []jose.SignatureAlgorithm{jose.ES256, jose.PS256, jose.EdDSA, ed25519Only}
 }
 
 // MakeClient registers a client of an account; its id is the client_id. Only
@@ -87,7 +90,7 @@ func readKeySet(b []byte) (set jose.JSONWebKeySet, err error) {
 		return set, errors.New("identity: key set has no keys, or too many")
 	}
 	for _, k := range set.Keys {
-		if !k.IsPublic() || !k.Valid() || k.Use != "" && k.Use != "sig" || algorithmOf(k) == "" || k.Algorithm != "" && k.Algorithm != string(algorithmOf(k)) {
+		if !k.IsPublic() || !k.Valid() || k.Use != "" && k.Use != "sig" || algorithmOf(k) == "" || k.Algorithm != "" && !signs(k, k.Algorithm) {
 			return set, errors.New("identity: key set has a key that cannot sign assertions")
 		}
 	}

@@ -102,11 +102,14 @@ func (s *Service) keyOf(ctx context.Context, c client, h jose.Header) (any, erro
 		}
 		var fit []jose.JSONWebKey
 		for _, k := range set.Keys {
-			if string(algorithmOf(k)) == h.Algorithm && (h.KeyID == "" || k.KeyID == h.KeyID) {
+			if signs(k, h.Algorithm) && (h.KeyID == "" || k.KeyID == h.KeyID) {
 				fit = append(fit, k)
 			}
 		}
 		if len(fit) == 1 {
+			if key, ok := fit[0].Key.(ed25519.PublicKey); ok {
+				return edwards(key), nil
+			}
 			return fit[0].Key, nil
 		}
 		if c.jwksURL == "" {
@@ -144,4 +147,21 @@ func algorithmOf(k jose.JSONWebKey) jose.SignatureAlgorithm {
 		return jose.EdDSA
 	}
 	return ""
+}
+
+// signs reports whether a key signs with an algorithm of this name.
+func signs(k jose.JSONWebKey, name string) bool {
+	own := algorithmOf(k)
+	return own != "" && (name == string(own) || own == jose.EdDSA && name == string(ed25519Only))
+}
+
+// edwards verifies under both names of its algorithm.
+type edwards ed25519.PublicKey
+
+// VerifyPayload implements [jose.OpaqueVerifier].
+func (e edwards) VerifyPayload(payload, signature []byte, alg jose.SignatureAlgorithm) error {
+	if alg != jose.EdDSA && alg != ed25519Only || !ed25519.Verify(ed25519.PublicKey(e), payload, signature) {
+		return errAssertion
+	}
+	return nil
 }

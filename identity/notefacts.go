@@ -17,6 +17,7 @@ const (
 
 	pathSignIn     = "/portal/sign-in"
 	pathAccount    = "/portal/account"
+	pathWebhooks   = "/portal/webhooks"
 	pathKeys       = "/portal/keys"
 	pathReset      = "/portal/reset/"
 	pathInvitation = "/portal/invitation/"
@@ -122,6 +123,8 @@ func (s *Service) accountFacts(ctx context.Context, n Note) (f NoteFacts, err er
 		f.Until = closed.Add(eraseWithin)
 		return f, nil
 	}
-	f.Path = pathAccount
+	if f.Path = pathAccount; n.Kind == NoteWebhookDisabled {
+		f.Path = pathWebhooks
+	}
 	return f, nil
 }

@@ -48,6 +48,8 @@ type rig struct {
 	clock    *clock
 	log      *logBuffer
 	contract *spec
+	fetched  func(address string) ([]byte, error) // what clients keep at their addresses
+	face     *api.API
 
 	account   string // of the keys below
 	test      string
@@ -72,7 +74,7 @@ func newRig(t testing.TB, change ...func(*api.Config)) *rig {
 	r.must(err)
 	log := slog.New(slog.NewJSONHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	r.people, err = identity.New(identity.Config{Pool: r.pool, Box: box, DigestKey: bytes.Repeat([]byte{2}, 32), Now: r.clock.now, Logger: log,
-		Password: identity.Cost{Memory: 8, Time: 1, Threads: 1}})
+		Password: identity.Cost{Memory: 8, Time: 1, Threads: 1}, FetchKeys: r.fetch})
 	r.must(err)
 	r.serve(log, change)
 	r.account, r.test, r.live = r.newAccount("Immo Zilverlinde bv", "0403170701")
@@ -100,7 +102,7 @@ func (r *rig) serve(log *slog.Logger, change []func(*api.Config)) {
 	r.must(err)
 	r.service, err = delivery.New(delivery.Config{
 		Pool: r.pool, Journal: r.book, Notices: notices, Outbox: jobs, Vault: r.vault, Box: keys, Codes: noCodes{},
-		Identities: r.people, Post: noPartner{}, Previews: previewer{}, LinkKey: bytes.Repeat([]byte{4}, 32), BaseURL: "https://bode.example",
+		Identities: r.people, Trials: r.people, Post: noPartner{}, Previews: previewer{}, LinkKey: bytes.Repeat([]byte{4}, 32), BaseURL: "https://bode.example",
 		Service: "Bode", Now: r.clock.now, Log: log,
 	})
 	r.must(err)
@@ -111,10 +113,18 @@ func (r *rig) serve(log *slog.Logger, change []func(*api.Config)) {
 	}
 	face, err := api.New(cfg)
 	r.must(err)
+	r.face = face
 	server := httptest.NewServer(face.Handler())
 	r.t.Cleanup(server.Close)
 	r.url = server.URL
 	r.contract = newSpec(r.t, r.url)
+}
+
+func (r *rig) fetch(_ context.Context, address string) ([]byte, error) {
+	if r.fetched == nil {
+		return nil, errors.New("nothing there")
+	}
+	return r.fetched(address)
 }
 
 func (r *rig) must(err error) {
