@@ -11,6 +11,7 @@ import (
 
 	"github.com/bode-erds/bode/delivery"
 	"github.com/bode-erds/bode/delivery/web"
+	"github.com/bode-erds/bode/identity"
 )
 
 // countries are those a letter can go to from the form; Belgium stands first.
@@ -45,6 +46,7 @@ func (p *Portal) writePage(v *visitor, d draft, faults web.Faults) (writePage, e
 	page := writePage{frame: v.frame("/portal/new"), Draft: d, Blank: newPerson(-1, lang), Post: p.Deliveries.Post != nil,
 		Languages: languageOptions(), Countries: countryOptions(lang), MaxDays: delivery.MaxCollectDays}
 	page.Faults = faults
+	page.Company, page.Known = v.session.AccountKind == identity.Company, known(v.session)
 	profile, err := p.Identity.Profile(v.ctx(), v.session.Account)
 	if err != nil {
 		return page, fmt.Errorf("portal: sender: %w", err)
@@ -71,6 +73,7 @@ func (p *Portal) showDraft(v *visitor, status int, d draft, faults ...web.Fault)
 	if err != nil {
 		return err
 	}
+	p.Web.MayFetch(v)
 	return p.Web.Render(v, status, "portal/write", page)
 }
 
@@ -84,14 +87,15 @@ func (p *Portal) showAnswers(v *visitor, status int, d draft, faults ...web.Faul
 	if page.Plan, err = p.preview(v, d); err != nil {
 		return err
 	}
-	profile, err := p.Identity.Profile(v.ctx(), v.session.Account)
-	if err != nil {
-		return fmt.Errorf("portal: sender: %w", err)
-	}
-	by := delivery.Submitter{By: v.actor(), Sender: delivery.SenderParty(profile)}
-	var wrong web.Faults
-	if page.Preview, page.Previewed, wrong = p.onPaper(v, d, by); len(wrong) > 0 && status == http.StatusOK {
+	sub := p.submission(v, d)
+	if wrong, err := p.foresee(v, &page, sub, false, p.Deliveries.Now()); err != nil {
+		return err
+	} else if len(wrong) > 0 && status == http.StatusOK {
 		return p.showDraft(v, http.StatusUnprocessableEntity, d, wrong...)
 	}
+	if page.Second, err = p.Deliveries.SecondPerson(v.ctx(), v.session.Account); err != nil {
+		return err
+	}
+	page.MaySend = page.Known && !page.Second && p.Deliveries.MaySend(v.ctx(), v.actor(), sub.Policy.Class) == nil
 	return p.Web.Render(v, status, "portal/check", page)
 }

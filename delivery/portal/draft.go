@@ -15,7 +15,8 @@ const maxRecipients = 50
 // draft is a message being written. It travels in the fields of its form and is
 // what was typed, right or wrong.
 type draft struct {
-	Once       string // names the attempt to send, so that a second press sends nothing twice
+	ID         delivery.ID // of the stored draft that this is; empty: it is kept nowhere yet
+	Once       string      // names the attempt to send, so that a second press sends nothing twice
 	Subject    string
 	Body       string
 	Reference  string
@@ -27,6 +28,8 @@ type draft struct {
 	Class      string
 	Documents  []delivery.Document
 	Recipients []person
+	SendDate   string // when it is to go, as typed on the page of its answers
+	SendTime   string
 }
 
 // person is a recipient being described.
@@ -35,7 +38,8 @@ type person struct {
 	Given, Family, Email, Mobile, Language string
 	Line1, Line2, Postcode, City, Country  string
 	BirthDate, NationalNumber              string
-	Focus                                  bool // was added just now
+	OrgName, OrgNumber                     string // of a company that is addressed
+	Focus                                  bool   // was added just now
 }
 
 // fields are the names of a recipient's fields with where they are kept.
@@ -44,12 +48,13 @@ func (r *person) fields() map[string]*string {
 		"given": &r.Given, "family": &r.Family, "email": &r.Email, "mobile": &r.Mobile, "language": &r.Language,
 		"line1": &r.Line1, "line2": &r.Line2, "postcode": &r.Postcode, "city": &r.City, "country": &r.Country,
 		"birth_date": &r.BirthDate, "national_number": &r.NationalNumber,
+		"org_name": &r.OrgName, "org_number": &r.OrgNumber,
 	}
 }
 
 // empty reports that nothing but what was filled in for them is there.
 func (r person) empty() bool {
-	return r.Given+r.Family+r.Email+r.Mobile+r.Line1+r.Line2+r.Postcode+r.City+r.BirthDate+r.NationalNumber == ""
+	return r.Given+r.Family+r.Email+r.Mobile+r.Line1+r.Line2+r.Postcode+r.City+r.BirthDate+r.NationalNumber+r.OrgName+r.OrgNumber == ""
 }
 
 // Address reports whether some of a postal address was given.
@@ -57,6 +62,9 @@ func (r person) Address() bool { return r.Line1+r.Line2+r.Postcode+r.City != "" 
 
 // Extra reports whether something to recognise the recipient by was given.
 func (r person) Extra() bool { return r.BirthDate+r.NationalNumber != "" }
+
+// Organisation reports whether the recipient is a company.
+func (r person) Organisation() bool { return strings.TrimSpace(r.OrgName+r.OrgNumber) != "" }
 
 // E164 is the mobile number as it will be used.
 func (r person) E164() string { return international(r.Mobile) }
@@ -71,7 +79,7 @@ func newPerson(n int, lang string) person { return person{N: n, Language: lang, 
 
 // parseDraft reads a form back. Documents are only named in it.
 func parseDraft(f url.Values) (d draft, documents []delivery.ID) {
-	d = draft{Once: f.Get("once"), Subject: f.Get("subject"), Body: strings.ReplaceAll(f.Get("body"), "\r\n", "\n"),
+	d = draft{ID: delivery.ID(f.Get("draft")), Once: f.Get("once"), Subject: f.Get("subject"), Body: strings.ReplaceAll(f.Get("body"), "\r\n", "\n"),
 		Reference: f.Get("reference"), CostCentre: f.Get("cost_centre"), Days: f.Get("days"), Fallback: f.Get("fallback"),
 		ServeBy: f.Get("serve_by"), Rule: f.Get("term_rule"), Class: f.Get("class")}
 	if len(d.Once) != 26 {
@@ -100,7 +108,7 @@ func fieldName(n int, name string) string { return "r" + strconv.Itoa(n) + "-" +
 
 // Hidden writes the draft as hidden fields.
 func (d draft) Hidden() []pair {
-	f := url.Values{"once": {d.Once}, "subject": {d.Subject}, "body": {d.Body}, "reference": {d.Reference}, "cost_centre": {d.CostCentre},
+	f := url.Values{"draft": {string(d.ID)}, "once": {d.Once}, "subject": {d.Subject}, "body": {d.Body}, "reference": {d.Reference}, "cost_centre": {d.CostCentre},
 		"days": {d.Days}, "fallback": {d.Fallback}, "serve_by": {d.ServeBy}, "term_rule": {d.Rule},
 		"class": {d.Class}}
 	for _, r := range d.Recipients {
@@ -170,6 +178,9 @@ func (r person) recipient() delivery.Recipient {
 			a.Lines = append(a.Lines, l)
 		}
 		out.Address = a
+	}
+	if r.Organisation() {
+		out.Organisation = &delivery.Organisation{Name: strings.TrimSpace(r.OrgName), EnterpriseNumber: strings.TrimSpace(r.OrgNumber)}
 	}
 	return out
 }

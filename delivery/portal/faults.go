@@ -17,6 +17,7 @@ var places = map[string]string{
 	"postal_address": "line1", "postal_address/lines": "line1", "postal_address/lines/0": "line1", "postal_address/lines/1": "line2",
 	"postal_address/postcode": "postcode", "postal_address/city": "city", "postal_address/country": "country",
 	"identification/birth_date": "birth_date", "identification/national_number": "national_number", "": "given",
+	"organisation/name": "org_name", "organisation/enterprise_number": "org_number", "/send_at": "send_date",
 	"/subject": "subject", "/body": "body", "/reference": "reference", "/policy/collect_days": "days", "/policy/fallback": "fallback",
 	"/policy/class": "class", "/policy/serve_by": "serve_by", "/policy/term_rule": "term_rule",
 }

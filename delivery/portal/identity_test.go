@@ -29,10 +29,9 @@ func TestUnknownPeopleDoNotSend(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	b, person, _ := r.unknown()
-	for _, path := range []string{"/portal/new", "/portal/send"} {
-		b.to(path).want(http.StatusForbidden, path).shows("know for certain who you are")
-	}
-	for _, path := range []string{"/portal/new", "/portal/send", "/portal/keys"} {
+	b.to("/portal/new").want(http.StatusOK, "/portal/new").shows("a colleague has to release it")
+	b.to("/portal/send").want(http.StatusForbidden, "/portal/send").shows("know for certain who you are")
+	for _, path := range []string{"/portal/later", "/portal/send", "/portal/keys"} {
 		b.post(r.server.URL+path, url.Values{"key_name": {"ERP"}, "key_mode": {"live"}, "given": {"An"}}).want(http.StatusForbidden, path)
 	}
 	if n := r.count(`SELECT count(*) FROM message`) + r.count(`SELECT count(*) FROM api_key WHERE created_by = $1`, person); n != 0 {
@@ -48,14 +47,14 @@ func TestUnknownPeopleDoNotSend(t *testing.T) {
 		_, err = tx.Exec(t.Context(), `UPDATE person SET identification_id = $2 WHERE id = $1`, person, kept.Record)
 		return err
 	}))
-	b.to("/portal/new").want(http.StatusForbidden, "/portal/new")
+	b.to("/portal/send").want(http.StatusForbidden, "/portal/send")
 }
 
 func TestProveWhoYouAre(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	b, person, _ := r.unknown()
-	b.to("/portal/new").want(http.StatusForbidden, "/portal/new")
+	b.to("/portal/send").want(http.StatusForbidden, "/portal/send")
 	bound := func() int {
 		return r.count(`SELECT count(*) FROM person WHERE id = $1 AND identification_id IS NOT NULL`, person)
 	}
@@ -69,7 +68,7 @@ func TestProveWhoYouAre(t *testing.T) {
 	}
 	// The person goes on to where they wanted to go.
 	r.proves("Lotte Maria", "PEETERS", "85073099734", identity.LevelHigh)
-	b.submit("/portal/identify", nil).want(http.StatusOK, "/portal/new")
+	b.submit("/portal/identify", nil).want(http.StatusOK, "/portal/send")
 	if bound() != 1 {
 		t.Error("not bound")
 	}

@@ -36,7 +36,11 @@ func (p *Portal) planPart(v *visitor, plan delivery.Plan) *planPart {
 // preview is the plan of a draft that would be sent now. What is wrong with it
 // is for sending to say.
 func (p *Portal) preview(v *visitor, d draft) (*planPart, error) {
-	policy, now := p.submission(v, d).Policy, p.Deliveries.Now()
+	return p.planAt(v, p.submission(v, d).Policy, p.Deliveries.Now())
+}
+
+// planAt is the plan of a message that would be sent at a time.
+func (p *Portal) planAt(v *visitor, policy delivery.Policy, now time.Time) (*planPart, error) {
 	plan, err := p.Deliveries.PlanOf(policy, now)
 	if _, bad := errors.AsType[delivery.FieldErrors](err); bad {
 		return &planPart{}, nil

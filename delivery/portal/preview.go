@@ -3,6 +3,7 @@ package portal
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
 	"time"
 
@@ -14,20 +15,36 @@ import (
 // also works without.
 const previewTime = 30 * time.Second
 
-// onPaper looks what a draft would become on paper. What is wrong with it is a fault of
-// the form; when nothing can be said just now, known is false.
-func (p *Portal) onPaper(v *visitor, d draft, by delivery.Submitter) (is delivery.Preview, known bool, faults web.Faults) {
+// foresee fills in what a message would become if it went at a time: on paper, on
+// the screens of its recipients, and when. What is wrong with it is a fault of the
+// form; what nobody can say just now is left out.
+func (p *Portal) foresee(v *visitor, page *writePage, sub delivery.Submission, test bool, at time.Time) (web.Faults, error) {
+	profile, err := p.Identity.Profile(v.ctx(), v.session.Account)
+	if err != nil {
+		return nil, fmt.Errorf("portal: sender: %w", err)
+	}
+	by := delivery.Submitter{By: v.actor(), Sender: delivery.SenderParty(profile), Test: test}
+	if page.Plan == nil {
+		if page.Plan, err = p.planAt(v, sub.Policy, at); err != nil {
+			return nil, err
+		}
+	}
+	if page.Notices, err = p.Deliveries.PreviewNotices(v.ctx(), by, sub, at); err != nil {
+		if found, ok := errors.AsType[delivery.FieldErrors](err); ok {
+			return p.faultsOf(page.Draft, found), nil
+		}
+		return nil, err
+	}
 	ctx, cancel := context.WithTimeout(v.ctx(), previewTime)
 	defer cancel()
-	is, err := p.Deliveries.Preview(ctx, by, p.submission(v, d))
+	page.Preview, err = p.Deliveries.Preview(ctx, by, sub)
 	if found, ok := errors.AsType[delivery.FieldErrors](err); ok {
-		return is, false, p.faultsOf(d, found)
+		return p.faultsOf(page.Draft, found), nil
 	}
-	if err != nil {
+	if page.Previewed = err == nil; err != nil {
 		p.Log.WarnContext(v.ctx(), "no preview", "error", err)
-		return is, false, nil
 	}
-	return is, true, nil
+	return nil, nil
 }
 
 // Letter is what recipient r would get on paper, or nil.

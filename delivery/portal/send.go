@@ -9,6 +9,7 @@ import (
 	"net/http"
 
 	"github.com/bode-erds/bode/delivery"
+	"github.com/bode-erds/bode/delivery/web"
 )
 
 // send submits the message whose answers were checked. Pressing twice, or going
@@ -26,9 +27,9 @@ func (p *Portal) send(v *visitor) error {
 	if err != nil {
 		return err
 	}
-	d, ids := parseDraft(f)
-	for _, id := range ids {
-		d.Documents = append(d.Documents, delivery.Document{ID: id})
+	d := typedDraft(f)
+	if d.ID != "" {
+		return p.keepAndSend(v, f, delivery.Sending{})
 	}
 	sub := p.submission(v, d)
 	profile, err := p.Identity.Profile(v.ctx(), v.session.Account)
@@ -43,6 +44,9 @@ func (p *Portal) send(v *visitor) error {
 	if found, ok := errors.AsType[delivery.FieldErrors](err); ok {
 		d := p.readDraft(v, f)
 		return p.showDraft(v, http.StatusUnprocessableEntity, d, p.faultsOf(d, found)...)
+	}
+	if errors.Is(err, delivery.ErrSecondPerson) {
+		return p.showAnswers(v, http.StatusConflict, p.readDraft(v, f), web.Fault{Key: "fault.second_person"})
 	}
 	if errors.Is(err, delivery.ErrKeyReused) {
 		d := p.readDraft(v, f)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/bode-erds/bode/delivery"
 	"github.com/bode-erds/bode/delivery/web"
+	"github.com/bode-erds/bode/identity"
 )
 
 // writePage is the form of a message, or the page on which its answers are
@@ -31,6 +32,22 @@ type writePage struct {
 	MaxDays   int
 	Preview   delivery.Preview // when the answers are checked
 	Previewed bool             // it is known
+	waitingPart
+}
+
+// waitingPart is what a page says of a message that is kept, or may be.
+type waitingPart struct {
+	Stored     *delivery.Draft // nil: it is kept nowhere
+	Saved      bool            // just now
+	Asked      string          // whether colleagues were told: "now", "later"
+	Second     bool            // the account asks for a second person
+	MaySend    bool            // the visitor, now
+	MayRelease bool
+	Mine       bool // the visitor wrote it
+	Company    bool // there may be colleagues
+	Known      bool // who the visitor is
+	Releasers  []identity.Colleague
+	Notices    []delivery.NoticePreview
 }
 
 // People are the recipients, and the blank one for a script.
@@ -63,7 +80,7 @@ func (w writePage) LanguageName(code string) string {
 }
 
 func (p *Portal) write(v *visitor) error {
-	if ok, err := p.proven(v); !ok {
+	if ok, err := p.mayWrite(v); !ok {
 		return err
 	}
 	return p.showDraft(v, http.StatusOK, newDraft(p.Deliveries.DefaultPolicy(), p.Web.Language(v)))
@@ -73,7 +90,7 @@ func (p *Portal) write(v *visitor) error {
 // button asks, and shows the form again, or the answers to check. It submits
 // nothing.
 func (p *Portal) rewrite(v *visitor) error {
-	if ok, err := p.proven(v); !ok {
+	if ok, err := p.mayWrite(v); !ok {
 		return err
 	}
 	var faults web.Faults
@@ -105,6 +122,8 @@ func (p *Portal) rewrite(v *visitor) error {
 		}
 	case "drop":
 		d.Documents = dropDocument(d.Documents, delivery.ID(arg))
+	case "save":
+		return p.saveDraft(v, d, faults)
 	case "check":
 		for len(d.Recipients) > 1 && d.Recipients[len(d.Recipients)-1].empty() {
 			d.Recipients = d.Recipients[:len(d.Recipients)-1]
@@ -124,14 +143,8 @@ func (p *Portal) rewrite(v *visitor) error {
 // readDraft reads a form back, with the documents that are still there.
 func (p *Portal) readDraft(v *visitor, f url.Values) draft {
 	d, ids := parseDraft(f)
-	for _, id := range ids {
-		doc, err := p.Deliveries.Document(v.ctx(), v.session.Account, id)
-		if err == nil {
-			d.Documents = append(d.Documents, doc)
-		} else if !errors.Is(err, delivery.ErrNotFound) {
-			p.Log.ErrorContext(v.ctx(), "document not read", "document", id, "error", err)
-		}
-	}
+	d.Documents = p.documents(v, ids)
+	d.SendDate, d.SendTime = f.Get("send_date"), f.Get("send_time")
 	if len(d.Recipients) == 0 {
 		d.Recipients = []person{newPerson(0, p.Web.Language(v))}
 	}
@@ -139,7 +152,13 @@ func (p *Portal) readDraft(v *visitor, f url.Values) draft {
 }
 
 func (p *Portal) submission(v *visitor, d draft) delivery.Submission {
-	return d.submission(p.Deliveries.DefaultPolicy(), p.Web.Language(v))
+	base, lang := p.Deliveries.DefaultPolicy(), p.Web.Language(v)
+	if d.ID != "" { // what a form does not show stays as a program wrote it
+		if stored, err := p.Deliveries.Draft(v.ctx(), v.session.Account, d.ID); err == nil {
+			base = stored.Content.Submission.Policy
+		}
+	}
+	return d.submission(base, lang)
 }
 
 // take streams one file into the vault. What is wrong with it is a fault of the
