@@ -28,13 +28,14 @@ const (
 	MandateGiven        Kind = "mandate_given"        // to those who administer the principal
 	MandateEnded        Kind = "mandate_ended"        //
 	KeyExpires          Kind = "key_expires"          // an API key ends soon, and when
+	WebhookDisabled     Kind = "webhook_disabled"     // events are not pushed any more
 )
 
 // AccountKinds lists the kinds that belong to no delivery.
 func AccountKinds() []Kind {
 	return []Kind{ContactCode, AccountExists, PasswordReset, Invitation, ApplicationReceived, ApplicationApproved, ApplicationRefused,
 		AccountSuspended, AccountResumed, AccountClosed, RecoveryStarted, RecoveryDone, SignInChanged, ContactChanged, MandateGranted, MandateWithdrawn,
-		ApplicationForm, ReleaseAsked, DraftReleased, DraftGivenBack, DraftFailed, MandateGiven, MandateEnded, KeyExpires}
+		ApplicationForm, ReleaseAsked, DraftReleased, DraftGivenBack, DraftFailed, MandateGiven, MandateEnded, KeyExpires, WebhookDisabled}
 }
 
 // ofAccount reports whether a notice of kind k belongs to no delivery.

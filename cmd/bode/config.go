@@ -51,6 +51,7 @@ type config struct {
 	Bounce  bounceConfig  `embed:"" prefix:"bounce-"`
 	Post    postConfig    `embed:"" prefix:"post-"`
 	About   aboutConfig   `embed:"" prefix:"about-"`
+	Push    pushConfig    `embed:""`
 	Poppler string        `help:"Directory of pdfinfo, pdftotext and pdftoppm below /usr or /opt, to show recipients the pages of PDF; empty: they can save them only." type:"path" env:"BODE_POPPLER"`
 
 	Clients   clientsConfig   `embed:"" prefix:"clients-"`

@@ -173,7 +173,7 @@ func (c bpostConfig) open() (post.Operator, error) {
 // openPost opens the print and post partner, if there is one.
 func (c config) openPost(o *outside, log *slog.Logger) error {
 	if c.Post.Dir == "" {
-		return nil
+		return o.openPush(c.Push, post.Config{})
 	}
 	o.printing = c.Post.printConfig
 	window, err := post.WindowNamed(c.Post.Window)
@@ -192,8 +192,10 @@ func (c config) openPost(o *outside, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	o.previews, err = post.NewPreviewer(conf, tariff)
-	return err
+	if o.previews, err = post.NewPreviewer(conf, tariff); err != nil {
+		return err
+	}
+	return o.openPush(c.Push, conf)
 }
 
 // postHooks mounts what a print and post partner calls.

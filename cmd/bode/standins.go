@@ -167,8 +167,10 @@ func (s *standIns) outside(dir, base string, log *slog.Logger) (o outside, err e
 	if err != nil {
 		return o, err
 	}
-	o.previews, err = post.NewPreviewer(letters, tariff)
-	return o, err
+	if o.previews, err = post.NewPreviewer(letters, tariff); err != nil {
+		return o, err
+	}
+	return o, o.openPush(pushConfig{Loopback: true, Leave: true}, letters)
 }
 
 // demoIssuer names nobody real and claims nothing.

@@ -23,6 +23,7 @@ func (a *app) work(ctx context.Context) error {
 	defer a.hangUp()
 	defer a.texts(ctx)()
 	var rounds sync.WaitGroup
+	rounds.Go(func() { a.sendPushes(ctx) })
 	for _, r := range []struct {
 		name string
 		pace time.Duration
@@ -31,6 +32,7 @@ func (a *app) work(ctx context.Context) error {
 		{"deadlines", a.out.pace.sweep, a.sweep},
 		{"drafts", a.out.pace.sweep, a.sendDrafts},
 		{"post reports", a.out.pace.post, a.deliveries.ReadPost},
+		{"webhook feed", time.Second, a.push},
 		{"retention", a.out.pace.retain, a.retain},
 		{"lost work", a.out.pace.mend, a.mend},
 		{"batches", a.out.pace.batch, a.batch},
