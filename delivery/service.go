@@ -91,6 +91,7 @@ type Config struct {
 	Previews   Previewer        // nil: nobody is told beforehand what a letter would be
 	Prices     Prices           // nil: nobody is charged
 	Operators  Operators        // nil: nobody can give credit
+	Billing    *Billing         // nil: no credit is sold, and nothing is invoiced
 	Opening    CreditMode       // of an account that is new to its books: Prepaid (default) or Free
 	LinkKey    []byte           // at least 32 octets; keys the collect tokens
 	BaseURL    string           // scheme and host, no slash at the end
@@ -138,6 +139,9 @@ func (c *Config) validate() error {
 		return fmt.Errorf("delivery: print cut-off %s, %d days", c.PrintCutoff, c.PrintDays)
 	}
 	if c.terms, err = ReadTerms(); err != nil {
+		return err
+	}
+	if err := c.Billing.validate(); err != nil {
 		return err
 	}
 	if c.Zone == nil {

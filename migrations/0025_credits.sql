@@ -159,6 +159,17 @@ CREATE TABLE payment (
 CREATE INDEX payment_of_account ON payment (account_id, id);
 CREATE INDEX payment_waiting ON payment (checked_at) WHERE status IN ('open', 'pending', 'authorized');
 
+-- A row is where a company wants to be on its invoices: of companies no other
+-- postal address is kept.
+CREATE TABLE billing_address (
+    account_id uuid   PRIMARY KEY REFERENCES account (id),
+    lines      text[] NOT NULL,
+    postcode   text   NOT NULL,
+    city       text   NOT NULL,
+    CONSTRAINT billing_address_bounded CHECK (cardinality(lines) BETWEEN 1 AND 3 AND char_length(postcode) <= 20 AND char_length(city) <= 100
+        AND char_length(array_to_string(lines, '')) <= 300)
+);
+
 -- A row is the last number given in a year: held until the transaction that took
 -- it ends, so that numbers have no gaps.
 CREATE TABLE invoice_number (
