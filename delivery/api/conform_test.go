@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -48,8 +50,13 @@ func TestConforms(t *testing.T) {
 		a.method = http.MethodPost
 		r.do(a)
 	}
+	own, err := os.ReadFile(filepath.Join("openapi", "openapi.yaml")) // what the other files add, cmd/bode calls with curl
+	r.must(err)
 	for path, item := range r.contract.doc.Paths.Map() {
 		for method, op := range item.Operations() {
+			if !strings.Contains(string(own), "operationId: "+op.OperationID+"\n") {
+				continue
+			}
 			want := []string{op.OperationID + " 2xx", op.OperationID + " 4xx"}
 			if path == "/openapi.json" {
 				want = want[:1]

@@ -17,7 +17,8 @@ type contract struct {
 
 // tag is a group of operations.
 type tag struct {
-	Name, Text string
+	Name       string
+	Text       prose
 	Operations []operation
 }
 
@@ -25,7 +26,8 @@ type tag struct {
 type operation struct {
 	ID, Method, Path string
 	Tag              string
-	Summary, Text    string
+	Summary          string
+	Text             prose
 	Open             bool // needs no key
 	Parameters       []parameter
 	Body             *body
@@ -35,10 +37,11 @@ type operation struct {
 }
 
 type parameter struct {
-	Name, In, Text, Type string
-	Required             bool
-	Example              any
-	word                 bool // a text, in a path an identifier
+	Name, In, Type string
+	Text           prose
+	Required       bool
+	Example        any
+	word           bool // a text, in a path an identifier
 }
 
 // body is what a request carries.
@@ -49,8 +52,9 @@ type body struct {
 
 // answer is what comes back.
 type answer struct {
-	Status, Text string
-	Media        []media
+	Status string
+	Text   prose
+	Media  []media
 }
 
 type media struct {
@@ -72,7 +76,7 @@ func readContract(text []byte) (*contract, error) {
 	place := map[string]int{}
 	for i, t := range list(doc["tags"]) {
 		place[words(t, "name")] = i
-		c.Tags = append(c.Tags, tag{Name: words(t, "name"), Text: words(t, "description")})
+		c.Tags = append(c.Tags, tag{Name: words(t, "name"), Text: prose(words(t, "description"))})
 	}
 	paths, _ := doc["paths"].(map[string]any)
 	for _, path := range slices.Sorted(maps.Keys(paths)) {
@@ -102,7 +106,7 @@ func readContract(text []byte) (*contract, error) {
 type reader struct{ doc map[string]any }
 
 func (r reader) operation(method, path string, o any) operation {
-	op := operation{ID: words(o, "operationId"), Method: strings.ToUpper(method), Path: path, Summary: words(o, "summary"), Text: words(o, "description")}
+	op := operation{ID: words(o, "operationId"), Method: strings.ToUpper(method), Path: path, Summary: words(o, "summary"), Text: prose(words(o, "description"))}
 	if tags := list(within(o, "tags")); len(tags) > 0 {
 		op.Tag, _ = tags[0].(string)
 	}
@@ -122,7 +126,7 @@ func (r reader) operation(method, path string, o any) operation {
 			continue
 		}
 		a := r.follow(answers[status])
-		op.Answers = append(op.Answers, answer{status, words(a, "description"), r.media(within(a, "content"))})
+		op.Answers = append(op.Answers, answer{status, prose(words(a, "description")), r.media(within(a, "content"))})
 	}
 	for _, code := range list(within(o, "x-problems")) {
 		op.Problems = append(op.Problems, fmt.Sprint(code))
@@ -133,7 +137,7 @@ func (r reader) operation(method, path string, o any) operation {
 
 func (r reader) parameter(p any) parameter {
 	p = r.follow(p)
-	out := parameter{Name: words(p, "name"), In: words(p, "in"), Text: words(p, "description"), Example: within(p, "example")}
+	out := parameter{Name: words(p, "name"), In: words(p, "in"), Text: prose(words(p, "description")), Example: within(p, "example")}
 	out.Required, _ = within(p, "required").(bool)
 	out.Type = r.kind(within(p, "schema"))
 	out.word = words(r.follow(within(p, "schema")), "type") == "string"

@@ -10,19 +10,21 @@ import (
 
 // schema is an object with a name.
 type schema struct {
-	Name, Text, Type string
-	Fields           []field
+	Name, Type string
+	Text       prose
+	Fields     []field
 }
 
 // field is one member of an object, also of one inside it.
 type field struct {
-	Name, Type, Text string
-	Schema           string // its own name, when it has one
-	Required         bool
+	Name, Type string
+	Text       prose
+	Schema     string // its own name, when it has one
+	Required   bool
 }
 
 func (r reader) schema(name string, v any) schema {
-	return schema{Name: name, Text: words(v, "description"), Type: r.kind(v), Fields: r.fields(v, "", 0)}
+	return schema{Name: name, Text: prose(words(v, "description")), Type: r.kind(v), Fields: r.fields(v, "", 0)}
 }
 
 // deepest is how far objects without a name are shown in each other.
@@ -45,7 +47,7 @@ func (r reader) fields(v any, under string, depth int) (all []field) {
 	required := list(within(v, "required"))
 	for _, key := range slices.Sorted(maps.Keys(properties)) {
 		p := properties[key]
-		f := field{Name: under + key, Type: r.kind(p), Text: r.text(p), Schema: name(p), Required: slices.Contains(required, any(key))}
+		f := field{Name: under + key, Type: r.kind(p), Text: prose(r.text(p)), Schema: name(p), Required: slices.Contains(required, any(key))}
 		if item := within(p, "items"); f.Schema == "" {
 			f.Schema = name(item)
 		}
