@@ -7,13 +7,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
+
+	"github.com/bode-erds/bode/delivery/web/webtest"
 )
 
 // screen is a person with a real browser, who presses what is on the page.
@@ -26,6 +27,8 @@ type screen struct {
 	name string // of the screen size
 	n    int
 	up   bool
+
+	width, height int64
 }
 
 // newScreen starts a browser of the given size. BODE_SCREENSHOTS names a
@@ -42,7 +45,7 @@ func newScreen(r *rig, lang, name string, width, height int64) *screen {
 		chromedp.Flag("disable-dev-shm-usage", true))
 	ctx, stop := chromedp.NewExecAllocator(context.Background(), opts...)
 	r.t.Cleanup(stop)
-	s := &screen{r: r, axe: string(axe), lang: lang, keep: os.Getenv("BODE_SCREENSHOTS"), name: name}
+	s := &screen{r: r, axe: string(axe), lang: lang, keep: os.Getenv("BODE_SCREENSHOTS"), width: width, height: height, name: name}
 	s.ctx, stop = chromedp.NewContext(ctx)
 	r.t.Cleanup(stop)
 	s.do(chromedp.EmulateViewport(width, height))
@@ -104,15 +107,7 @@ func (s *screen) page(name, suffix string) {
 	value[chromedp.Void](s, `window.seen = true`)
 }
 
-// violation is what axe finds.
-type violation struct {
-	ID   string   `json:"id"`
-	Help string   `json:"help"`
-	At   []string `json:"at"`
-}
-
-// look checks what a person would notice: violations that axe finds, anything
-// wider than the screen, and the wrong language.
+// look checks what a person would notice.
 func (s *screen) look(name string) {
 	s.r.t.Helper()
 	s.n++
@@ -122,16 +117,10 @@ func (s *screen) look(name string) {
 		file := filepath.Join(s.keep, fmt.Sprintf("identify-%s-%s-%02d-%s.jpg", s.name, s.lang, s.n, name))
 		s.r.must(os.WriteFile(file, picture, 0o644))
 	}
-	if lang := value[string](s, `document.documentElement.lang`); lang != s.lang {
-		s.r.t.Errorf("%s %s: page is in %q", s.lang, name, lang)
-	}
-	if value[bool](s, `document.documentElement.scrollWidth > innerWidth`) {
-		s.r.t.Errorf("%s %s: wider than the %s", s.lang, name, s.name)
-	}
-	value[chromedp.Void](s, s.axe)
-	for _, v := range value[[]violation](s, `axe.run(document, {resultTypes: ["violations"]}).then(r => r.violations.map(
-		v => ({id: v.id, help: v.help, at: v.nodes.map(n => n.html + " " + n.failureSummary)})))`, chromedp.EvalAwaitPromise) {
-		s.r.t.Errorf("%s %s: %s: %s\n%s", s.lang, name, v.ID, v.Help, strings.Join(v.At, "\n"))
+	faults, err := webtest.Inspect(s.ctx, webtest.Page{Axe: s.axe, Lang: s.lang, Width: s.width, Height: s.height})
+	s.r.must(err)
+	for _, f := range faults {
+		s.r.t.Errorf("%s %s %s: %s", s.name, s.lang, name, f)
 	}
 }
 

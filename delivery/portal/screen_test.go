@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -14,6 +13,7 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
+	"github.com/bode-erds/bode/delivery/web/webtest"
 	"github.com/bode-erds/bode/evidence"
 	"github.com/bode-erds/bode/evidence/evidencetest"
 	"github.com/bode-erds/bode/notify"
@@ -27,6 +27,8 @@ type screen struct {
 	lang string
 	name string // of the screen size
 	keep string // directory for pictures, or ""
+
+	width, height int64
 }
 
 // newScreen starts a browser of the given size. BODE_SCREENSHOTS names a
@@ -43,7 +45,7 @@ func newScreen(r *rig, lang, name string, width, height int64, scheme string) *s
 		chromedp.Flag("disable-dev-shm-usage", true), chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("lang", lang))
 	ctx, stop := chromedp.NewExecAllocator(context.Background(), opts...)
 	r.t.Cleanup(stop)
-	s := &screen{r: r, axe: string(axe), lang: lang, name: name, keep: os.Getenv("BODE_SCREENSHOTS")}
+	s := &screen{r: r, axe: string(axe), lang: lang, name: name, keep: os.Getenv("BODE_SCREENSHOTS"), width: width, height: height}
 	s.ctx, stop = chromedp.NewContext(ctx)
 	r.t.Cleanup(stop)
 	r.must(chromedp.Do(s.ctx)) // starts the browser, which lives as long as this context
@@ -108,8 +110,7 @@ func (s *screen) follow(button, suffix string) {
 	s.r.t.Fatalf("%s %s: %s leads to %s, not to %s: %v", s.name, s.lang, button, at, suffix, err)
 }
 
-// look checks what a person would notice: violations that axe finds, anything
-// wider than the screen, targets too small to touch, and the wrong language.
+// look checks what a person would notice.
 func (s *screen) look(name string) {
 	s.r.t.Helper()
 	if s.keep != "" {
@@ -117,27 +118,15 @@ func (s *screen) look(name string) {
 		s.r.must(err)
 		s.r.must(os.WriteFile(filepath.Join(s.keep, fmt.Sprintf("%s-%s-%s.png", s.name, s.lang, name)), picture, 0o644))
 	}
-	if lang := value[string](s, `document.documentElement.lang`); lang != s.lang {
-		s.r.t.Errorf("%s %s: page is in %q", s.lang, name, lang)
-	}
-	if value[bool](s, `document.documentElement.scrollWidth > innerWidth`) {
-		s.r.t.Errorf("%s %s: wider than the %s", s.lang, name, s.name)
-	}
 	for _, small := range value[[]string](s, `[...document.querySelectorAll("button:not(.sr), a.button, nav a, select, input:not([type=hidden], [type=checkbox], [type=radio])")]
 		.filter(e => { const b = e.getBoundingClientRect(); return b.width && b.height && b.height < 43.5 }).map(e => e.outerHTML.slice(0, 120))`) {
 		s.r.t.Errorf("%s %s %s: too small to touch: %s", s.name, s.lang, name, small)
 	}
-	value[chromedp.Void](s, s.axe)
-	for _, v := range value[[]violation](s, `axe.run(document, {resultTypes: ["violations"]}).then(r => r.violations.map(
-		v => ({id: v.id, help: v.help, at: v.nodes.map(n => n.html + " " + n.failureSummary)})))`, chromedp.EvalAwaitPromise) {
-		s.r.t.Errorf("%s %s %s: %s: %s\n%s", s.name, s.lang, name, v.ID, v.Help, strings.Join(v.At, "\n"))
+	faults, err := webtest.Inspect(s.ctx, webtest.Page{Axe: s.axe, Lang: s.lang, Width: s.width, Height: s.height})
+	s.r.must(err)
+	for _, f := range faults {
+		s.r.t.Errorf("%s %s %s: %s", s.name, s.lang, name, f)
 	}
-}
-
-// violation is what axe finds.
-type violation struct {
-	ID, Help string
-	At       []string
 }
 
 // tour sees every page, as somebody does who uses all of it.
