@@ -74,6 +74,8 @@ type Bulk struct {
 	Warned    int // to a recipient of a row before
 	Sent      int
 	Failed    int
+	Online    int // cents, of the rows that can be sent, when all are collected online; -1: not known
+	Posted    int // cents, when every letter that can be is posted; -1: not known
 	CreatedAt time.Time
 	ChangedAt time.Time
 	EndedAt   time.Time // zero before
@@ -83,6 +85,7 @@ type Bulk struct {
 	round, checked      int
 	cursor              int
 	confirmed           *confirmation
+	preparers           [2]string // subjects of who uploaded and who mapped
 }
 
 // Ready is how many rows can be sent.
@@ -192,14 +195,15 @@ func (s *Service) openBulk(ctx context.Context, b Bulk) (*list, error) {
 }
 
 const sqlMapBulk = `
-UPDATE bulk SET state = 'checking', setup = $3, round = round + 1, rows = 0, faulty = 0, warned = 0, checked = 0, changed_at = $4
+UPDATE bulk SET state = 'checking', setup = $3, round = round + 1, rows = 0, faulty = 0, warned = 0, checked = 0, online = NULL, posted = NULL,
+       changed_at = $4, mapped_by = $6
  WHERE id = $1 AND account_id = $2 AND state IN ('mapping', 'checked') AND round = $5`
 
 // MapBulk says in which columns of its list a batch's recipients and variables
 // stand, and has all rows checked. Errors: ErrNotFound, FieldErrors at
 // /mapping, ErrBulkState.
-func (s *Service) MapBulk(ctx context.Context, account string, id ID, m Mapping) error {
-	b, err := s.Bulk(ctx, account, id)
+func (s *Service) MapBulk(ctx context.Context, by identity.Actor, id ID, m Mapping) error {
+	b, err := s.Bulk(ctx, by.Account, id)
 	if err != nil {
 		return err
 	}
@@ -219,7 +223,7 @@ func (s *Service) MapBulk(ctx context.Context, account string, id ID, m Mapping)
 	}
 	b.Setup.Mapping = m
 	return pgx.BeginFunc(ctx, s.Pool, func(tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, sqlMapBulk, string(id), account, b.Setup, s.Now().UTC(), b.round)
+		tag, err := tx.Exec(ctx, sqlMapBulk, string(id), by.Account, b.Setup, s.Now().UTC(), b.round, by.Subject)
 		if err == nil && tag.RowsAffected() == 0 {
 			err = ErrBulkState
 		}

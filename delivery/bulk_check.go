@@ -52,7 +52,8 @@ func (s *Service) checkBulk(ctx context.Context, b Bulk, end time.Time) (done bo
 
 const (
 	sqlCountChecked = `
-UPDATE bulk SET checked = checked + $3, rows = rows + $3, faulty = faulty + $4, changed_at = $5
+UPDATE bulk SET checked = checked + $3, rows = rows + $3, faulty = faulty + $4, changed_at = $5,
+       online = CASE WHEN $7::bigint >= 0 THEN coalesce(online, 0) + $7 END, posted = CASE WHEN $8::bigint >= 0 THEN coalesce(posted, 0) + $8 END
  WHERE id = $1 AND state = 'checking' AND round = $6 AND checked = $2`
 	sqlInsertChecked = `
 INSERT INTO bulk_row (bulk_id, position, line, state, who, faults)
@@ -69,6 +70,7 @@ func (s *Service) countChecked(ctx context.Context, b *Bulk, list []planned) err
 	var who [][]byte
 	var faults []*string
 	faulty := 0
+	online, posted := s.quoted(list)
 	for i, r := range list {
 		positions, lines = append(positions, b.checked+i+1), append(lines, r.line)
 		if len(r.faults) == 0 {
@@ -84,7 +86,7 @@ func (s *Service) countChecked(ctx context.Context, b *Bulk, list []planned) err
 		who, faults = append(who, nil), append(faults, &text)
 	}
 	err := pgx.BeginFunc(ctx, s.Pool, func(tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, sqlCountChecked, string(b.ID), b.checked, len(list), faulty, s.Now().UTC(), b.round)
+		tag, err := tx.Exec(ctx, sqlCountChecked, string(b.ID), b.checked, len(list), faulty, s.Now().UTC(), b.round, online, posted)
 		if err == nil && tag.RowsAffected() != 1 {
 			err = errMoved
 		}
@@ -96,6 +98,21 @@ func (s *Service) countChecked(ctx context.Context, b *Bulk, list []planned) err
 	})
 	b.checked += len(list)
 	return err
+}
+
+// quoted sums up what the rows cost that can be sent, in cents; -1: not known.
+func (s *Service) quoted(list []planned) (online, posted int) {
+	for _, r := range list {
+		if len(r.faults) > 0 {
+			continue
+		}
+		q, err := s.Quote(r.sub, nil)
+		if err != nil {
+			return -1, -1
+		}
+		online, posted = online+q.Online, posted+q.Posted
+	}
+	return online, posted
 }
 
 const (

@@ -11,13 +11,14 @@ import (
 )
 
 const sqlBulk = `SELECT id, account_id, test, source, name, state, cause, coalesce(object, ''), coalesce(key_id, ''), wrapped_key, size, coalesce(sha256, ''),
-       encoding, separator, setup, round, rows, faulty, warned, checked, cursor, sent, failed, confirmed, created_at, changed_at, ended_at FROM bulk`
+       encoding, separator, setup, round, rows, faulty, warned, checked, cursor, sent, failed, confirmed, coalesce(online, -1), coalesce(posted, -1), created_by, mapped_by,
+       created_at, changed_at, ended_at FROM bulk`
 
 func scanBulk(row pgx.Row) (b Bulk, err error) {
 	var ended *time.Time
 	err = row.Scan(&b.ID, &b.Account, &b.Test, &b.Source, &b.Name, &b.State, &b.Cause, &b.stored.Name, &b.stored.KeyID, &b.stored.Key, &b.Size, &b.stored.SHA256,
 		&b.encoding, &b.separator, &b.Setup, &b.round, &b.Rows, &b.Faulty, &b.Warned, &b.checked, &b.cursor, &b.Sent, &b.Failed, &b.confirmed,
-		&b.CreatedAt, &b.ChangedAt, &ended)
+		&b.Online, &b.Posted, &b.preparers[0], &b.preparers[1], &b.CreatedAt, &b.ChangedAt, &ended)
 	if errors.Is(err, pgx.ErrNoRows) {
 		err = ErrNotFound
 	}

@@ -121,7 +121,7 @@ func (s *Service) sendRow(ctx context.Context, b Bulk, position int, row planned
 	if len(row.faults) > 0 { // it was right when it was checked: an entry of the address book is not any more
 		return o, nil
 	}
-	by := Submitter{By: b.confirmed.By, Sender: b.confirmed.Sender, Test: b.Test}
+	by := Submitter{By: b.confirmed.By, Sender: b.confirmed.Sender, Test: b.Test, released: b.second(b.confirmed.By)}
 	m, _, err := s.Submit(ctx, by, row.sub, bulkOnce(b.ID, position))
 	if faults, ok := errors.AsType[FieldErrors](err); ok {
 		o.faults, err = faults, nil
@@ -135,7 +135,8 @@ func stops(err error) string {
 	for _, c := range []struct {
 		err   error
 		cause string
-	}{{identity.ErrNoMandate, "no_mandate"}, {identity.ErrSuspended, "suspended"}, {identity.ErrForbidden, "no_mandate"}, {ErrUnidentified, "no_mandate"}} {
+	}{{identity.ErrNoMandate, "no_mandate"}, {identity.ErrSuspended, "suspended"}, {identity.ErrForbidden, "no_mandate"}, {ErrUnidentified, "no_mandate"},
+		{ErrSecondPerson, "second_person"}, {ErrInsufficientCredit, "credit"}, {ErrDailyCap, "daily_cap"}} {
 		if errors.Is(err, c.err) {
 			return c.cause
 		}

@@ -52,7 +52,7 @@ func (r *rig) checked(list string, docs ...string) delivery.Bulk {
 	b := r.uploadBulk(list, docs...)
 	v, err := r.BulkView(r.ctx(), r.account, b.ID, 5)
 	r.must(err)
-	r.must(r.MapBulk(r.ctx(), r.account, b.ID, v.Guess))
+	r.must(r.MapBulk(r.ctx(), r.sender(r.account).By, b.ID, v.Guess))
 	return r.worked(b.ID)
 }
 
@@ -211,7 +211,7 @@ func TestBulkFilesRefused(t *testing.T) {
 		t.Errorf("%d ready, %q", b.Ready(), got)
 	}
 	for _, m := range []delivery.Mapping{nil, {"given": 1, "family": 2, "email": 3, "mobile": 4}, {"given": 1, "family": 2, "email": 99, "mobile": -1, "var:bedrag": 6, "var:voornaam": 1}} {
-		if err := r.MapBulk(r.ctx(), r.account, b.ID, m); err == nil {
+		if err := r.MapBulk(r.ctx(), r.sender(r.account).By, b.ID, m); err == nil {
 			t.Errorf("mapped as %v", m)
 		}
 	}
@@ -259,7 +259,7 @@ func TestBulkConfirm(t *testing.T) {
 	// Checked again, it is another round: what was shown before does not count.
 	v, err := r.BulkView(r.ctx(), r.account, b.ID, 1)
 	r.must(err)
-	r.must(r.MapBulk(r.ctx(), r.account, b.ID, v.Guess))
+	r.must(r.MapBulk(r.ctx(), r.sender(r.account).By, b.ID, v.Guess))
 	r.worked(b.ID)
 	if err := r.ConfirmBulk(r.ctx(), r.sender(r.account), b.ID, digest); !errors.Is(err, delivery.ErrBulkChanged) {
 		t.Errorf("an old digest: %v", err)
@@ -285,7 +285,7 @@ func TestBulkConfirm(t *testing.T) {
 	for name, do := range map[string]func() error{
 		"read":    func() error { _, err := r.Bulk(r.ctx(), other, b.ID); return err },
 		"view":    func() error { _, err := r.BulkView(r.ctx(), other, b.ID, 1); return err },
-		"map":     func() error { return r.MapBulk(r.ctx(), other, b.ID, v.Guess) },
+		"map":     func() error { return r.MapBulk(r.ctx(), r.sender(other).By, b.ID, v.Guess) },
 		"resume":  func() error { return r.ResumeBulk(r.ctx(), r.sender(other), b.ID) },
 		"pause":   func() error { return r.PauseBulk(r.ctx(), other, b.ID) },
 		"cancel":  func() error { return r.CancelBulk(r.ctx(), other, b.ID) },
@@ -394,11 +394,16 @@ func TestBulkPaused(t *testing.T) {
 	if err := r.ResumeBulk(r.ctx(), r.sender(r.account), b.ID); !errors.Is(err, identity.ErrNoMandate) {
 		t.Errorf("resumed without a mandate: %v", err)
 	}
+	r.exec(`INSERT INTO release_rule (account_id, second_person) VALUES ($1, true)`, r.account)
 	els := evidence.NewID()
 	r.newPerson(els, "Els", "Maes")
 	r.grant(r.account, els, "founder", "{send}", "{}")
 	by := r.sender(r.account)
 	by.By.Subject, by.By.Given, by.By.Family = els, "Els", "Maes"
+	r.grant(r.account, r.account, "founder", "{send}", "{}")
+	if err := r.ResumeBulk(r.ctx(), r.sender(r.account), b.ID); !errors.Is(err, delivery.ErrSecondPerson) {
+		t.Errorf("resumed by who prepared it: %v", err)
+	}
 	r.must(r.ResumeBulk(r.ctx(), by, b.ID))
 	if got := r.worked(b.ID); got.State != delivery.BulkDone || r.count(`SELECT count(*) FROM message WHERE sent_by -> 'identifier' ->> 'value' = $1`, els) != 4 {
 		t.Errorf("%+v", got)
@@ -440,7 +445,7 @@ func TestBulkRetain(t *testing.T) {
 	lost := r.uploadBulk(heading + people(1))
 	v, err := r.BulkView(r.ctx(), r.account, lost.ID, 1)
 	r.must(err)
-	r.must(r.MapBulk(r.ctx(), r.account, lost.ID, v.Guess))
+	r.must(r.MapBulk(r.ctx(), r.sender(r.account).By, lost.ID, v.Guess))
 	r.exec(`DELETE FROM river_job`)
 	r.clock.pass(2 * time.Hour)
 	for _, want := range []int{1, 0} {

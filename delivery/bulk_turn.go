@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -29,8 +30,9 @@ func (b Bulk) Digest() (string, error) {
 // ConfirmBulk lets a batch that was checked be sent, in the name of who
 // confirms. digest is that of the batch as it was shown. Errors: ErrNotFound,
 // ErrBulkState, ErrBulkChanged, FieldErrors when no row can be sent or a document
-// is gone; identity.ErrNoMandate for a person of a company who may not send such
-// messages.
+// is gone; ErrSecondPerson where the account asks for one and this is who
+// prepared it; identity.ErrNoMandate for a person of a company who may not send
+// such messages.
 //
 // EN 319 522-1 §6.2.1 A.1
 func (s *Service) ConfirmBulk(ctx context.Context, by Submitter, id ID, digest string) error {
@@ -57,6 +59,11 @@ func (s *Service) ResumeBulk(ctx context.Context, by Submitter, id ID) error {
 const sqlRunBulk = `
 UPDATE bulk SET state = 'running', cause = '', confirmed = $3, changed_at = $4 WHERE id = $1 AND state = $2 AND round = $5`
 
+// second reports whether somebody is another person than those who prepared b.
+func (b Bulk) second(by identity.Actor) bool {
+	return by.Kind == identity.ActorPerson && !slices.Contains(b.preparers[:], by.Subject)
+}
+
 // turnBulk lets a batch run whose state is from, once allow says so.
 func (s *Service) turnBulk(ctx context.Context, by Submitter, id ID, from BulkState, allow func(Bulk) error) error {
 	if by.By.Account == "" {
@@ -71,6 +78,11 @@ func (s *Service) turnBulk(ctx context.Context, by Submitter, id ID, from BulkSt
 	}
 	if err := allow(b); err != nil {
 		return err
+	}
+	if asked, err := s.SecondPerson(ctx, b.Account); err != nil {
+		return err
+	} else if asked && !b.Test && !b.second(by.By) {
+		return ErrSecondPerson
 	}
 	p, err := s.bulkPlan(ctx, b)
 	if err != nil {

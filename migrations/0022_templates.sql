@@ -117,7 +117,10 @@ CREATE TABLE bulk (
     sent         integer     NOT NULL DEFAULT 0,
     failed       integer     NOT NULL DEFAULT 0,
     confirmed    jsonb,                          -- who, as whom, and the digest of what they saw
-    created_by   text        NOT NULL,
+    online       bigint,                         -- cents, when everybody collects online; null: no prices are known
+    posted       bigint,                         -- cents, when every letter that can be is posted
+    created_by   text        NOT NULL,           -- subject of the actor
+    mapped_by    text        NOT NULL DEFAULT '',
     created_at   timestamptz NOT NULL,
     changed_at   timestamptz NOT NULL,
     ended_at     timestamptz,
