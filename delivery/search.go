@@ -29,10 +29,10 @@ const maxWord = 254
 func (f Find) Check() (faults FieldErrors) {
 	add := func(field, code string) { faults = append(faults, FieldError{Pointer: "/" + field, Code: code}) }
 	if f.Status != "" && !slices.Contains(Statuses, f.Status) {
-		add("status", "unsupported")
+		faults = append(faults, FieldError{Pointer: "/status", Code: "unsupported", Args: map[string]string{"allowed": choicesOf(Statuses)}})
 	}
 	if f.State != "" && !slices.Contains(States, f.State) {
-		add("state", "unsupported")
+		faults = append(faults, FieldError{Pointer: "/state", Code: "unsupported", Args: map[string]string{"allowed": choicesOf(States)}})
 	}
 	if !f.From.IsZero() && !f.To.IsZero() && !f.From.Before(f.To) {
 		add("to", "before_from")
@@ -43,6 +43,15 @@ func (f Find) Check() (faults FieldErrors) {
 		}
 	}
 	return faults
+}
+
+// choicesOf names what is allowed.
+func choicesOf[T ~string](values []T) string {
+	out := make([]string, len(values))
+	for i, v := range values {
+		out[i] = string(v)
+	}
+	return strings.Join(out, ", ")
 }
 
 // ByRecipient reports that the list is of deliveries rather than of messages: it

@@ -97,40 +97,6 @@ func (a *API) getMessage(c *call) error {
 	return a.answerMessage(c, http.StatusOK, m)
 }
 
-func (a *API) listMessages(c *call) error {
-	limit, err := c.limit()
-	if err != nil {
-		return err
-	}
-	before, err := c.cursor()
-	if err != nil {
-		return err
-	}
-	if before != "" && !isID(before) {
-		return errCursor
-	}
-	list, err := a.Deliveries.Messages(c.ctx(), c.key.Account, c.key.Test, delivery.ID(before), limit)
-	if err != nil {
-		return err
-	}
-	ids := make([]delivery.ID, len(list))
-	for i, m := range list {
-		ids[i] = m.ID
-	}
-	counts, err := a.Deliveries.Counts(c.ctx(), c.key.Account, ids...)
-	if err != nil {
-		return err
-	}
-	page := page[message]{Data: make([]message, len(list))}
-	for i, m := range list {
-		page.Data[i] = messageOf(m, counts[m.ID], nil)
-	}
-	if len(list) == limit {
-		page.Next = encodeCursor(string(list[limit-1].ID))
-	}
-	return sendPage(c, page)
-}
-
 func (a *API) listDeliveries(c *call) error {
 	m, err := a.message(c)
 	if err != nil {

@@ -3,7 +3,6 @@ package api
 import (
 	"encoding/base64"
 	"net/http"
-	"net/url"
 	"strconv"
 
 	"github.com/google/uuid"
@@ -11,10 +10,12 @@ import (
 	"github.com/bode-erds/bode/delivery"
 )
 
-// page is one page of a list. Next is empty on the last.
+// page is one page of a list. Next is empty on the last, and Previous on the
+// first, where the list has it.
 type page[T any] struct {
-	Data []T    `json:"data"`
-	Next string `json:"next,omitempty"`
+	Data     []T    `json:"data"`
+	Next     string `json:"next,omitempty"`
+	Previous string `json:"previous,omitempty"`
 }
 
 var (
@@ -53,14 +54,12 @@ func isID(s string) bool {
 
 func encodeCursor(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
 
-// sendPage sends a page and where the next one is. RFC 8288 §3
+// sendPage sends a page and where the ones beside it are. RFC 8288 §3
 func sendPage[T any](c *call, p page[T]) error {
-	if p.Next != "" {
-		u := *c.Request().URL
-		q := u.Query()
-		q.Set("cursor", p.Next)
-		next := url.URL{Path: u.Path, RawQuery: q.Encode()}
-		c.Response().Header().Set("Link", "<"+next.String()+`>; rel="next"`)
+	for rel, cursor := range map[string]string{"next": p.Next, "prev": p.Previous} {
+		if cursor != "" {
+			c.Response().Header().Add("Link", "<"+c.pageAt(cursor)+`>; rel="`+rel+`"`)
+		}
 	}
 	return writeJSON(c, http.StatusOK, p)
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/bode-erds/bode/delivery"
 	"github.com/bode-erds/bode/evidence"
 	"github.com/bode-erds/bode/evidence/evidencetest"
+	"github.com/bode-erds/bode/identity"
 	"github.com/bode-erds/bode/notify"
 )
 
@@ -160,6 +161,7 @@ func TestSwitch(t *testing.T) {
 	b := r.lotte()
 	r.must(r.people.AddMember(t.Context(), identitySystem, other, r.person, "reader"))
 	r.message(other, func(s *delivery.Submission) { s.Subject = "Van de andere" })
-	b.to("/portal").hides("Van de andere")
-	b.to("/portal/account").shows("Switch account").submit("/portal/account/switch", nil).want(http.StatusOK, "/portal").shows("Van de andere").hides("/portal/new")
+	b.to("/portal/messages").hides("Van de andere")
+	b.to("/portal/account").shows("Switch account").submit("/portal/account/switch", nil).want(http.StatusOK, "/portal").hides("/portal/new")
+	b.to("/portal/messages").shows("Van de andere").hides("/portal/new")
 }

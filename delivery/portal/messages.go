@@ -42,56 +42,125 @@ func tallies(counts map[delivery.State]int) (out []tally) {
 	return out
 }
 
-type messageRow struct {
+// listRow is a message, or one of its recipients.
+type listRow struct {
 	delivery.Message
+	URL    string
+	Who    string // the recipient, when the row is one
+	Email  string
 	States []tally
 }
 
-type messagesPage struct {
+type listPage struct {
 	frame
-	Rows  []messageRow
-	Test  bool
-	First bool
-	Next  delivery.ID // the last one shown, when there are older ones
-	May   bool        // send
-	Weak  bool        // signed in without a second factor
+	Filter       filter
+	Statuses     []web.Option
+	Rows         []listRow
+	ByRecipient  bool   // rows are recipients rather than messages
+	Older, Newer string // where to go on; empty: that is all
+	Newest       string // back to the beginning, when this is not it
+	Partial      bool   // the search stopped early, and goes on from Older or Newer
+	Live, Tests  string // the same list of the other kind
+	CSV, All     string
+	May          bool // send
+	Weak         bool // signed in without a second factor
 }
 
-// messages lists the messages of the account, newest first.
-func (p *Portal) messages(v *visitor) error {
-	page := messagesPage{frame: v.frame("/portal"), Test: v.QueryParam("test") == "1", May: v.may("sender"), Weak: !strong(v.session)}
+// list shows messages of the account, or deliveries, newest first, narrowed as
+// the address says.
+func (p *Portal) list(v *visitor) (err error) {
+	page := listPage{frame: v.frame(messagesPath), May: v.may("sender"), Weak: !strong(v.session)}
 	page.chrome.Wide = true
-	before := delivery.ID(v.QueryParam("before"))
-	page.First = before == ""
-	list, err := p.messagesBefore(v, page.Test, before)
+	f, find, faults := p.readFind(v)
+	page.Filter, page.Faults, page.ByRecipient = f, faults, find.ByRecipient()
+	live, tests := f, f
+	live.Test, tests.Test = false, true
+	page.Live, page.Tests, page.CSV, page.All = live.address(messagesPath), tests.address(messagesPath), f.address(exportPath), filter{Test: f.Test}.address(messagesPath)
+	if page.Statuses, err = p.statuses(v); err != nil {
+		return err
+	}
+	if len(faults) > 0 {
+		return p.Web.Render(v, http.StatusUnprocessableEntity, "portal/messages", page)
+	}
+	from, err := place(v.QueryParams())
 	if err != nil {
 		return err
 	}
-	if len(list) > perPage {
-		list = list[:perPage]
-		page.Next = list[perPage-1].ID
+	fill := p.messageRows
+	if page.ByRecipient {
+		fill = p.deliveryRows
 	}
-	ids := make([]delivery.ID, len(list))
-	for i := range list {
-		ids[i] = list[i].ID
+	if err := fill(v, find, from, &page); err != nil {
+		return err
+	}
+	if from != (delivery.Place{}) {
+		page.Newest = f.address(messagesPath)
+	}
+	return p.Web.Render(v, http.StatusOK, "portal/messages", page)
+}
+
+// statuses are the choices of the filter.
+func (p *Portal) statuses(v *visitor) (out []web.Option, err error) {
+	for _, s := range append([]delivery.Status{""}, delivery.Statuses...) {
+		key := "status.any"
+		if s != "" {
+			key = "status." + string(s)
+		}
+		text, err := p.Web.Text(v, "portal", key)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, web.Option{Value: string(s), Text: text})
+	}
+	return out, nil
+}
+
+// leads sets where a list goes on.
+func (page *listPage) leads(older, newer delivery.Mark, partial bool) {
+	page.Partial = partial
+	if older != (delivery.Mark{}) {
+		page.Older = page.Filter.address(messagesPath, "older", older.String())
+	}
+	if newer != (delivery.Mark{}) {
+		page.Newer = page.Filter.address(messagesPath, "newer", newer.String())
+	}
+}
+
+func (p *Portal) deliveryRows(v *visitor, f delivery.Find, from delivery.Place, page *listPage) error {
+	found, err := p.Deliveries.FindDeliveries(v.ctx(), v.session.Account, f, from, perPage)
+	if err != nil {
+		return err
+	}
+	for _, d := range found.List {
+		row := listRow{Message: d.Message, URL: "/portal/deliveries/" + string(d.ID), Who: d.Recipient.Given + " " + d.Recipient.Family, Email: d.Recipient.Email,
+			States: []tally{{d.State, 1}}}
+		if o := d.Recipient.Organisation; o != nil {
+			row.Who = o.Name
+		}
+		page.Rows = append(page.Rows, row)
+	}
+	page.leads(found.Older, found.Newer, found.Partial)
+	return nil
+}
+
+func (p *Portal) messageRows(v *visitor, f delivery.Find, from delivery.Place, page *listPage) error {
+	found, err := p.Deliveries.FindMessages(v.ctx(), v.session.Account, f, from, perPage)
+	if err != nil {
+		return err
+	}
+	ids := make([]delivery.ID, len(found.List))
+	for i, m := range found.List {
+		ids[i] = m.ID
 	}
 	counts, err := p.Deliveries.Counts(v.ctx(), v.session.Account, ids...)
 	if err != nil {
 		return err
 	}
-	for _, m := range list {
-		page.Rows = append(page.Rows, messageRow{m, tallies(counts[m.ID])})
+	for _, m := range found.List {
+		page.Rows = append(page.Rows, listRow{Message: m, URL: messagesPath + "/" + string(m.ID), States: tallies(counts[m.ID])})
 	}
-	return p.Web.Render(v, http.StatusOK, "portal/messages", page)
-}
-
-func (p *Portal) messagesBefore(v *visitor, test bool, before delivery.ID) ([]delivery.Message, error) {
-	if before != "" { // what is not a message of the account is no place to start from
-		if _, err := p.Deliveries.Message(v.ctx(), v.session.Account, before); err != nil {
-			return nil, err
-		}
-	}
-	return p.Deliveries.Messages(v.ctx(), v.session.Account, test, before, perPage+1)
+	page.leads(found.Older, found.Newer, found.Partial)
+	return nil
 }
 
 type messagePage struct {

@@ -74,5 +74,5 @@ func (p *Portal) start(v *visitor) error {
 	if !v.may(identity.Reader) {
 		return v.Redirect(http.StatusSeeOther, "/portal/account")
 	}
-	return p.messages(v)
+	return p.overview(v)
 }

@@ -255,8 +255,8 @@ func TestMany(t *testing.T) {
 			s.Recipients = append(s.Recipients, p)
 		}
 	})
-	b := r.lotte().shows("31 × ", "Older")
-	b.to("/portal?before="+string(many[0].Message.ID)).want(http.StatusOK, "/portal").shows("To the newest", "Older")
+	b := r.lotte().to("/portal/messages").shows("31 × ", "Older").hides("Newer")
+	b.to("/portal/messages?older="+string(many[0].Message.ID)+".0").want(http.StatusOK, "/portal/messages").shows("To the newest", "Older", "Newer")
 	b.to("/portal/messages/" + string(many[0].Message.ID)).shows("More recipients").hides("an28@example.be")
 	b.to("/portal/messages/" + string(many[0].Message.ID) + "?after=25").shows("an28@example.be").hides("More recipients")
 }
