@@ -20,7 +20,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 # The packages whose tests need no browser and few databases.
 QUICK := ./cmd/... ./evidence/... ./identity/... ./notify/... ./delivery ./migrations
 
-.PHONY: demo play test check build verifier fmt generate bench tools lint
+.PHONY: demo play test check build verifier fmt generate bench screens tools lint
 
 # exec: a signal to make's child reaches the program, which stops in order.
 demo: verifier
@@ -62,6 +62,12 @@ generate:
 
 bench:
 	go test -run '^$$' -bench . -benchmem ./...
+
+# Pictures of every page, in every language, on a telephone and on a desk.
+SCREENS ?= .cache/screens
+screens: tools
+	mkdir -p "$(SCREENS)"
+	BODE_SCREENSHOTS="$(abspath $(SCREENS))" go test -count=1 -timeout 40m -run 'OnAPhone|OnADesktop|Screen|Narrow' ./delivery/...
 
 lint:
 	@.ci/test -lint
