@@ -47,6 +47,7 @@ type cli struct {
 	Suppress  suppressCmd `cmd:"" help:"Say which addresses are not written to, and why."`
 	Config    configCmd   `cmd:"" help:"Show every setting and where its value comes from."`
 	OpenAPI   openapiCmd  `cmd:"" name:"openapi" help:"Print the contract of the API (OpenAPI 3.1)."`
+	Drill     drillCmd    `cmd:"" help:"Exercise bad days on a service of their own."`
 	Bench     benchCmd    `cmd:"" hidden:"" help:"Measure this program as ratios to what the machine can do."`
 }
 

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+)
+
+// acknowledged are the messages that clients were told are registered, and when
+// they were told. Safe for concurrent use.
+type acknowledged struct {
+	mu      sync.Mutex
+	at      map[string]time.Time // by reference; guarded by mu
+	clients sync.WaitGroup
+}
+
+// submitUntilBroken lets n clients submit, one message in eight with a document,
+// until the service no longer takes any.
+func submitUntilBroken(ctx context.Context, s *subject, n int) *acknowledged {
+	a := &acknowledged{at: map[string]time.Time{}}
+	for c := range n {
+		a.clients.Go(func() {
+			for i := 0; ctx.Err() == nil; i++ {
+				reference := fmt.Sprintf("DRILL-%d-%d", c, i)
+				if err := submitOne(ctx, s.BaseURL, s.Keys[(c+i*n)%len(s.Keys)], reference, i%8 == 7); err != nil {
+					return
+				}
+				a.mu.Lock()
+				a.at[reference] = time.Now()
+				a.mu.Unlock()
+			}
+		})
+	}
+	return a
+}
+
+// submitOne submits a message and returns nil once it is acknowledged.
+func submitOne(ctx context.Context, base, key, reference string, document bool) error {
+	body := strings.Replace(fmt.Sprintf(benchBody, 1, 1), `"reference":"AV-1"`, `"reference":"`+reference+`"`, 1)
+	if document {
+		var d struct{ ID string }
+		if err := postTo(ctx, base+"/api/v1/documents?filename=bijlage.txt", key, "text/plain", strings.NewReader("Bijlage van "+reference), &d); err != nil {
+			return err
+		}
+		body = strings.TrimSuffix(body, "}") + `,"documents":["` + d.ID + `"]}`
+	}
+	var m struct{ Number string }
+	return postTo(ctx, base+"/api/v1/messages", key, "application/json", strings.NewReader(body), &m)
+}
+
+func postTo(ctx context.Context, address, key, media string, body io.Reader, answer any) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, address, body)
+	if err != nil {
+		return err
+	}
+	r.Header.Set("Authorization", "Bearer "+key)
+	r.Header.Set("Content-Type", media)
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusCreated {
+		return fmt.Errorf("answer %s", resp.Status)
+	}
+	return json.NewDecoder(resp.Body).Decode(answer)
+}
+
+func (a *acknowledged) wait() { a.clients.Wait() }
+
+// count is how many were acknowledged until a moment; the zero moment is the end.
+func (a *acknowledged) count(until time.Time) (n int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, at := range a.at {
+		if until.IsZero() || !at.After(until) {
+			n++
+		}
+	}
+	return n
+}
+
+// missing counts those acknowledged until a moment that are not among there.
+func (a *acknowledged) missing(there []string, until time.Time) (n int) {
+	have := make(map[string]bool, len(there))
+	for _, r := range there {
+		have[r] = true
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for reference, at := range a.at {
+		if !have[reference] && (until.IsZero() || !at.After(until)) {
+			n++
+		}
+	}
+	return n
+}
