@@ -56,9 +56,9 @@ func encodeCursor(s string) string { return base64.RawURLEncoding.EncodeToString
 
 // sendPage sends a page and where the ones beside it are. RFC 8288 §3
 func sendPage[T any](c *call, p page[T]) error {
-	for rel, cursor := range map[string]string{"next": p.Next, "prev": p.Previous} {
-		if cursor != "" {
-			c.Response().Header().Add("Link", "<"+c.pageAt(cursor)+`>; rel="`+rel+`"`)
+	for _, beside := range []struct{ rel, cursor string }{{"next", p.Next}, {"prev", p.Previous}} {
+		if beside.cursor != "" {
+			c.Response().Header().Add("Link", "<"+c.pageAt(beside.cursor)+`>; rel="`+beside.rel+`"`)
 		}
 	}
 	return writeJSON(c, http.StatusOK, p)
