@@ -202,7 +202,7 @@ func (a *app) faces() (http.Handler, error) {
 	if err := a.documentation(e, pages); err != nil {
 		return nil, err
 	}
-	rest, err := api.New(api.Config{Deliveries: a.deliveries, Identity: a.identity, Evidence: a.ledger,
+	rest, err := api.New(api.Config{Deliveries: a.deliveries, Verifier: a.verifier, Identity: a.identity, Evidence: a.ledger,
 		Dossiers: a, Log: a.log, TrustedProxies: a.out.proxies,
 		CertificateHeader: a.out.clients.Header, CertificateURL: a.out.clients.URL})
 	if err != nil {

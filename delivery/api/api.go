@@ -22,6 +22,7 @@ type API struct {
 	contract *contract
 	words    words
 	limits   *limiter
+	visitors *visitors
 	echo     *echo.Echo
 }
 
@@ -31,7 +32,7 @@ func New(cfg Config) (*API, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	a := &API{Config: cfg, limits: newLimiter(cfg)}
+	a := &API{Config: cfg, limits: newLimiter(cfg), visitors: &visitors{}}
 	var err error
 	if a.contract, err = loadContract(); err != nil {
 		return nil, err

@@ -27,6 +27,12 @@ type Dossiers interface {
 	WriteDossier(ctx context.Context, w io.Writer, delivery string, content ...evidence.File) error
 }
 
+// Verifier checks a document that somebody brings. An error means that it could
+// not be looked at; what is wrong with it stands in the report.
+type Verifier interface {
+	Verify(ctx context.Context, filename string, r io.Reader) (evidence.Report, error)
+}
+
 // Config is what an API is made of. Deliveries, Identity, Evidence and Dossiers
 // are required.
 type Config struct {
@@ -34,6 +40,7 @@ type Config struct {
 	Identity       *identity.Service
 	Evidence       Evidence
 	Dossiers       Dossiers
+	Verifier       Verifier       // nil: nothing is verified here
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed; default nobody
 	Rate           float64        // calls per second and key, in each process; default 50
 	Burst          int            // calls that a key may make at once; default 100

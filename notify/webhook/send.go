@@ -118,7 +118,7 @@ func later(s string) time.Duration {
 // fault says in one word why there is no answer.
 func fault(err error) string {
 	var timeout net.Error
-	var tlsAlert tls.AlertError
+	var alert *net.OpError
 	var record tls.RecordHeaderError
 	var unverified *tls.CertificateVerificationError
 	switch {
@@ -130,7 +130,7 @@ func fault(err error) string {
 		return delivery.FaultName
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		return delivery.FaultTimeout
-	case errors.As(err, &tlsAlert), errors.As(err, &record), errors.As(err, &unverified):
+	case errors.As(err, &alert) && (alert.Op == "remote error" || alert.Op == "local error"), errors.As(err, &record), errors.As(err, &unverified):
 		return delivery.FaultTLS
 	}
 	return delivery.FaultConnection
