@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -155,7 +156,7 @@ func (s *Service) tellAuthor(ctx context.Context, tx pgx.Tx, d Draft, kind notif
 		if err != nil || p.Email == "" {
 			return err
 		}
-		n.To, n.Language = p.Email, p.Language
+		n.To, n.Language = p.Email, cmp.Or(p.Language, "en")
 	}
 	return s.Notices.Enqueue(ctx, tx, n)
 }

@@ -111,7 +111,7 @@ func (p *Portal) toSignIn(c echo.Context) error {
 		return c.Redirect(http.StatusSeeOther, "/portal/sign-in?next="+url.QueryEscape(next))
 	}
 	page := signInPage{frame: public("/portal"), Next: "/portal", Over: true}
-	if r := c.Request(); r.URL.Path == "/portal/new" || r.URL.Path == "/portal/send" {
+	if r := c.Request(); writing(r.URL.Path) {
 		values, err := readForm(r, dropFiles)
 		if err != nil {
 			return err
@@ -119,6 +119,11 @@ func (p *Portal) toSignIn(c echo.Context) error {
 		page.Next, page.Keep = "/portal/new", hidden(kept, values)
 	}
 	return p.Web.Render(c, http.StatusUnauthorized, "portal/sign-in", page)
+}
+
+// writing reports whether a form posted to a path holds a message being written.
+func writing(path string) bool {
+	return path == "/portal/new" || path == "/portal/send" || path == "/portal/later" || path == "/portal/hand-over"
 }
 
 // local is next if it is an address of the portal, and the list otherwise: a
