@@ -121,7 +121,7 @@ async function attempts(config: Config, request: Request): Promise<Response> {
       if (last || wait > (config.maxWait ?? 60_000)) {
         return response;
       }
-      await response.body?.cancel();
+      void response.body?.cancel().catch(() => {});
     } catch (fault) {
       if (last || request.signal.aborted) {
         throw fault;
