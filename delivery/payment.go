@@ -19,45 +19,69 @@ const (
 )
 
 // TopUp asks the provider for a payment that becomes credit when it is paid, and
-// returns it with the page on which to pay. Errors: ErrNoPayment, FieldErrors, or
-// what the provider says: the payment is then there, and nobody can pay it.
-func (s *Service) TopUp(ctx context.Context, by identity.Actor, cents int64, language string) (Payment, error) {
+// returns it with the page on which to pay. The same Once gives the same payment.
+// Errors: ErrNoPayment, FieldErrors, ErrKeyReused, or what the provider says: the
+// payment is then there, and asked for again with the same Once.
+func (s *Service) TopUp(ctx context.Context, by identity.Actor, cents int64, language string, once Once) (p Payment, replayed bool, err error) {
 	price, ok := s.priceNow()
 	if !ok || s.Billing == nil || s.Billing.Provider == nil {
-		return Payment{}, ErrNoPayment
+		return p, false, ErrNoPayment
 	}
 	if cents < MinTopUp || cents > MaxTopUp {
-		return Payment{}, FieldErrors{{Pointer: "/amount", Code: "out_of_range",
+		return p, false, FieldErrors{{Pointer: "/amount", Code: "out_of_range",
 			Args: map[string]string{"min": euros(MinTopUp), "max": euros(MaxTopUp)}}}
 	}
 	buyer, err := s.Billing.Buyers.Profile(ctx, by.Account)
 	if err != nil {
-		return Payment{}, err
+		return p, false, err
 	}
-	p := Payment{ID: evidence.NewID(), Account: by.Account, Status: PaymentOpen, Credit: cents, CreatedAt: s.Now().UTC().Truncate(time.Microsecond),
+	p = Payment{ID: evidence.NewID(), Account: by.Account, Status: PaymentOpen, Credit: cents, CreatedAt: s.Now().UTC().Truncate(time.Microsecond),
 		language: language, provider: s.Billing.Provider.Name()}
 	p.VAT = s.Billing.Seller.taxOf(buyer, price.VAT).on(cents)
 	p.Amount = p.Credit + p.VAT
+	was, err := s.remember(ctx, by.Account, "top_up", once, ID(p.ID))
+	if err != nil {
+		return p, false, err
+	}
+	if was != "" {
+		before, err := s.Payment(ctx, by.Account, string(was))
+		switch {
+		case errors.Is(err, ErrNotFound): // it died before the next line
+			p.ID = string(was)
+		case err != nil || before.ref != "" || before.Status != PaymentOpen:
+			return before, true, err
+		default:
+			return s.ask(ctx, before, true)
+		}
+	}
 	if _, err := s.Pool.Exec(ctx, `INSERT INTO payment (id, account_id, provider, credit, vat, amount, created_by, language, created_at, checked_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)`, p.ID, p.Account, p.provider, p.Credit, p.VAT, p.Amount, by.Subject, language, p.CreatedAt); err != nil {
-		return Payment{}, err
+		return p, false, err
 	}
+	return s.ask(ctx, p, false)
+}
+
+// ask asks the provider for a payment of which a row says that it is asked for.
+func (s *Service) ask(ctx context.Context, p Payment, replayed bool) (Payment, bool, error) {
 	// From here on the order is known: whatever the provider makes of it finds it.
 	v, err := s.Billing.Provider.Create(ctx, PaymentOrder{ID: p.ID, Amount: p.Amount, Description: s.Config.Service + " " + p.ID[len(p.ID)-8:],
-		Language: language, Back: s.BaseURL + "/portal/credits/top-ups/" + p.ID, Hook: s.BaseURL + "/hooks/pay/" + p.provider})
+		Language: p.language, Back: s.BaseURL + "/portal/credits/top-ups/" + p.ID, Hook: s.BaseURL + "/hooks/pay/" + p.provider})
 	if err != nil {
-		return Payment{}, fmt.Errorf("delivery: ask for a payment: %w", err)
+		return p, replayed, fmt.Errorf("%w: %w", ErrProvider, err)
 	}
 	if v.Order != p.ID || v.Amount != p.Amount || v.Currency != "EUR" || v.Ref == "" {
-		return Payment{}, fmt.Errorf("%w: order %s", errOtherPayment, p.ID)
+		return p, replayed, fmt.Errorf("%w: order %s", errOtherPayment, p.ID)
 	}
 	p.Checkout = v.Checkout
 	tag, err := s.Pool.Exec(ctx, `UPDATE payment SET ref = $2, checkout = $3 WHERE id = $1 AND (ref IS NULL OR ref = $2)`, p.ID, v.Ref, v.Checkout)
 	if err != nil {
-		return Payment{}, err
+		return p, replayed, err
 	}
-	return p, one(tag)
+	return p, replayed, one(tag)
 }
+
+// ErrProvider: the payment provider cannot be reached, or does not want.
+var ErrProvider = errors.New("delivery: payment provider")
 
 // errOtherPayment: the provider speaks of another payment than we asked for.
 var errOtherPayment = errors.New("delivery: payment is not what was asked for")

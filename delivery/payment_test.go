@@ -75,7 +75,7 @@ func (r *shop) ref(p delivery.Payment) (ref string) {
 
 func (r *shop) topUp(cents int64) delivery.Payment {
 	r.t.Helper()
-	p, err := r.TopUp(r.ctx(), r.sender(r.account).By, cents, "nl")
+	p, _, err := r.TopUp(r.ctx(), r.sender(r.account).By, cents, "nl", delivery.Once{})
 	r.must(err)
 	return p
 }
@@ -147,7 +147,7 @@ func TestTopUpNotPaid(t *testing.T) {
 		t.Error("somebody made us ask for what is not ours")
 	}
 	for _, cents := range []int64{0, -1, delivery.MinTopUp - 1, delivery.MaxTopUp + 1} {
-		if _, err := r.TopUp(r.ctx(), r.sender(r.account).By, cents, "nl"); err == nil {
+		if _, _, err := r.TopUp(r.ctx(), r.sender(r.account).By, cents, "nl", delivery.Once{}); err == nil {
 			t.Errorf("%d cents are sold", cents)
 		}
 	}
@@ -160,7 +160,7 @@ func TestTopUpFails(t *testing.T) {
 	r := selling(t)
 	for _, how := range []pay.Failure{pay.FailLost, pay.FailAfter} {
 		r.stand.FailNext(how)
-		if _, err := r.TopUp(r.ctx(), r.sender(r.account).By, 10_00, "nl"); err == nil {
+		if _, _, err := r.TopUp(r.ctx(), r.sender(r.account).By, 10_00, "nl", delivery.Once{}); !errors.Is(err, delivery.ErrProvider) {
 			t.Errorf("failure %d is not told", how)
 		}
 	}
@@ -174,6 +174,31 @@ func TestTopUpFails(t *testing.T) {
 		t.Errorf("%d of 2 given up", n)
 	}
 	r.has(0, 0)
+}
+
+// TestTopUpAgain asks for the same payment again, after an answer that was lost.
+func TestTopUpAgain(t *testing.T) {
+	t.Parallel()
+	r := selling(t)
+	once := delivery.Once{Key: "k", Digest: make([]byte, 32)}
+	topUp := func(once delivery.Once) (delivery.Payment, bool, error) {
+		return r.TopUp(r.ctx(), r.sender(r.account).By, 10_00, "nl", once)
+	}
+	r.stand.FailNext(pay.FailAfter)
+	if _, _, err := topUp(once); !errors.Is(err, delivery.ErrProvider) {
+		t.Fatalf("the answer was lost: %v", err)
+	}
+	first, replayed, err := topUp(once)
+	r.must(err)
+	again, _, err := topUp(once)
+	r.must(err)
+	if !replayed || first.ID != again.ID || first.Checkout == "" || again.Checkout != first.Checkout || r.stand.Payments() != 1 {
+		t.Errorf("%+v, %+v, %d payments", first, again, r.stand.Payments())
+	}
+	other := delivery.Once{Key: "k", Digest: append(make([]byte, 31), 1)}
+	if _, _, err := topUp(other); !errors.Is(err, delivery.ErrKeyReused) {
+		t.Errorf("the key for another amount: %v", err)
+	}
 }
 
 // TestPaymentAsked finds payments of which nobody told.

@@ -30,6 +30,7 @@ const (
 	NoteApplicationForm     NoteKind = "application_form"  // another form is asked for; Ref: application
 	NoteMandateGiven        NoteKind = "mandate_given"     // to those who administer the principal; Ref: mandate, as for the next
 	NoteMandateEnded        NoteKind = "mandate_ended"     //
+	NoteCreditLow           NoteKind = "credit_low"        // Ref: account
 	NoteWebhookDisabled     NoteKind = "webhook_disabled"  // nothing is pushed any more; Ref: account
 	NoteKeyExpires          NoteKind = "key_expires"       // an API key ends soon; Ref: key
 )

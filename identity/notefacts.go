@@ -123,8 +123,11 @@ func (s *Service) accountFacts(ctx context.Context, n Note) (f NoteFacts, err er
 		f.Until = closed.Add(eraseWithin)
 		return f, nil
 	}
-	if f.Path = pathAccount; n.Kind == NoteWebhookDisabled {
+	switch f.Path = pathAccount; n.Kind {
+	case NoteWebhookDisabled:
 		f.Path = pathWebhooks
+	case NoteCreditLow:
+		f.Path = "/portal/credits"
 	}
 	return f, nil
 }

@@ -28,6 +28,7 @@ const (
 	MandateGiven        Kind = "mandate_given"        // to those who administer the principal
 	MandateEnded        Kind = "mandate_ended"        //
 	KeyExpires          Kind = "key_expires"          // an API key ends soon, and when
+	CreditLow           Kind = "credit_low"           // the account will not be able to send for long
 	WebhookDisabled     Kind = "webhook_disabled"     // events are not pushed any more
 )
 
@@ -35,7 +36,7 @@ const (
 func AccountKinds() []Kind {
 	return []Kind{ContactCode, AccountExists, PasswordReset, Invitation, ApplicationReceived, ApplicationApproved, ApplicationRefused,
 		AccountSuspended, AccountResumed, AccountClosed, RecoveryStarted, RecoveryDone, SignInChanged, ContactChanged, MandateGranted, MandateWithdrawn,
-		ApplicationForm, ReleaseAsked, DraftReleased, DraftGivenBack, DraftFailed, MandateGiven, MandateEnded, KeyExpires, WebhookDisabled}
+		ApplicationForm, ReleaseAsked, DraftReleased, DraftGivenBack, DraftFailed, MandateGiven, MandateEnded, KeyExpires, WebhookDisabled, CreditLow}
 }
 
 // ofAccount reports whether a notice of kind k belongs to no delivery.

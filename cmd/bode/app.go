@@ -62,6 +62,7 @@ type outside struct {
 	previews   delivery.Previewer // nil without a partner
 	hooks      delivery.Hooks
 	sandbox    *delivery.Sandbox
+	credits    credits
 	proxies    []netip.Prefix
 	clients    clientsConfig
 	about      portal.About
@@ -120,7 +121,12 @@ func build(pool *pgxpool.Pool, out outside, log *slog.Logger) (*app, error) {
 		Validator: out.validator, Logger: log}); err != nil {
 		return nil, err
 	}
+	billing, err := out.credits.billing(a.identity)
+	if err != nil {
+		return nil, err
+	}
 	a.deliveries, err = delivery.New(delivery.Config{
+		Prices: out.credits.prices, Opening: out.credits.opening, Operators: a.identity, Billing: billing,
 		Previews: out.previews,
 		Pool:     pool, Journal: a.ledger, Notices: a.notices, Outbox: a.jobs, Vault: out.vault, Box: out.keyring,
 		Codes: challenges{pool, a.codes}, Identities: a.identity, Post: out.post, Trials: a.identity, Daily: delivery.DefaultDaily(), Refusals: refusals{a.suppressions}, LinkKey: out.secrets.link,
@@ -202,7 +208,7 @@ func (a *app) faces() (http.Handler, error) {
 	if err := a.documentation(e, pages); err != nil {
 		return nil, err
 	}
-	rest, err := api.New(api.Config{Deliveries: a.deliveries, Verifier: a.verifier, Identity: a.identity, Evidence: a.ledger,
+	rest, err := api.New(api.Config{Deliveries: a.deliveries, Identity: a.identity, Evidence: a.ledger,
 		Dossiers: a, Log: a.log, TrustedProxies: a.out.proxies,
 		CertificateHeader: a.out.clients.Header, CertificateURL: a.out.clients.URL})
 	if err != nil {
@@ -217,6 +223,7 @@ func (a *app) faces() (http.Handler, error) {
 	a.mountAPI(mux, rest)
 	a.receive(mux)
 	a.postHooks(mux)
+	a.payHook(mux)
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	mux.HandleFunc("GET /readyz", a.ready)
 	mux.Handle("/", e)

@@ -50,6 +50,7 @@ type config struct {
 	Issuer  issuerConfig  `embed:"" prefix:"issuer-"`
 	Bounce  bounceConfig  `embed:"" prefix:"bounce-"`
 	Post    postConfig    `embed:"" prefix:"post-"`
+	Credits creditsConfig `embed:"" prefix:"credits-"`
 	About   aboutConfig   `embed:"" prefix:"about-"`
 	Push    pushConfig    `embed:""`
 	Poppler string        `help:"Directory of pdfinfo, pdftotext and pdftoppm below /usr or /opt, to show recipients the pages of PDF; empty: they can save them only." type:"path" env:"BODE_POPPLER"`
@@ -208,6 +209,7 @@ func (c config) validate() error {
 		errs = append(errs, fmt.Errorf("--issuer-…: %w", err))
 	}
 	c.Post.validate(need)
+	c.Credits.validate(need)
 	c.About.validate(need)
 	c.validateClients(need)
 	return errors.Join(errs...)

@@ -43,6 +43,7 @@ func (c config) outside(ctx context.Context, log *slog.Logger) (o outside, err e
 		{"login", func() error { return c.openMeans(ctx, &o, log) }},
 		{"assurance", func() (err error) { o.assurance, err = readAssurance(c.Assurance); return err }},
 		{"post", func() error { return c.openPost(&o, log) }},
+		{"credits", func() (err error) { o.credits, err = c.Credits.open(); return err }},
 		{"poppler", func() error { return c.openViewer(ctx, &o) }},
 		{"about", func() (err error) { o.about, err = c.about(); return err }},
 	} {

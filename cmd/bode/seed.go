@@ -42,9 +42,13 @@ func seed(ctx context.Context, a *app, dir string) (s seeds, err error) {
 	if err != nil {
 		return s, err
 	}
-	if _, err = a.seedAccount(ctx, &s, "private sender",
+	private, err := a.seedAccount(ctx, &s, "private sender",
 		identity.NewAccount{Kind: identity.Private, Country: "BE", Address: []string{"Rue de la Loi 12", "1000 Bruxelles"}},
-		identity.NewPerson{Given: "Karim", Family: "Benali", Login: "karim", Email: "karim@example.be", Mobile: "+32470222222", Language: "fr"}); err != nil {
+		identity.NewPerson{Given: "Karim", Family: "Benali", Login: "karim", Email: "karim@example.be", Mobile: "+32470222222", Language: "fr"})
+	if err != nil {
+		return s, err
+	}
+	if err := errors.Join(a.seedCredit(ctx, company, 1000_00), a.seedCredit(ctx, private, 100_00)); err != nil {
 		return s, err
 	}
 	if s.TestKey, _, err = a.identity.CreateKey(ctx, identity.System, company, identity.Test, "demo test key"); err != nil {

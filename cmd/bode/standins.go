@@ -50,6 +50,7 @@ type standIns struct {
 	stopLogin context.CancelFunc
 	wallet    *demoWallet
 	printer   post.StandIn
+	till      *demoTill
 }
 
 // startStandIns starts them on free ports of loopback. base is where the
@@ -68,6 +69,9 @@ func startStandIns(dir, base string, log *slog.Logger) (s *standIns, err error) 
 		return s, err
 	}
 	if s.wallet, err = startDemoWallet(base, log); err != nil {
+		return s, err
+	}
+	if s.till, err = startTill(log); err != nil {
 		return s, err
 	}
 	redirect := base + identify.CallbackPath(identity.MethodItsme)
@@ -163,6 +167,9 @@ func (s *standIns) outside(dir, base string, log *slog.Logger) (o outside, err e
 	if o.post, err = post.NewHotFolder(letters); err != nil {
 		return o, err
 	}
+	if o.credits, err = s.till.credits(filepath.Join(dir, "invoices")); err != nil {
+		return o, err
+	}
 	tariff, err := post.ExampleTariff()
 	if err != nil {
 		return o, err
@@ -190,6 +197,9 @@ func (s *standIns) Close() error {
 	}
 	if s.provider != nil {
 		errs = append(errs, s.provider.Close())
+	}
+	if s.till != nil {
+		errs = append(errs, s.till.server.Close())
 	}
 	if s.tsa != nil {
 		errs = append(errs, s.tsa.Close())

@@ -32,6 +32,7 @@ func (a *app) work(ctx context.Context) error {
 		{"deadlines", a.out.pace.sweep, a.sweep},
 		{"drafts", a.out.pace.sweep, a.sendDrafts},
 		{"post reports", a.out.pace.post, a.deliveries.ReadPost},
+		{"credit", a.out.pace.post, a.money},
 		{"webhook feed", time.Second, a.push},
 		{"retention", a.out.pace.retain, a.retain},
 		{"lost work", a.out.pace.mend, a.mend},

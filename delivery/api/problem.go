@@ -53,6 +53,7 @@ var (
 	errEncoding     = problem{status: http.StatusUnsupportedMediaType, code: "content_encoding_unsupported"}
 	errDocument     = problem{status: http.StatusRequestEntityTooLarge, code: "document_too_large"}
 	errTooMany      = problem{status: http.StatusTooManyRequests, code: "too_many_requests"}
+	errCredit       = problem{status: http.StatusPaymentRequired, code: "insufficient_credit"}
 )
 
 // sentinels maps what the domain answers to what a caller sees.
@@ -83,6 +84,9 @@ var sentinels = []struct {
 	{delivery.ErrRunning, problem{status: http.StatusConflict, code: "request_running", retry: time.Second}},
 	{delivery.ErrHookBusy, errTooMany.after(time.Minute)},
 	{delivery.ErrCursor, errCursor},
+	{delivery.ErrInsufficientCredit, errCredit},
+	{delivery.ErrNoPayment, problem{status: http.StatusNotImplemented, code: "payments_unavailable"}},
+	{delivery.ErrProvider, problem{status: http.StatusServiceUnavailable, code: "provider_unavailable", retry: 10 * time.Second}},
 	{context.DeadlineExceeded, problem{status: http.StatusServiceUnavailable, code: "timeout", retry: time.Second}},
 }
 
@@ -96,6 +100,10 @@ type document struct {
 	Instance string         `json:"instance,omitempty"`
 	Scope    identity.Scope `json:"scope,omitempty"`
 	Errors   []fieldDetail  `json:"errors,omitempty"`
+
+	// Of insufficient_credit: cents without VAT.
+	Needed    *int64 `json:"needed,omitempty"`
+	Available *int64 `json:"available,omitempty"`
 }
 
 type fieldDetail struct {
@@ -117,6 +125,9 @@ func (a *API) fail(c echo.Context, err error) error {
 	if p.status == http.StatusInternalServerError {
 		d.Instance = "urn:bode-erds:incident:" + rand.Text()[:12]
 		a.Log.ErrorContext(c.Request().Context(), "api incident", "incident", d.Instance, "method", c.Request().Method, "err", err)
+	}
+	if short, ok := errors.AsType[delivery.InsufficientCredit](err); ok {
+		d.Needed, d.Available = &short.Needed, &short.Available
 	}
 	for _, f := range p.fields {
 		d.Errors = append(d.Errors, fieldDetail{f.Pointer, f.Code, a.words.text(lang, "field."+f.Code, f.Args)})

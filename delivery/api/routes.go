@@ -24,6 +24,7 @@ func (a *API) routes() []route {
 		{http.MethodGet, "/documents/{id}", a.getDocument, false, false},
 		{http.MethodPost, "/previews", a.createPreview, false, true},
 		{http.MethodPost, "/messages", a.createMessage, false, true},
+		{http.MethodGet, "/messages", a.listMessages, false, false},
 		{http.MethodGet, "/messages/{id}", a.getMessage, false, false},
 		{http.MethodPost, "/messages/{id}/cancel", a.cancelMessage, false, false},
 		{http.MethodGet, "/messages/{id}/deliveries", a.listDeliveries, false, false},
@@ -40,7 +41,7 @@ func (a *API) routes() []route {
 		{http.MethodGet, "/events", a.listEvents, false, false},
 		{http.MethodPost, "/test-clock/advance", a.advanceClock, false, false},
 		{http.MethodGet, "/openapi.json", a.getOpenAPI, true, false},
-	}, a.listRoutes(), a.draftRoutes(), a.keyRoutes(), a.webhookRoutes(), a.verificationRoutes(), a.creditRoutes())
+	}, a.draftRoutes(), a.keyRoutes(), a.webhookRoutes(), a.creditRoutes())
 }
 
 // register puts the routes on e and answers everything else with a problem: no

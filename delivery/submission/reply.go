@@ -49,6 +49,7 @@ func registered(m delivery.Message, digest string) *smtp.SMTPError {
 func (s *Server) answer(ctx context.Context, err error) *smtp.SMTPError {
 	var ready *smtp.SMTPError
 	var fields delivery.FieldErrors
+	var short delivery.InsufficientCredit
 	var bad *framingError
 	var broken *streamError
 	switch {
@@ -60,6 +61,9 @@ func (s *Server) answer(ctx context.Context, err error) *smtp.SMTPError {
 		return refusal(bad.word)
 	case errors.Is(err, delivery.ErrKeyReused):
 		return errReused
+	case errors.As(err, &short):
+		return &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 7, 0},
+			Message: fmt.Sprintf("insufficient_credit, %d cents needed, %d there", short.Needed, short.Available)}
 	case errors.Is(err, delivery.ErrTooLarge):
 		return errDocument
 	case errors.Is(err, identity.ErrKey):
