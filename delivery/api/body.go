@@ -30,29 +30,35 @@ func (a *API) readJSON(c *call, schema string, out any) (raw []byte, faults deli
 	if raw, err = io.ReadAll(body); err != nil {
 		return nil, nil, err
 	}
+	faults, err = a.decodeJSON(raw, schema, out)
+	return raw, faults, err
+}
+
+// decodeJSON is readJSON for what was read.
+func (a *API) decodeJSON(raw []byte, schema string, out any) (faults delivery.FieldErrors, err error) {
 	switch pointer, code := scanJSON(raw); code {
 	case "":
 	case "whole_number":
-		return nil, nil, errInvalid.with(delivery.FieldError{Pointer: pointer, Code: code})
+		return nil, errInvalid.with(delivery.FieldError{Pointer: pointer, Code: code})
 	default:
-		return nil, nil, errJSON.with(delivery.FieldError{Pointer: pointer, Code: code})
+		return nil, errJSON.with(delivery.FieldError{Pointer: pointer, Code: code})
 	}
 	var doc any
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.UseNumber()
 	if err := d.Decode(&doc); err != nil {
-		return nil, nil, errJSON
+		return nil, errJSON
 	}
 	faults = a.contract.check(schema, doc)
 	for _, f := range faults {
 		if structural[f.Code] { // it cannot be decoded: nothing further to find
-			return nil, nil, errInvalid.with(faults...)
+			return nil, errInvalid.with(faults...)
 		}
 	}
 	if err := json.Unmarshal(raw, out); err != nil {
-		return nil, nil, errJSON
+		return nil, errJSON
 	}
-	return raw, faults, nil
+	return faults, nil
 }
 
 // body is the request's body, of at most the given octets. What is announced to

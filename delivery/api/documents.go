@@ -31,8 +31,12 @@ func (a *API) createDocument(c *call) error {
 		return err
 	}
 	defer done()
+	shared := c.QueryParam("shared")
+	if shared != "" && shared != "true" && shared != "false" {
+		return errInvalid.with(delivery.FieldError{Pointer: "/shared", Code: "unsupported", Args: map[string]string{"allowed": "true, false"}})
+	}
 	d, replayed, err := a.Deliveries.Upload(c.ctx(), c.key.Account, delivery.NewDocument{
-		Filename: c.QueryParam("filename"), MediaType: c.Request().Header.Get("Content-Type"), SHA256: digest,
+		Filename: c.QueryParam("filename"), MediaType: c.Request().Header.Get("Content-Type"), SHA256: digest, Shared: shared == "true",
 	}, body, once)
 	if err != nil {
 		return err

@@ -58,6 +58,9 @@ func (a *API) createPreview(c *call) error {
 	if err != nil {
 		return err
 	}
+	if in, err = a.fillIn(c, raw, in); err != nil {
+		return err
+	}
 	sub := in.submission()
 	if all := merge(faults, a.Deliveries.Check(sub)); len(all) > 0 {
 		return all

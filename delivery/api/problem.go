@@ -74,6 +74,11 @@ var sentinels = []struct {
 	{delivery.ErrDecided, problem{status: http.StatusConflict, code: "already_decided"}},
 	{delivery.ErrWindowClosed, problem{status: http.StatusConflict, code: "already_decided"}},
 	{delivery.ErrNotOpen, problem{status: http.StatusConflict, code: "not_open"}},
+	{delivery.ErrTemplateChanged, problem{status: http.StatusConflict, code: "template_changed"}},
+	{delivery.ErrTemplateName, problem{status: http.StatusConflict, code: "template_name_taken"}},
+	{delivery.ErrOwnKey, problem{status: http.StatusConflict, code: "contact_key_taken"}},
+	{delivery.ErrBulkState, problem{status: http.StatusConflict, code: "batch_not_open"}},
+	{delivery.ErrBulkChanged, problem{status: http.StatusConflict, code: "batch_changed"}},
 	{delivery.ErrDraftChanged, problem{status: http.StatusConflict, code: "draft_changed", retry: time.Second}},
 	{delivery.ErrTooManyDrafts, problem{status: http.StatusConflict, code: "too_many_drafts"}},
 	{delivery.ErrSecondPerson, problem{status: http.StatusForbidden, code: "release_required"}},
@@ -119,19 +124,7 @@ func (a *API) fail(c echo.Context, err error) error {
 		return err
 	}
 	p := a.known(c, err)
-	lang := a.words.match(c.Request().Header.Get("Accept-Language"))
-	d := document{Type: "urn:bode-erds:problem:" + p.code, Status: p.status, Code: p.code, Scope: p.scope,
-		Title: a.words.text(lang, "problem."+p.code, nil), Detail: a.words.optional(lang, "detail."+p.code)}
-	if p.status == http.StatusInternalServerError {
-		d.Instance = "urn:bode-erds:incident:" + rand.Text()[:12]
-		a.Log.ErrorContext(c.Request().Context(), "api incident", "incident", d.Instance, "method", c.Request().Method, "err", err)
-	}
-	if short, ok := errors.AsType[delivery.InsufficientCredit](err); ok {
-		d.Needed, d.Available = &short.Needed, &short.Available
-	}
-	for _, f := range p.fields {
-		d.Errors = append(d.Errors, fieldDetail{f.Pointer, f.Code, a.words.text(lang, "field."+f.Code, f.Args)})
-	}
+	d, lang := a.describe(c, p, err)
 	h := c.Response().Header()
 	if p.status == http.StatusUnauthorized {
 		h.Set("WWW-Authenticate", `Bearer realm="bode"`)
@@ -145,6 +138,25 @@ func (a *API) fail(c echo.Context, err error) error {
 	h.Set("Content-Language", lang)
 	h.Set(echo.HeaderContentType, "application/problem+json")
 	return writeJSON(c, p.status, d)
+}
+
+// describe puts a problem into the caller's words, and gives an incident its
+// number.
+func (a *API) describe(c echo.Context, p problem, err error) (d document, lang string) {
+	lang = a.words.match(c.Request().Header.Get("Accept-Language"))
+	d = document{Type: "urn:bode-erds:problem:" + p.code, Status: p.status, Code: p.code, Scope: p.scope,
+		Title: a.words.text(lang, "problem."+p.code, nil), Detail: a.words.optional(lang, "detail."+p.code)}
+	if p.status == http.StatusInternalServerError {
+		d.Instance = "urn:bode-erds:incident:" + rand.Text()[:12]
+		a.Log.ErrorContext(c.Request().Context(), "api incident", "incident", d.Instance, "method", c.Request().Method, "err", err)
+	}
+	if short, ok := errors.AsType[delivery.InsufficientCredit](err); ok {
+		d.Needed, d.Available = &short.Needed, &short.Available
+	}
+	for _, f := range p.fields {
+		d.Errors = append(d.Errors, fieldDetail{f.Pointer, f.Code, a.words.text(lang, "field."+f.Code, f.Args)})
+	}
+	return d, lang
 }
 
 // known finds the problem that err is to a caller.

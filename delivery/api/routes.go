@@ -41,7 +41,7 @@ func (a *API) routes() []route {
 		{http.MethodGet, "/events", a.listEvents, false, false},
 		{http.MethodPost, "/test-clock/advance", a.advanceClock, false, false},
 		{http.MethodGet, "/openapi.json", a.getOpenAPI, true, false},
-	}, a.draftRoutes(), a.keyRoutes(), a.webhookRoutes(), a.creditRoutes())
+	}, a.draftRoutes(), a.templateRoutes(), a.contactRoutes(), a.batchRoutes(), a.keyRoutes(), a.webhookRoutes(), a.creditRoutes())
 }
 
 // register puts the routes on e and answers everything else with a problem: no

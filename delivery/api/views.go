@@ -19,6 +19,7 @@ type newMessage struct {
 	Documents  []string       `json:"documents"`
 	Recipients []newRecipient `json:"recipients"`
 	Policy     policy         `json:"policy"`
+	Template   *templateUse   `json:"template"`
 }
 
 type newRecipient struct {
@@ -100,11 +101,12 @@ type documentView struct {
 	MediaType string `json:"media_type"`
 	Size      int64  `json:"size"`
 	SHA256    string `json:"sha256"`
+	Shared    bool   `json:"shared"`
 	CreatedAt string `json:"created_at"`
 }
 
 func documentOf(d delivery.Document) documentView {
-	return documentView{string(d.ID), d.Filename, d.MediaType, d.Size, d.SHA256, instant(d.CreatedAt)}
+	return documentView{string(d.ID), d.Filename, d.MediaType, d.Size, d.SHA256, d.Shared, instant(d.CreatedAt)}
 }
 
 type message struct {
