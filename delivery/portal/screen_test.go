@@ -203,7 +203,8 @@ func (s *screen) write() {
 		s.fill("r0-"+id, value)
 	}
 	s.do(chromedp.SetUploadFiles(chromedp.CSS(`#documents`), []string{name}))
-	s.press("write-uploaded", `button[value="upload"]`, "/new")
+	s.until(`document.querySelectorAll(".files input[name=document]").length === 1`)
+	s.look("write-uploaded")
 	s.press("check", `.actions button`, "/new")
 	s.press("sent", `.actions button`, "")
 }
