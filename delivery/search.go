@@ -141,8 +141,8 @@ type Found[T any] struct {
 // Bounds of the work that one page makes.
 const (
 	lookAll  = MaxPage + 1 // candidates, when every one of them fits
-	lookSome = 2000        // candidates, when some do not
-	maxSet   = 1000        // deliveries that are sorted by time after they were found otherwise
+	lookSome = 1000        // candidates, when some do not
+	maxSet   = 500         // deliveries that are sorted by time after they were found otherwise
 )
 
 // FindDeliveries is a page of the deliveries of an account, newest message first
