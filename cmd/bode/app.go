@@ -148,6 +148,7 @@ func build(pool *pgxpool.Pool, out outside, log *slog.Logger) (*app, error) {
 	river.AddWorker(workers, delivery.ConsignWorker{Service: a.deliveries})
 	river.AddWorker(workers, delivery.PostWorker{Service: a.deliveries})
 	river.AddWorker(workers, delivery.CancelPostWorker{Service: a.deliveries})
+	river.AddWorker(workers, delivery.BulkWorker{Service: a.deliveries})
 	a.monitor.registry.MustRegister(newQueues(a))
 	a.handler, err = a.faces()
 	return a, err
@@ -161,6 +162,7 @@ func jobsConfig(workers *river.Workers, log *slog.Logger) *river.Config {
 		Queues: map[string]river.QueueConfig{
 			river.QueueDefault: {MaxWorkers: 8},
 			notify.Queue:       {MaxWorkers: 16},
+			delivery.BulkQueue: {MaxWorkers: 2}, // each writes with many hands
 			ledger.Queue:       {MaxWorkers: 4 * max(2, runtime.NumCPU())}, // half of the time they wait for the time-stamp
 		},
 		FetchCooldown:        20 * time.Millisecond, // else a queue takes no more than its workers ten times a second

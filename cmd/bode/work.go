@@ -98,7 +98,7 @@ func (a *app) retain(ctx context.Context) error {
 	})
 	_, over := a.suppressions.Sweep(ctx)
 	return errors.Join(err, forget, over, a.deliveries.ForgetLooks(ctx), a.identity.Sweep(ctx), a.identity.FlushKeyUses(ctx),
-		a.identity.WarnOfKeys(ctx), a.deliveries.ForgetDaily(ctx))
+		a.identity.WarnOfKeys(ctx), a.deliveries.ForgetDaily(ctx), a.deliveries.RetainBulks(ctx, 50))
 }
 
 // mend gives lost work a new job and removes content that nothing refers to.
@@ -118,9 +118,13 @@ func (a *app) mend(ctx context.Context) error {
 	}); err != nil {
 		return err
 	}
+	bulks, err := a.deliveries.RequeueBulks(ctx, 50)
+	if err != nil {
+		return err
+	}
 	orphans, err := a.deliveries.SweepOrphans(ctx)
-	if seals+follow+notices+orphans > 0 {
-		a.log.WarnContext(ctx, "lost work found", "seals", seals, "moves", follow, "notices", notices, "orphans", orphans)
+	if seals+follow+notices+bulks+orphans > 0 {
+		a.log.WarnContext(ctx, "lost work found", "seals", seals, "moves", follow, "notices", notices, "batches", bulks, "orphans", orphans)
 	}
 	return err
 }
