@@ -19,6 +19,7 @@ import (
 // directory of its own. They end with status 1 when something was lost.
 type drillCmd struct {
 	Restore drillRestore `cmd:"" help:"Lose the machine of the database while messages come in, restore it to the end and to a moment, and count what is missing."`
+	Soak    drillSoak    `cmd:"" help:"Kill processes and cut connections while messages come in, and count what is missing or double."`
 }
 
 // shadow keeps what a database writes in a second place, as it is written: the

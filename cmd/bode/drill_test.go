@@ -37,3 +37,23 @@ func TestDrillRestore(t *testing.T) {
 		t.Errorf("without the newest part of the log: %v, %q", err, all)
 	}
 }
+
+var soaked = regexp.MustCompile(`([1-9]\d*) messages acknowledged, .* faults: map\[.+\]\n.*lost 0, double 0, answered with another number 0; .* 0 sent twice without doubt\n(?s:.*)fsck: clean`)
+
+// TestDrillSoak: while services and database are killed and connections cut,
+// nothing that was acknowledged is lost, and nothing is there twice.
+func TestDrillSoak(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("a minute of faults: make test runs it")
+	}
+	bin, err := program()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.CommandContext(t.Context(), bin, "drill", "soak", "--span", "20s", "--every", "1s").CombinedOutput()
+	t.Logf("%s", out)
+	if err != nil || !soaked.Match(out) {
+		t.Errorf("the soak does not hold: %v", err)
+	}
+}
