@@ -24,6 +24,7 @@ type Webhook struct {
 	FailingSince time.Time // of the first failure after the last success; zero: none
 	Keys         []HookPublic
 	Waiting      int // pushes that were not delivered yet
+	Failed       int // pushes that were given up
 }
 
 // HookState is whether anything is pushed.

@@ -134,3 +134,20 @@ func (s *Service) ResendWebhookAttempt(ctx context.Context, account string, test
 	})
 	return replayed, err
 }
+
+// RetryWebhook pushes again what was given up. Errors: ErrNotFound, ErrHookOff.
+func (s *Service) RetryWebhook(ctx context.Context, account string, test bool, id string) error {
+	return pgx.BeginFunc(ctx, s.Pool, func(tx pgx.Tx) error {
+		w, err := lockHook(ctx, tx, account, test, id)
+		if err != nil {
+			return err
+		}
+		if w.State != HookEnabled {
+			return ErrHookOff
+		}
+		now := s.Now()
+		_, err = tx.Exec(ctx, `UPDATE webhook_post SET outcome = '', tries = 0, next_at = $2, give_up_at = $3, held_until = NULL
+			WHERE webhook_id = $1 AND outcome = 'failed'`, id, now, now.Add(hookLife))
+		return err
+	})
+}

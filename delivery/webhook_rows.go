@@ -10,11 +10,12 @@ import (
 
 const sqlHook = `
 SELECT w.id, w.account_id, w.test, w.url, w.description, w.types, w.state, w.reason, w.created_at, w.proven_at, w.failing_since,
-       (SELECT count(*) FROM webhook_post p WHERE p.webhook_id = w.id AND p.next_at IS NOT NULL) FROM webhook w`
+       (SELECT count(*) FROM webhook_post p WHERE p.webhook_id = w.id AND p.next_at IS NOT NULL),
+       (SELECT count(*) FROM webhook_post p WHERE p.webhook_id = w.id AND p.outcome = 'failed') FROM webhook w`
 
 func scanHook(row pgx.CollectableRow) (w Webhook, err error) {
 	var proven, failing *time.Time
-	err = row.Scan(&w.ID, &w.Account, &w.Test, &w.URL, &w.Description, &w.Types, &w.State, &w.Reason, &w.CreatedAt, &proven, &failing, &w.Waiting)
+	err = row.Scan(&w.ID, &w.Account, &w.Test, &w.URL, &w.Description, &w.Types, &w.State, &w.Reason, &w.CreatedAt, &proven, &failing, &w.Waiting, &w.Failed)
 	w.CreatedAt = w.CreatedAt.UTC()
 	if proven != nil {
 		w.ProvenAt = proven.UTC()

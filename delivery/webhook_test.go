@@ -126,6 +126,7 @@ func (h *hooked) hook(id string) delivery.Webhook {
 // push dispatches and sends all that is due.
 func (h *hooked) push() (sent int) {
 	h.t.Helper()
+	h.caughtUp()
 	_, err := h.s.DispatchWebhooks(h.ctx())
 	h.must(err)
 	for {
@@ -376,6 +377,7 @@ func TestWebhookDies(t *testing.T) {
 	h, to := newHooked(t), newReceiver(t)
 	w := h.register(to.URL, "delivery.submitted.v1")
 	h.submit(1)
+	h.caughtUp()
 	_, err := h.s.DispatchWebhooks(h.ctx())
 	h.must(err)
 	h.exec(`CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'dead'; END $$`)
@@ -402,6 +404,7 @@ func TestWebhookTogether(t *testing.T) {
 	h, to := newHooked(t), newReceiver(t)
 	h.register(to.URL, "delivery.submitted.v1")
 	h.submit(40)
+	h.caughtUp()
 	var all sync.WaitGroup
 	for range 4 {
 		all.Go(func() {

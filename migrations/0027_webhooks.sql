@@ -74,6 +74,8 @@ CREATE TABLE webhook_post (
     CONSTRAINT webhook_post_body_bounded CHECK (octet_length(body) <= 65536)
 );
 CREATE INDEX webhook_post_due ON webhook_post (next_at) WHERE next_at IS NOT NULL;
+CREATE INDEX webhook_post_open ON webhook_post (webhook_id) WHERE next_at IS NOT NULL;
+CREATE INDEX webhook_post_failed ON webhook_post (webhook_id) WHERE outcome = 'failed';
 CREATE INDEX webhook_post_held ON webhook_post (webhook_id) WHERE held_until IS NOT NULL;
 CREATE INDEX webhook_post_age ON webhook_post (created_at);
 
