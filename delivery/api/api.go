@@ -77,9 +77,10 @@ func echoPath(p string) string { return parameter.ReplaceAllString(p, ":$1") }
 // call is one authenticated request.
 type call struct {
 	echo.Context
-	key    identity.Key
-	sender identity.AccountProfile // of the key's account, where the route asks for it
-	lang   string
+	key      identity.Key
+	sender   identity.AccountProfile // of the key's account, where the route asks for it
+	lang     string
+	bodyTime time.Duration // see Config
 }
 
 func (c *call) ctx() context.Context { return c.Request().Context() }
@@ -105,7 +106,7 @@ func guard(next echo.HandlerFunc) echo.HandlerFunc {
 func (a *API) wrap(r route) echo.HandlerFunc {
 	return func(e echo.Context) error {
 		began := a.Now()
-		c := &call{Context: e, lang: a.words.match(e.Request().Header.Get("Accept-Language"))}
+		c := &call{Context: e, bodyTime: a.BodyTime, lang: a.words.match(e.Request().Header.Get("Accept-Language"))}
 		err := a.serve(r, c)
 		if err != nil && !e.Response().Committed {
 			err = a.fail(e, err)

@@ -9,6 +9,7 @@ import (
 	"mime"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -62,8 +63,9 @@ func (a *API) decodeJSON(raw []byte, schema string, out any) (faults delivery.Fi
 }
 
 // body is the request's body, of at most the given octets. What is announced to
-// be longer is refused before any of it is read. Reading fails with tooBig,
-// errInterrupted.
+// be longer is refused before any of it is read, and what comes too slowly is cut
+// off, so that nobody holds many connections with few octets. Reading fails with
+// tooBig, errInterrupted.
 func (c *call) body(most int64, tooBig problem) (io.Reader, error) {
 	r := c.Request()
 	if e := r.Header.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") {
@@ -73,20 +75,36 @@ func (c *call) body(most int64, tooBig problem) (io.Reader, error) {
 		c.Response().Header().Set("Connection", "close") // the rest stays unread
 		return nil, tooBig
 	}
-	return incoming{http.MaxBytesReader(c.Response().Writer, r.Body, most), tooBig}, nil
+	expected := most
+	if r.ContentLength >= 0 {
+		expected = r.ContentLength
+	}
+	line := http.NewResponseController(c.Response().Writer)
+	end := time.Now().Add(c.bodyTime + time.Duration(expected/slowest)*time.Second) // of a socket, not of anything legal
+	if err := line.SetReadDeadline(end); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return nil, err
+	}
+	return incoming{http.MaxBytesReader(c.Response().Writer, r.Body, most), tooBig, line}, nil
 }
+
+// slowest is how many octets of a body must come in a second, on the whole.
+const slowest = 64 << 10
 
 // incoming tells what goes wrong on the caller's side from our own failures.
 type incoming struct {
 	io.Reader
 	tooBig problem
+	line   *http.ResponseController
 }
 
 func (b incoming) Read(p []byte) (int, error) {
 	n, err := b.Reader.Read(p)
 	var big *http.MaxBytesError
 	switch {
-	case err == nil || err == io.EOF:
+	case err == nil:
+		return n, nil
+	case err == io.EOF:
+		_ = b.line.SetReadDeadline(time.Time{}) // else the server takes the deadline for a caller who went away
 		return n, err
 	case errors.As(err, &big):
 		return n, b.tooBig

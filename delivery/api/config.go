@@ -48,6 +48,7 @@ type Config struct {
 	TrialBurst     int            // calls that a trial key may make at once; default 20
 	Uploads        int            // uploads of a key at the same time; default 8
 	MaxDocument    int64          // octets of an upload; default, and at most, delivery.MaxDocument
+	BodyTime       time.Duration  // how long a body may take beside what its size takes at 64 KiB a second; default 1 minute
 	// CertificateHeader is where a trusted proxy puts the certificate that the
 	// client showed it; empty: certificates come from our own connections only.
 	CertificateHeader string
@@ -66,6 +67,7 @@ func (c *Config) validate() error {
 	c.Rate, c.Burst = cmp.Or(c.Rate, 50), cmp.Or(c.Burst, 100)
 	c.TrialRate, c.TrialBurst = cmp.Or(c.TrialRate, 5), cmp.Or(c.TrialBurst, 20)
 	c.Uploads, c.MaxDocument = cmp.Or(c.Uploads, 8), cmp.Or(c.MaxDocument, delivery.MaxDocument)
+	c.BodyTime = cmp.Or(c.BodyTime, time.Minute)
 	if c.Now == nil {
 		c.Now = time.Now
 	}
