@@ -79,6 +79,11 @@ type timelinePage struct {
 	SMS      string
 	Plan     *planPart
 
+	Milestones []milestone
+	Tries      []try
+	Used       time.Time // when the recipient's link was first used
+	Cancel     bool      // the reader may withdraw the message
+
 	Papers    []delivery.Paper    // of the letter
 	Proposals []delivery.Proposal // better addresses that the recipient named
 }
@@ -113,6 +118,9 @@ func (p *Portal) timeline(v *visitor) error {
 		page.Steps = append(page.Steps, newStep(e))
 		page.Pending = page.Pending || e.SealedAt.IsZero()
 	}
+	page.Milestones = milestones(d, events)
+	page.Tries, page.Used = tries(events)
+	page.Cancel = v.may("sender") && (d.State == delivery.Submitted || d.State == delivery.Notified)
 	page.Email, page.SMS = reached(d, notify.Email, events), reached(d, notify.SMS, events)
 	return p.Web.Render(v, http.StatusOK, "portal/timeline", page)
 }
