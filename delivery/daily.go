@@ -121,8 +121,8 @@ func (d *daily) add(k dailyKey, n int) {
 // DailyUse is what an account sent today of one kind, and may.
 type DailyUse struct {
 	Mode   identity.Mode
-	Used   int // given to processes to send
-	PerDay int
+	Used   int64 // given to processes to send
+	PerDay int64
 	Own    bool // an operator said so
 	SetBy  string
 }
@@ -135,7 +135,7 @@ func (s *Service) DailyUses(ctx context.Context, account string) ([]DailyUse, er
 		if !ok {
 			continue
 		}
-		u := DailyUse{Mode: mode, PerDay: most}
+		u := DailyUse{Mode: mode, PerDay: int64(most)}
 		err := s.Pool.QueryRow(ctx, `
 SELECT coalesce((SELECT used FROM daily_use WHERE account_id = $1 AND mode = $2 AND day = $3::date), 0),
        coalesce((SELECT per_day FROM daily_cap WHERE account_id = $1 AND mode = $2), $4::integer),

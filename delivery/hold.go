@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/bode-erds/bode/identity"
 )
 
 // LegalHold is an open hold: while it is, its message is not removed (R27).
@@ -17,21 +19,41 @@ type LegalHold struct {
 	Reason   string
 	PlacedBy string
 	PlacedAt time.Time
+	EndsAt   *time.Time // lifted by itself then; nil: by somebody
 }
 
 // Holds returns every open hold of every account, oldest first.
 func (s *Service) Holds(ctx context.Context) ([]LegalHold, error) {
-	rows, err := s.Pool.Query(ctx, `SELECT h.message_id, m.number, m.test, h.reason, h.placed_by, h.placed_at
+	rows, err := s.Pool.Query(ctx, `SELECT h.message_id, m.number, m.test, h.reason, h.placed_by, h.placed_at, h.ends_at
 		  FROM legal_hold h JOIN message m ON m.id = h.message_id
 		 WHERE h.lifted_at IS NULL ORDER BY h.placed_at, h.id`)
 	if err != nil {
 		return nil, err
 	}
 	return pgx.CollectRows(rows, func(r pgx.CollectableRow) (h LegalHold, err error) {
-		err = r.Scan(&h.Message, &h.Number, &h.Test, &h.Reason, &h.PlacedBy, &h.PlacedAt)
+		err = r.Scan(&h.Message, &h.Number, &h.Test, &h.Reason, &h.PlacedBy, &h.PlacedAt, &h.EndsAt)
 		h.PlacedAt = h.PlacedAt.UTC()
 		return h, err
 	})
+}
+
+// EndHolds lifts the holds that have come to their end, and says how many.
+func (s *Service) EndHolds(ctx context.Context) (n int, err error) {
+	holds, err := s.Holds(ctx)
+	if err != nil {
+		return 0, err
+	}
+	for _, h := range holds {
+		if h.EndsAt == nil || s.Now().Before(*h.EndsAt) {
+			continue
+		}
+		err := s.Lift(ctx, h.Message, identity.System)
+		if err != nil && !errors.Is(err, ErrNotFound) { // another process, or somebody, was first
+			return n, err
+		}
+		n++
+	}
+	return n, nil
 }
 
 // Named returns the message with this id, or with this number as people type

@@ -18,6 +18,7 @@ type Act struct {
 	Application string
 	Account     string
 	Person      string
+	Subject     string // what else it is about; empty otherwise
 	Reason      string
 	Name        string // of the operator, while there is one; empty otherwise
 	ip, agent   string
@@ -30,9 +31,9 @@ func insertAct(ctx context.Context, tx pgx.Tx, a Act) error {
 		return err
 	}
 	_, err = tx.Exec(ctx, `
-INSERT INTO operator_act (id, at, operator, act, application_id, account_id, person_id, reason, ip, user_agent)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
-		id, a.At, a.Operator, a.Act, orNull(a.Application), orNull(a.Account), orNull(a.Person), a.Reason, clean(a.ip, 64), clean(a.agent, 500))
+INSERT INTO operator_act (id, at, operator, act, application_id, account_id, person_id, reason, ip, user_agent, subject)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
+		id, a.At, a.Operator, a.Act, orNull(a.Application), orNull(a.Account), orNull(a.Person), a.Reason, clean(a.ip, 64), clean(a.agent, 500), a.Subject)
 	if err != nil {
 		return fmt.Errorf("identity: operator's act: %w", err)
 	}
@@ -45,7 +46,7 @@ func actBy(by Actor, at time.Time, act string) Act {
 }
 
 const selectActs = `
-SELECT t.id, t.at, t.operator, t.act, coalesce(t.application_id::text, ''), coalesce(t.account_id::text, ''), coalesce(t.person_id::text, ''), t.reason,
+SELECT t.id, t.at, t.operator, t.act, coalesce(t.application_id::text, ''), coalesce(t.account_id::text, ''), coalesce(t.person_id::text, ''), t.subject, t.reason,
        coalesce((SELECT p.given || ' ' || p.family FROM person p WHERE p.id::text = t.operator), '')
   FROM operator_act t`
 
@@ -72,10 +73,12 @@ func (s *Service) acts(ctx context.Context, by Actor, sql, id string) ([]Act, er
 	if err != nil {
 		return nil, fmt.Errorf("identity: operators' acts: %w", err)
 	}
-	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (a Act, err error) {
-		err = row.Scan(&a.ID, &a.At, &a.Operator, &a.Act, &a.Application, &a.Account, &a.Person, &a.Reason, &a.Name)
-		return a, err
-	})
+	return pgx.CollectRows(rows, scanAct)
+}
+
+func scanAct(row pgx.CollectableRow) (a Act, err error) {
+	err = row.Scan(&a.ID, &a.At, &a.Operator, &a.Act, &a.Application, &a.Account, &a.Person, &a.Subject, &a.Reason, &a.Name)
+	return a, err
 }
 
 // maxReason bounds what an operator gives as a reason, in octets.

@@ -133,6 +133,10 @@ ALTER TABLE operator_act ADD CONSTRAINT operator_act_subject CHECK (octet_length
 ALTER TABLE operator_act DROP CONSTRAINT operator_act_about;
 ALTER TABLE operator_act ADD CONSTRAINT operator_act_about CHECK (num_nonnulls(application_id, account_id, person_id) > 0 OR subject <> '');
 
+-- What operators look for among many.
+CREATE INDEX delivery_on_paper ON delivery (moved_at) WHERE state IN ('posting', 'posted') AND NOT test;
+CREATE INDEX delivery_letter_begun ON delivery (last_at) WHERE letter_begun IS NOT NULL AND post IS NULL AND NOT test;
+
 -- A hold may have an end, at which it is lifted by itself.
 ALTER TABLE legal_hold ADD COLUMN ends_at timestamptz;
 ALTER TABLE legal_hold ADD CONSTRAINT legal_hold_ends_after_placed CHECK (ends_at > placed_at);

@@ -36,7 +36,7 @@ type keyLimits struct {
 	PerSecond float64 `json:"calls_per_second"`
 	Burst     int     `json:"calls_at_once"`
 	Uploads   int     `json:"uploads_at_once"`
-	PerDay    *int    `json:"deliveries_per_day,omitempty"`
+	PerDay    *int64  `json:"deliveries_per_day,omitempty"`
 }
 
 // stateOf is the one word for whether a key answers.

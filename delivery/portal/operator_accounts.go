@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 
+	"github.com/bode-erds/bode/delivery"
 	"github.com/bode-erds/bode/delivery/web"
 	"github.com/bode-erds/bode/identity"
 )
@@ -42,6 +43,8 @@ type oneAccountPage struct {
 	Number string
 	Acts   []identity.Act
 	Reason string
+	Uses   []delivery.DailyUse
+	Modes  []web.Option
 }
 
 // oneAccount shows an account to an operator: never its messages or its people.
@@ -60,6 +63,16 @@ func (p *Portal) showOneAccount(v *visitor, status int, reason string, faults we
 	}
 	page := oneAccountPage{frame: v.operatorFrame("/operator/accounts"), A: found[0], Number: enterpriseNumber(found[0].EnterpriseNumber), Reason: reason}
 	page.Faults = faults
+	if page.Uses, err = p.Deliveries.DailyUses(v.ctx(), page.A.ID); err != nil {
+		return err
+	}
+	for _, u := range page.Uses {
+		text, err := p.Web.Text(v, "portal", "mode."+string(u.Mode))
+		if err != nil {
+			return err
+		}
+		page.Modes = append(page.Modes, web.Option{Value: string(u.Mode), Text: text})
+	}
 	if page.Acts, err = p.Identity.AccountActs(v.ctx(), v.actor(), page.A.ID); err != nil {
 		return err
 	}
