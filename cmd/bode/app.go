@@ -11,6 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/labstack/echo/v4"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 
@@ -85,6 +86,7 @@ type app struct {
 	jobs         *river.Client[pgx.Tx]
 	handler      http.Handler
 	software     http.Handler // the API alone, for the host that asks for certificates
+	pages        *echo.Echo   // every page, for tests that walk over all of them
 	verifier     verifier
 	monitor      *monitor
 	out          outside
@@ -162,7 +164,7 @@ func jobsConfig(workers *river.Workers, log *slog.Logger) *river.Config {
 		Queues: map[string]river.QueueConfig{
 			river.QueueDefault: {MaxWorkers: 8},
 			notify.Queue:       {MaxWorkers: 16},
-			delivery.BulkQueue: {MaxWorkers: 2}, // each writes with many hands
+			delivery.BulkQueue: {MaxWorkers: 2},                            // each writes with many hands
 			ledger.Queue:       {MaxWorkers: 4 * max(2, runtime.NumCPU())}, // half of the time they wait for the time-stamp
 		},
 		FetchCooldown:        20 * time.Millisecond, // else a queue takes no more than its workers ten times a second
@@ -180,6 +182,7 @@ func (a *app) faces() (http.Handler, error) {
 		return nil, err
 	}
 	e := pages.Echo()
+	a.pages = e
 	program, anchors, err := browserVerifier(a.out)
 	if err != nil {
 		return nil, err
@@ -188,7 +191,9 @@ func (a *app) faces() (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	senders, err := portal.New(portal.Config{Web: pages, Passkeys: passkeys, Deliveries: a.deliveries, Identity: a.identity,
+	work := operations{a.pool, a.jobs, a.notices}
+	senders, err := portal.New(portal.Config{Web: pages, Jobs: work, Doubts: work, Suppressions: a.suppressions,
+		Passkeys: passkeys, Deliveries: a.deliveries, Identity: a.identity,
 		Evidence: a.ledger, Dossiers: a, Verifier: a.verifier, Program: program, Anchors: anchors, About: saidBy(a.out.issuer, a.out.about), Log: a.log})
 	if err != nil {
 		return nil, err
@@ -210,7 +215,7 @@ func (a *app) faces() (http.Handler, error) {
 	if err := a.documentation(e, pages); err != nil {
 		return nil, err
 	}
-	rest, err := api.New(api.Config{Deliveries: a.deliveries, Identity: a.identity, Evidence: a.ledger,
+	rest, err := api.New(api.Config{Deliveries: a.deliveries, Verifier: a.verifier, Identity: a.identity, Evidence: a.ledger,
 		Dossiers: a, Log: a.log, TrustedProxies: a.out.proxies,
 		CertificateHeader: a.out.clients.Header, CertificateURL: a.out.clients.URL})
 	if err != nil {

@@ -98,7 +98,7 @@ func (a *app) retain(ctx context.Context) error {
 	})
 	_, over := a.suppressions.Sweep(ctx)
 	return errors.Join(err, forget, over, a.deliveries.ForgetLooks(ctx), a.identity.Sweep(ctx), a.identity.FlushKeyUses(ctx),
-		a.identity.WarnOfKeys(ctx), a.deliveries.ForgetDaily(ctx), a.deliveries.RetainBulks(ctx, 50))
+		a.identity.WarnOfKeys(ctx), a.deliveries.ForgetDaily(ctx), a.endHolds(ctx), a.deliveries.RetainBulks(ctx, 50))
 }
 
 // mend gives lost work a new job and removes content that nothing refers to.

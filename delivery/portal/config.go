@@ -43,18 +43,21 @@ type Anchors struct {
 // Config is what a Portal is made of. All but Passkeys, Program, Anchors, Now
 // and Log are required.
 type Config struct {
-	Web        *web.Web
-	Deliveries *delivery.Service
-	Identity   *identity.Service
-	Evidence   Evidence
-	Dossiers   Dossiers
-	Verifier   Verifier
-	Passkeys   Passkeys         // nil: nobody signs in with one
-	Program    fs.FS            // the verifier for browsers: [ProgramFile] and [GoScript]; nil: /verify sends files to us
-	Anchors    Anchors          // for that verifier
-	About      About            // what public pages say of the provider
-	Now        func() time.Time // default time.Now
-	Log        *slog.Logger     // default slog.Default
+	Web          *web.Web
+	Deliveries   *delivery.Service
+	Identity     *identity.Service
+	Evidence     Evidence
+	Dossiers     Dossiers
+	Verifier     Verifier
+	Jobs         Jobs             // nil: operators do not see the work
+	Doubts       Doubts           // nil: nor what is in doubt
+	Suppressions Suppressions     // nil: nor who is not written to
+	Passkeys     Passkeys         // nil: nobody signs in with one
+	Program      fs.FS            // the verifier for browsers: [ProgramFile] and [GoScript]; nil: /verify sends files to us
+	Anchors      Anchors          // for that verifier
+	About        About            // what public pages say of the provider
+	Now          func() time.Time // default time.Now
+	Log          *slog.Logger     // default slog.Default
 }
 
 func (c *Config) validate() error {

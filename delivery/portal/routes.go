@@ -59,6 +59,7 @@ func (p *Portal) Register(e *echo.Echo) error {
 	p.registerLists(e, form)
 	p.registerFactors(e, form)
 	p.registerCompanies(e, form)
+	p.registerCredits(e, form)
 	p.registerDrafts(e, form)
 
 	// Those who may send.
