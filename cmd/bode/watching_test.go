@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -27,6 +28,9 @@ func (blind) Open(context.Context, delivery.Stored) (io.ReadCloser, error) {
 func TestWatch(t *testing.T) {
 	t.Parallel()
 	w := newWorks(t) // its pages are served nowhere
+	if w.out.viewer == nil {
+		t.Fatal("pages of PDF are not shown: that needs poppler-utils and user namespaces")
+	}
 	w.submitted(t)
 	if _, err := w.pool.Exec(t.Context(), `UPDATE notice SET not_before = now() - interval '11 minutes'`); err != nil {
 		t.Fatal(err)
@@ -79,6 +83,10 @@ func TestWatch(t *testing.T) {
 		out, err := exec.CommandContext(t.Context(), "pdfsig", "-nocert", file).CombinedOutput()
 		if err != nil || !strings.Contains(string(out), "Signature is Valid") || !strings.Contains(string(out), "Total document signed") {
 			t.Errorf("%s: %v\n%s", o.Part, err, out)
+		}
+		// The demonstration shows recipients the pages of such a PDF.
+		if pages, err := w.out.viewer.View(t.Context(), bytes.NewReader(pdf)); err != nil || len(pages) != 1 || !strings.Contains(pages[0].Text, "Attest van storing") {
+			t.Errorf("%s: %d pages, %v", o.Part, len(pages), err)
 		}
 		// It is no evidence of a delivery, and passes for none.
 		if r, err := w.verifier.Verify(t.Context(), "certificate.pdf", strings.NewReader(string(pdf))); err == nil && r.OK() {
