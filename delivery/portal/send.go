@@ -45,6 +45,9 @@ func (p *Portal) send(v *visitor) error {
 		d := p.readDraft(v, f)
 		return p.showDraft(v, http.StatusUnprocessableEntity, d, p.faultsOf(d, found)...)
 	}
+	if short, ok := errors.AsType[delivery.InsufficientCredit](err); ok {
+		return p.showAnswers(v, http.StatusPaymentRequired, p.readDraft(v, f), p.shortOf(v, short))
+	}
 	if errors.Is(err, delivery.ErrSecondPerson) {
 		return p.showAnswers(v, http.StatusConflict, p.readDraft(v, f), web.Fault{Key: "fault.second_person"})
 	}

@@ -47,6 +47,9 @@ func (v *visitor) frame(here string) frame {
 		nav = append(nav, web.Link{Key: "nav.new", URL: "/portal/new"}, web.Link{Key: "nav.drafts", URL: draftsPath})
 	}
 	nav = append(nav, web.Link{Key: "nav.inbox", URL: inboxPath})
+	if v.may(identity.Sender) {
+		nav = append(nav, web.Link{Key: "nav.credits", URL: creditsPath})
+	}
 	if v.may(identity.Administrator) && v.session.AccountKind == identity.Company {
 		nav = append(nav, web.Link{Key: "nav.people", URL: "/portal/people"})
 	}
