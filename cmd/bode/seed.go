@@ -54,7 +54,11 @@ func seed(ctx context.Context, a *app, dir string) (s seeds, err error) {
 	if s.TestKey, _, err = a.identity.CreateKey(ctx, identity.System, company, identity.Test, "demo test key"); err != nil {
 		return s, err
 	}
-	if s.LiveKey, _, err = a.identity.CreateKey(ctx, identity.System, company, identity.Live, "demo live key"); err != nil {
+	live, program, err := a.identity.CreateKey(ctx, identity.System, company, identity.Live, "demo live key")
+	if err != nil {
+		return s, err
+	}
+	if s.LiveKey, err = live, a.seedDrafts(ctx, company, program); err != nil {
 		return s, err
 	}
 	b, err := json.MarshalIndent(s, "", "  ")

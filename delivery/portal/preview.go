@@ -41,8 +41,12 @@ func (p *Portal) foresee(v *visitor, page *writePage, sub delivery.Submission, t
 	if found, ok := errors.AsType[delivery.FieldErrors](err); ok {
 		return p.faultsOf(page.Draft, found), nil
 	}
+	page.Quote = page.Preview.Quote
 	if page.Previewed = err == nil; err != nil {
 		p.Log.WarnContext(v.ctx(), "no preview", "error", err)
+		if q, err := p.Deliveries.Quote(sub, nil); err == nil {
+			page.Quote = &q
+		}
 	}
 	return nil, nil
 }

@@ -48,6 +48,7 @@ type waitingPart struct {
 	Known      bool // who the visitor is
 	Releasers  []identity.Colleague
 	Notices    []delivery.NoticePreview
+	Quote      *delivery.Quote // nil: nobody is charged
 }
 
 // People are the recipients, and the blank one for a script.
@@ -176,9 +177,12 @@ func (p *Portal) take(v *visitor, part *multipart.Part, n int, faults *web.Fault
 		faults.Add("documents", "fault.filename", "name", name)
 		return delivery.Document{}, nil
 	}
-	if errors.Is(err, delivery.ErrTooLarge) {
-		faults.Add("documents", "fault.document_too_large", "name", name)
-		return delivery.Document{}, nil
+	for is, key := range map[error]string{delivery.ErrTooLarge: "fault.document_too_large", delivery.ErrMalware: "fault.malware",
+		delivery.ErrUnscanned: "fault.not_scanned"} {
+		if errors.Is(err, is) {
+			faults.Add("documents", key, "name", name)
+			return delivery.Document{}, nil
+		}
 	}
 	if err != nil {
 		return delivery.Document{}, fmt.Errorf("portal: upload: %w", err)
