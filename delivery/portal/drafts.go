@@ -83,7 +83,7 @@ type draftsPage struct {
 // drafts lists the drafts of the account, newest first.
 func (p *Portal) drafts(v *visitor) error {
 	page := draftsPage{frame: v.frame(draftsPath), State: delivery.DraftState(v.QueryParam("state")), First: v.QueryParam("before") == "",
-		States: []delivery.DraftState{delivery.DraftOpen, delivery.DraftWaiting, delivery.DraftScheduled}}
+		States: []delivery.DraftState{delivery.DraftOpen, delivery.DraftScheduled}}
 	page.chrome.Wide = true
 	before := delivery.ID(v.QueryParam("before"))
 	if before != "" && !isID(string(before)) {
@@ -130,6 +130,7 @@ func (p *Portal) openDraft(v *visitor) error {
 		return err
 	}
 	p.Web.MayFetch(v)
+	page.chrome = v.frame(draftsPath).chrome
 	page.Stored, page.Saved = &stored, v.QueryParam("saved") == "1"
 	return p.Web.Render(v, http.StatusOK, "portal/write", page)
 }

@@ -85,6 +85,7 @@ func (p *Portal) showWaiting(v *visitor, status int, stored delivery.Draft, faul
 		return err
 	}
 	page.Stored, page.Asked = &stored, v.QueryParam("asked")
+	page.chrome = v.frame(draftsPath).chrome
 	page.chrome.Test = stored.Test
 	at := stored.SendAt
 	if at.IsZero() {
