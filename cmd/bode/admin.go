@@ -20,6 +20,8 @@ type accountCmd struct {
 	Open openCmd `cmd:"" help:"Open an account with its first administrator; prints what the person needs to sign in, once."`
 	Key  keyCmd  `cmd:"" help:"Make an API key of an account; prints it, once."`
 
+	Daily dailyCmd `cmd:"" help:"Say how many deliveries an account may send in a day."`
+
 	Recover recoverCmd `cmd:"" help:"Let a person who lost everything choose a new password, a day from now; takes two operators."`
 
 	Authenticator authenticatorCmd `cmd:"" help:"Give a person a new authenticator; prints its secret, once, and ends the old one."`
@@ -188,10 +190,12 @@ func readPassword(path string, in io.Reader) (string, error) {
 
 type keyCmd struct {
 	desk
-	Account string `arg:"" help:"Id of the account."`
-	Mode    string `help:"test or live." enum:"test,live" required:""`
-	Name    string `help:"What the key is for; evidence names it as who submitted." required:""`
-	By      string `help:"Who makes the key, for the log." default:"operator"`
+	Account string   `arg:"" help:"Id of the account."`
+	Mode    string   `help:"test, trial or live." enum:"test,trial,live" required:""`
+	Name    string   `help:"What the key is for; evidence names it as who submitted." required:""`
+	Scopes  []string `help:"What it may do: read, send, evidence, webhooks, admin." default:"read,send,evidence"`
+	Days    int      `help:"How long it works." default:"365"`
+	By      string   `help:"Who makes the key, for the log." default:"operator"`
 }
 
 // Run makes a key.
@@ -201,7 +205,11 @@ func (c keyCmd) Run(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	return c.at(ctx, log, func(o office) error {
-		secret, key, err := o.identity.CreateKey(ctx, by, c.Account, identity.Mode(c.Mode), c.Name)
+		n := identity.NewKey{Mode: identity.Mode(c.Mode), Name: c.Name, Life: time.Duration(c.Days) * 24 * time.Hour}
+		for _, s := range c.Scopes {
+			n.Scopes = append(n.Scopes, identity.Scope(s))
+		}
+		secret, key, err := o.identity.MakeKey(ctx, by, c.Account, n)
 		if err != nil {
 			return asUsage(err)
 		}

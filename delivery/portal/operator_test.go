@@ -210,7 +210,7 @@ func TestPrivacyRequest(t *testing.T) {
 	t.Parallel()
 	r, _ := newDesk(t)
 	b := r.browser()
-	b.to("/privacy/request").want(http.StatusOK, "/request")
+	b.to("/privacy/request?lang=en").want(http.StatusOK, "/request")
 	b.submit("/privacy/request", nil).want(http.StatusUnprocessableEntity, "/request")
 	asked := url.Values{"kind": {"inspect"}, "name": {"An Janssens"}, "address": {"an@example.be"}, "asked": {"Alles wat u <over> mij hebt."}}
 	b.to("/privacy/request").submit("/privacy/request", asked).want(http.StatusOK, "/request").shows("The month begins today")
