@@ -51,6 +51,9 @@ func seed(ctx context.Context, a *app, dir string) (s seeds, err error) {
 	if err := errors.Join(a.seedCredit(ctx, company, 1000_00), a.seedCredit(ctx, private, 100_00)); err != nil {
 		return s, err
 	}
+	if err := a.seedDesk(ctx); err != nil {
+		return s, err
+	}
 	if s.TestKey, _, err = a.identity.CreateKey(ctx, identity.System, company, identity.Test, "demo test key"); err != nil {
 		return s, err
 	}
