@@ -204,7 +204,8 @@ func (s *Service) erase(ctx context.Context, id ID, at time.Time) (done bool, er
 		if err := s.forget(ctx, tx, ids); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, `INSERT INTO erasure (message_id, erased_at, deliveries, heads) VALUES ($1, $2, $3, $4)`,
+		if _, err := tx.Exec(ctx, `INSERT INTO erasure (message_id, erased_at, deliveries, heads) VALUES ($1, $2, $3, $4)
+			ON CONFLICT (message_id) DO UPDATE SET erased_at = excluded.erased_at, deliveries = excluded.deliveries, heads = excluded.heads`,
 			string(id), at, len(ids), sum.Sum(nil)); err != nil {
 			return err
 		}

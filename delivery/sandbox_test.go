@@ -3,6 +3,7 @@ package delivery_test
 import (
 	"context"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -183,4 +184,51 @@ type reaches func()
 func (f reaches) Deliver(context.Context, notify.Message) (notify.Result, string) {
 	f()
 	return notify.Result{Outcome: notify.Sent}, ""
+}
+
+// TestSeed: with a seed a test message has the same identifiers every time, and
+// without one, or live, never.
+func TestSeed(t *testing.T) {
+	t.Parallel()
+	ids := func(g *staged, test bool, once delivery.Once) (ids []string) {
+		by := g.sender(g.account)
+		by.Test = test
+		m, _, err := g.s.Submit(g.ctx(), by, submission(2), once)
+		g.must(err)
+		ids = []string{string(m.ID), m.Number}
+		for _, d := range g.deliveries(m) {
+			ids = append(ids, string(d.ID), d.NoticeCode)
+		}
+		return ids
+	}
+	once := func(key, seed string) delivery.Once {
+		return delivery.Once{Key: key, Seed: seed, Digest: make([]byte, 32)}
+	}
+	a, b := newStaged(t, true), newStaged(t, true)
+	first := ids(a, true, once("k", "s"))
+	if again := ids(a, true, once("k", "s")); !slices.Equal(first, again) || a.count(`SELECT count(*) FROM message`) != 1 {
+		t.Errorf("again %v, first %v", again, first)
+	}
+	for name, other := range map[string][]string{
+		"another key": ids(a, true, once("k2", "s")), "another seed": ids(a, true, once("k3", "s2")), "no seed": ids(a, true, once("k4", "")),
+		"no key": ids(a, true, once("", "s")), "live": ids(a, false, once("k5", "s")), "another account": ids(b, true, once("k", "s")),
+	} {
+		for _, x := range other {
+			if slices.Contains(first, x) {
+				t.Errorf("%s: %s again", name, x)
+			}
+		}
+	}
+	by := a.sender(a.account)
+	by.Test = true
+	var together sync.WaitGroup
+	for range 6 {
+		together.Go(func() {
+			if _, _, err := a.s.Submit(a.ctx(), by, submission(1), once("race", "s")); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	together.Wait()
+	a.clean()
 }

@@ -203,6 +203,10 @@ func (s *Service) begin(m Message, r Recipient, position int) Delivery {
 	if r.NationalNumber != "" {
 		r.NationalNumber = s.Identities.NationalNumberDigest(r.NationalNumber)
 	}
-	return Delivery{ID: ID(evidence.NewID()), Message: m, Position: position, Recipient: r, State: Submitted, Seq: 1,
+	d := Delivery{ID: ID(evidence.NewID()), Message: m, Position: position, Recipient: r, State: Submitted, Seq: 1,
 		LastAt: m.SubmittedAt, MovedAt: m.SubmittedAt, NoticeCode: newNoticeCode()}
+	if id, code, ok := m.seededDelivery(position); ok {
+		d.ID, d.NoticeCode = id, code
+	}
+	return d
 }

@@ -21,6 +21,9 @@ func (a *API) createMessage(c *call) error {
 	if err != nil {
 		return err
 	}
+	if once.Seed, err = c.seed(once.Key); err != nil {
+		return err
+	}
 	if in, err = a.prepared(c, raw, in); err != nil {
 		return err
 	}
