@@ -123,7 +123,7 @@ func TestCreditPages(t *testing.T) {
 	if !strings.HasPrefix(b.body, "%PDF-1.7") {
 		t.Error("no PDF")
 	}
-	b.to("/portal/invoices/" + id + ".exe").want(http.StatusNotFound, ".exe")
+	b.to("/portal/invoices/"+id+".exe").want(http.StatusNotFound, ".exe")
 
 	other, _ := r.company("karim", "Andere nv")
 	_ = other
@@ -155,7 +155,9 @@ func TestTopUpForm(t *testing.T) {
 	t.Parallel()
 	r, stand := selling(t)
 	b := r.lotte()
-	buy := func(amount, once string) { b.post(r.server.URL+"/portal/credits/top-up?lang=en", url.Values{"amount": {amount}, "once": {once}}) }
+	buy := func(amount, once string) {
+		b.post(r.server.URL+"/portal/credits/top-up?lang=en", url.Values{"amount": {amount}, "once": {once}})
+	}
 	for _, bad := range []string{"", "x", "9,99", "50000.01", "-100", "1e3", "100.001", "99999999999", "١٠٠"} {
 		if buy(bad, "M"); b.status != http.StatusUnprocessableEntity || !strings.Contains(b.body, `aria-invalid="true"`) {
 			t.Errorf("%q: %d", bad, b.status)
@@ -202,7 +204,7 @@ func TestOperatorCredit(t *testing.T) {
 	b.post(r.server.URL+at+"/terms", url.Values{"mode": {"prepaid"}, "limit": {"5"}, "reason": {"contract"}}).want(http.StatusUnprocessableEntity, "/terms")
 	b.post(r.server.URL+at+"/terms", url.Values{"mode": {"gold"}, "reason": {"contract"}}).want(http.StatusUnprocessableEntity, "/terms")
 	b.post(r.server.URL+at+"/paid", url.Values{"invoice": {"x"}, "reason": {"x"}}).want(http.StatusNotFound, "/paid")
-	b.to("/operator/accounts/" + r.account + "?lang=en").want(http.StatusOK, "").shows("Credit given").shows("goodwill").shows("Way of paying changed")
+	b.to("/operator/accounts/"+r.account+"?lang=en").want(http.StatusOK, "").shows("Credit given").shows("goodwill").shows("Way of paying changed")
 	if n := r.count(`SELECT count(*) FROM operator_act WHERE act LIKE 'credit%'`); n != 2 { // giving again did nothing
 		t.Errorf("%d acts", n)
 	}
