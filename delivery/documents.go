@@ -42,15 +42,17 @@ type NewDocument struct {
 // Upload streams r into the vault and returns once it is durable; memory stays
 // flat. A document that no message takes within a day is removed, a shared one
 // after [SharedFor]. Errors:
-// FieldErrors, ErrTooLarge, ErrDigest, ErrKeyReused; after an error nothing is
-// left but an object that the sweep removes.
+// FieldErrors, ErrTooLarge, ErrDigest, ErrMalware, ErrUnscanned, ErrKeyReused;
+// after an error nothing is left but an object that the sweep removes.
 func (s *Service) Upload(ctx context.Context, account string, in NewDocument, r io.Reader, once Once) (d Document, replayed bool, err error) {
 	if faults := in.normalize(); len(faults) > 0 {
 		return Document{}, false, faults
 	}
 	d = Document{ID: ID(evidence.NewID()), Filename: in.Filename, MediaType: in.MediaType, Shared: in.Shared}
 	name := objectName(account, string(d.ID))
-	stored, err := s.Vault.Put(ctx, name, &bounded{r: r, left: MaxDocument})
+	seen := s.watch(ctx, &bounded{r: r, left: MaxDocument})
+	stored, err := s.Vault.Put(ctx, name, seen)
+	unfit := seen.over(err)
 	if err != nil {
 		return Document{}, false, err
 	}
@@ -58,6 +60,9 @@ func (s *Service) Upload(ctx context.Context, account string, in NewDocument, r 
 	drop := func(err error) (Document, bool, error) {
 		s.drop(ctx, stored)
 		return Document{}, false, err
+	}
+	if unfit != nil {
+		return drop(unfit)
 	}
 	if in.SHA256 != "" && !strings.EqualFold(in.SHA256, d.SHA256) {
 		return drop(ErrDigest)

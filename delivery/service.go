@@ -84,22 +84,25 @@ type Config struct {
 	Outbox     Outbox
 	Vault      Vault
 	Box        Box
+	Scanner    Scanner // nil: nobody looks for malware
 	Codes      Codes
 	Identities Identities
-	Post       PostPartner      // nil: no fallback to paper is offered
-	Refusals   Refusals         // nil: nobody can refuse electronic delivery for the future
-	Previews   Previewer        // nil: nobody is told beforehand what a letter would be
-	Prices     Prices           // nil: nobody is charged
-	Operators  Operators        // nil: nobody can give credit
-	Billing    *Billing         // nil: no credit is sold, and nothing is invoiced
-	Opening    CreditMode       // of an account that is new to its books: Prepaid (default) or Free
-	LinkKey    []byte           // at least 32 octets; keys the collect tokens
-	BaseURL    string           // scheme and host, no slash at the end
-	Service    string           // how the service calls itself to people
-	Zone       *time.Location   // calendar of terms; default Europe/Brussels
-	Now        func() time.Time // default time.Now
-	Log        *slog.Logger     // default slog.Default
-	Skew       time.Duration    // how far a clock may be behind the last event; default 2 s
+	Post       PostPartner           // nil: no fallback to paper is offered
+	Refusals   Refusals              // nil: nobody can refuse electronic delivery for the future
+	Previews   Previewer             // nil: nobody is told beforehand what a letter would be
+	Prices     Prices                // nil: nobody is charged
+	Operators  Operators             // nil: nobody can give credit
+	Billing    *Billing              // nil: no credit is sold, and nothing is invoiced
+	Opening    CreditMode            // of an account that is new to its books: Prepaid (default) or Free
+	Trials     Trials                // nil: trial keys send to nobody
+	Daily      map[identity.Mode]int // deliveries of an account in a day, by kind; a kind that is absent has no bound
+	LinkKey    []byte                // at least 32 octets; keys the collect tokens
+	BaseURL    string                // scheme and host, no slash at the end
+	Service    string                // how the service calls itself to people
+	Zone       *time.Location        // calendar of terms; default Europe/Brussels
+	Now        func() time.Time      // default time.Now
+	Log        *slog.Logger          // default slog.Default
+	Skew       time.Duration         // how far a clock may be behind the last event; default 2 s
 
 	// PrintCutoff is the time of day, in Zone, until which the partner posts a
 	// letter PrintDays working days later (0: the same day). Default 10 hours.
@@ -168,6 +171,7 @@ func (c *Config) validate() error {
 type Service struct {
 	Config
 	queue queue // of submissions
+	daily daily
 }
 
 // New checks cfg and returns a Service.

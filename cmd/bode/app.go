@@ -39,6 +39,7 @@ type outside struct {
 	secrets    secrets
 	keyring    *vault.Keyring
 	vault      delivery.Vault
+	scanner    delivery.Scanner // nil: nobody looks for malware
 	engine     evidence.Engine
 	sealKeys   sealKeys
 	anchors    []*x509.Certificate // of seals and time-stamps
@@ -130,7 +131,7 @@ func build(pool *pgxpool.Pool, out outside, log *slog.Logger) (*app, error) {
 	a.deliveries, err = delivery.New(delivery.Config{
 		Prices: out.credits.prices, Opening: out.credits.opening, Operators: a.identity, Billing: billing,
 		Previews: out.previews,
-		Pool:     pool, Journal: a.ledger, Notices: a.notices, Outbox: a.jobs, Vault: out.vault, Box: out.keyring,
+		Pool:     pool, Journal: a.ledger, Notices: a.notices, Outbox: a.jobs, Vault: out.vault, Scanner: out.scanner, Box: out.keyring,
 		Codes: challenges{pool, a.codes}, Identities: a.identity, Post: out.post, Trials: a.identity, Daily: delivery.DefaultDaily(), Refusals: refusals{a.suppressions}, LinkKey: out.secrets.link,
 		BaseURL: out.baseURL, Service: out.service, Log: log, PrintCutoff: out.printing.Cutoff, PrintDays: out.printing.Days, TrackingURL: out.printing.Track,
 		Hooks: out.hooks, HookAlarm: a.identity, Sandbox: out.sandbox,

@@ -34,6 +34,7 @@ type config struct {
 	store
 
 	Listen  string         `help:"Address to answer on." default:"127.0.0.1:8080" env:"BODE_LISTEN"`
+	Clamd   string         `help:"ClamAV's daemon, host:port or the path of its socket, which sees every upload; empty: nobody looks for malware." env:"BODE_CLAMD"`
 	Admin   string         `name:"admin-listen" help:"Address for the operator's own network: figures for Prometheus, health, profiles. Nobody is asked who they are there; empty: nowhere." env:"BODE_ADMIN_LISTEN" placeholder:"127.0.0.1:9090"`
 	BaseURL string         `help:"Public address, without a slash at the end." env:"BODE_BASE_URL" placeholder:"https://bode.example"`
 	Service string         `help:"What the service calls itself to people." default:"Bode" env:"BODE_SERVICE"`

@@ -38,6 +38,7 @@ func (c config) outside(ctx context.Context, log *slog.Logger) (o outside, err e
 		{"secrets", func() (err error) { o.secrets, err = loadSecrets(c.secretsDir(), false); return err }},
 		{"keys", func() (err error) { o.keyring, err = vault.OpenKeyring(c.Keys, time.Now); return err }},
 		{"content", func() (err error) { o.vault, err = c.openVault(o.keyring); return err }},
+		{"clamd", func() (err error) { o.scanner, err = c.openScanner(ctx); return err }},
 		{"seal", func() error { return c.openSeal(&o, log) }},
 		{"notify", func() (err error) { o.transports, err = c.openTransports(&o, log); return err }},
 		{"login", func() error { return c.openMeans(ctx, &o, log) }},

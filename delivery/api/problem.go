@@ -70,6 +70,8 @@ var sentinels = []struct {
 	{identity.ErrSuspended, problem{status: http.StatusForbidden, code: "account_suspended"}},
 	{delivery.ErrKeyReused, problem{status: http.StatusConflict, code: "idempotency_key_reused"}},
 	{delivery.ErrTooLarge, errDocument},
+	{delivery.ErrMalware, problem{status: http.StatusUnprocessableEntity, code: "malware"}},
+	{delivery.ErrUnscanned, problem{status: http.StatusServiceUnavailable, code: "not_scanned", retry: 30 * time.Second}},
 	{delivery.ErrDigest, problem{status: http.StatusUnprocessableEntity, code: "digest_mismatch"}},
 	{delivery.ErrDecided, problem{status: http.StatusConflict, code: "already_decided"}},
 	{delivery.ErrWindowClosed, problem{status: http.StatusConflict, code: "already_decided"}},

@@ -33,6 +33,8 @@ func TestAnswers(t *testing.T) {
 		"550 5.1.1 no_recipient_here":        {errNobody},
 		"550 5.1.3 malformed_address":        {errAddress},
 		"552 5.3.4 document_too_large":       {delivery.ErrTooLarge},
+		"554 5.7.0 malware":                  {delivery.ErrMalware},
+		"451 4.7.0 not_scanned":              {fmt.Errorf("%w: no connection", delivery.ErrUnscanned)},
 		"554 5.6.0 message_id_reused":        {delivery.ErrKeyReused},
 		"554 5.6.0 bare_lf":                  {&framingError{"bare_lf"}},
 		"554 5.6.0 line_too_long":            {smtp.ErrTooLongLine},

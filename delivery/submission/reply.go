@@ -19,17 +19,19 @@ import (
 
 // Answers that need no facts.
 var (
-	errClosing  = &smtp.SMTPError{Code: 421, EnhancedCode: smtp.EnhancedCode{4, 3, 2}, Message: "closing_connection"}
-	errAddress  = &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 1, 3}, Message: "malformed_address"}
-	errNobody   = &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 1, 1}, Message: "no_recipient_here"}
-	errFull     = &smtp.SMTPError{Code: 452, EnhancedCode: smtp.EnhancedCode{4, 3, 1}, Message: "insufficient_storage"}
-	errChecked  = &smtp.SMTPError{Code: 250, EnhancedCode: smtp.EnhancedCode{2, 0, 0}, Message: "checked, nothing registered"}
-	errInternal = &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 3, 0}, Message: "internal_error"}
-	errCut      = &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 4, 2}, Message: "transfer_interrupted"}
-	errReused   = &smtp.SMTPError{Code: 554, EnhancedCode: smtp.EnhancedCode{5, 6, 0}, Message: "message_id_reused"}
-	errRevoked  = &smtp.SMTPError{Code: 535, EnhancedCode: smtp.EnhancedCode{5, 7, 8}, Message: "key_revoked"}
-	errMIME     = refusal("malformed_mime")
-	errDocument = &smtp.SMTPError{Code: 552, EnhancedCode: smtp.EnhancedCode{5, 3, 4}, Message: "document_too_large"}
+	errClosing   = &smtp.SMTPError{Code: 421, EnhancedCode: smtp.EnhancedCode{4, 3, 2}, Message: "closing_connection"}
+	errAddress   = &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 1, 3}, Message: "malformed_address"}
+	errNobody    = &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 1, 1}, Message: "no_recipient_here"}
+	errFull      = &smtp.SMTPError{Code: 452, EnhancedCode: smtp.EnhancedCode{4, 3, 1}, Message: "insufficient_storage"}
+	errChecked   = &smtp.SMTPError{Code: 250, EnhancedCode: smtp.EnhancedCode{2, 0, 0}, Message: "checked, nothing registered"}
+	errInternal  = &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 3, 0}, Message: "internal_error"}
+	errCut       = &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 4, 2}, Message: "transfer_interrupted"}
+	errReused    = &smtp.SMTPError{Code: 554, EnhancedCode: smtp.EnhancedCode{5, 6, 0}, Message: "message_id_reused"}
+	errRevoked   = &smtp.SMTPError{Code: 535, EnhancedCode: smtp.EnhancedCode{5, 7, 8}, Message: "key_revoked"}
+	errMIME      = refusal("malformed_mime")
+	errMalware   = &smtp.SMTPError{Code: 554, EnhancedCode: smtp.EnhancedCode{5, 7, 0}, Message: "malware"}
+	errUnscanned = &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 7, 0}, Message: "not_scanned"}
+	errDocument  = &smtp.SMTPError{Code: 552, EnhancedCode: smtp.EnhancedCode{5, 3, 4}, Message: "document_too_large"}
 )
 
 // refusal is a 554 with a stable word and the place, if it has one.
@@ -64,6 +66,11 @@ func (s *Server) answer(ctx context.Context, err error) *smtp.SMTPError {
 	case errors.As(err, &short):
 		return &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 7, 0},
 			Message: fmt.Sprintf("insufficient_credit, %d cents needed, %d there", short.Needed, short.Available)}
+	case errors.Is(err, delivery.ErrMalware):
+		return errMalware
+	case errors.Is(err, delivery.ErrUnscanned):
+		s.Log.ErrorContext(ctx, "smtp: nobody looks for malware", "err", err)
+		return errUnscanned
 	case errors.Is(err, delivery.ErrTooLarge):
 		return errDocument
 	case errors.Is(err, identity.ErrKey):
