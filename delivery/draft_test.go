@@ -21,7 +21,7 @@ func (r *rig) staff(given, powers string) identity.Actor {
 	r.t.Helper()
 	id := uuid.NewString()
 	r.newPerson(id, given, "Peeters")
-	r.member(id)
+	r.joined(id)
 	if powers != "" {
 		r.grant(r.account, id, "founder", powers, "{}")
 	}
@@ -29,8 +29,8 @@ func (r *rig) staff(given, powers string) identity.Actor {
 		Level: identity.LevelSubstantial, Record: id, ProvenAt: r.clock.now().Add(-time.Minute), IP: "192.0.2.1", UserAgent: "test"}
 }
 
-// member makes a person one of the account, and known (R2).
-func (r *rig) member(person string) {
+// joined makes a person one of the account, and known (R2).
+func (r *rig) joined(person string) {
 	r.t.Helper()
 	r.exec(`INSERT INTO membership (account_id, person_id, role, created_at, created_by) VALUES ($1, $2, 'sender', $3, 'p')`, r.account, person, r.clock.now())
 	r.must(pgx.BeginFunc(r.ctx(), r.pool, func(tx pgx.Tx) error {
@@ -48,7 +48,7 @@ func (r *rig) lotte() identity.Actor {
 	r.t.Helper()
 	by := r.sender(r.account).By
 	if r.count(`SELECT count(*) FROM membership WHERE person_id = $1`, by.Subject) == 0 {
-		r.member(by.Subject)
+		r.joined(by.Subject)
 	}
 	by.Record = by.Subject
 	return by
