@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -58,7 +59,18 @@ var personal = regexp.MustCompile(`[^\s<>"'(),;:=]+@[^\s<>"'(),;:]+|\+?[0-9][0-9
 
 // masked is an error without addresses and numbers of people, and not too long.
 func masked(s string) string {
-	s = personal.ReplaceAllString(s, "…")
+	s = personal.ReplaceAllStringFunc(s, func(found string) string {
+		digits := strings.Count(strings.Map(func(r rune) rune {
+			if r >= '0' && r <= '9' {
+				return '0'
+			}
+			return -1
+		}, found), "0")
+		if !strings.Contains(found, "@") && digits < 8 {
+			return found // the code of a reply
+		}
+		return "…"
+	})
 	if r := []rune(s); len(r) > 500 {
 		s = string(r[:500]) + "…"
 	}
