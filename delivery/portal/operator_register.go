@@ -172,6 +172,7 @@ func (p *Portal) writeEntry(v *visitor) error {
 	for i, x := range faults {
 		if x.Field != "reason" && x.Field != "state" {
 			faults[i].Key = map[bool]string{true: "fault.register.missing", false: "fault.register.malformed"}[f.Get(x.Field) == ""]
+			faults[i].Where = "field.register." + string(r) + "." + x.Field
 		} else if x.Field == "state" {
 			faults[i].Key = "fault.register.late"
 		}
