@@ -201,7 +201,7 @@ func bigints(list []int64) string {
 // cellFaults says of faults of a submission in which column they are.
 func cellFaults(faults FieldErrors) (out []CellFault) {
 	for _, f := range faults[:min(len(faults), 20)] {
-		out = append(out, CellFault{columnOf(f.Pointer), f.Code, f.Args})
+		out = append(out, CellFault{ColumnOf(f.Pointer), f.Code, f.Args})
 	}
 	return out
 }

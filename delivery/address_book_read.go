@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -129,4 +130,26 @@ func sameOwnKey(err error) error {
 		return ErrOwnKey
 	}
 	return err
+}
+
+// Cells is an entry as a row of a list whose columns hold targets, see
+// [BulkColumns].
+func (a Addressee) Cells(targets []string) []string {
+	place := PostalAddress{}
+	if a.Address != nil {
+		place = *a.Address
+	}
+	firm := Organisation{}
+	if a.Organisation != nil {
+		firm = *a.Organisation
+	}
+	lines := append(slices.Clone(place.Lines), "", "", "")
+	have := map[string]string{"own_key": a.Key, "given": a.Given, "family": a.Family, "email": a.Email, "mobile": a.Mobile, "language": a.Language,
+		"organisation": firm.Name, "enterprise_number": firm.EnterpriseNumber, "line1": lines[0], "line2": lines[1], "line3": lines[2],
+		"postcode": place.Postcode, "city": place.City, "country": place.Country, "birth_date": a.BirthDate, "national_number": a.NationalNumber}
+	out := make([]string, len(targets))
+	for i, t := range targets {
+		out[i] = SheetCell(have[t])
+	}
+	return out
 }

@@ -213,9 +213,9 @@ func isoDate(s string) string {
 	return s
 }
 
-// columnOf says in which column of a list stands what a fault of a submission
+// ColumnOf says in which column of a list stands what a fault of a submission
 // is about.
-func columnOf(pointer string) string {
+func ColumnOf(pointer string) string {
 	if name, ok := strings.CutPrefix(pointer, "/template/values/"); ok {
 		return VariableColumn(strings.NewReplacer("~1", "/", "~0", "~").Replace(name))
 	}

@@ -61,6 +61,7 @@ func (p *Portal) Register(e *echo.Echo) error {
 	p.registerCompanies(e, form)
 	p.registerCredits(e, form)
 	p.registerDrafts(e, form)
+	p.registerBatches(e, form)
 
 	// Those who may send.
 	e.GET("/portal/new", sender(p.write), form)

@@ -44,7 +44,7 @@ func (v *visitor) frame(here string) frame {
 		nav = append(nav, web.Link{Key: "nav.overview", URL: "/portal"}, web.Link{Key: "nav.messages", URL: messagesPath})
 	}
 	if v.may(identity.Sender) {
-		nav = append(nav, web.Link{Key: "nav.new", URL: "/portal/new"}, web.Link{Key: "nav.drafts", URL: draftsPath})
+		nav = append(nav, web.Link{Key: "nav.new", URL: "/portal/new"}, web.Link{Key: "nav.drafts", URL: draftsPath}, web.Link{Key: "nav.batches", URL: batchesPath})
 	}
 	nav = append(nav, web.Link{Key: "nav.inbox", URL: inboxPath})
 	if v.may(identity.Sender) {

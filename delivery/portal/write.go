@@ -84,7 +84,14 @@ func (p *Portal) write(v *visitor) error {
 	if ok, err := p.mayWrite(v); !ok {
 		return err
 	}
-	return p.showDraft(v, http.StatusOK, newDraft(p.Deliveries.DefaultPolicy(), p.Web.Language(v)))
+	if id := v.QueryParam("template"); id != "" {
+		return v.Redirect(http.StatusSeeOther, templatesPath+"/"+url.PathEscape(id)+"/use")
+	}
+	d := newDraft(p.Deliveries.DefaultPolicy(), p.Web.Language(v))
+	if err := p.prefill(v, &d); err != nil {
+		return err
+	}
+	return p.showDraft(v, http.StatusOK, d)
 }
 
 // rewrite takes in what was typed and uploaded so far, does what the pressed
