@@ -53,8 +53,8 @@ func (p *Portal) book(v *visitor) error {
 	return p.Web.Render(v, http.StatusOK, "portal/book", page)
 }
 
-// entryPage is an entry being written.
-type entryPage struct {
+// bookEntryPage is an entry being written.
+type bookEntryPage struct {
 	frame
 	ID        delivery.ID // empty: a new one
 	Key       string
@@ -65,10 +65,10 @@ type entryPage struct {
 }
 
 func (p *Portal) newEntry(v *visitor) error {
-	return p.showEntry(v, http.StatusOK, entryPage{Person: newPerson(0, p.Web.Language(v))}, nil)
+	return p.showEntry(v, http.StatusOK, bookEntryPage{Person: newPerson(0, p.Web.Language(v))}, nil)
 }
 
-func (p *Portal) showEntry(v *visitor, status int, page entryPage, faults web.Faults) error {
+func (p *Portal) showEntry(v *visitor, status int, page bookEntryPage, faults web.Faults) error {
 	w, err := p.writePage(v, newDraft(p.Deliveries.DefaultPolicy(), p.Web.Language(v)), nil)
 	if err != nil {
 		return err
@@ -96,16 +96,16 @@ func (p *Portal) entry(v *visitor) error {
 	if err != nil {
 		return err
 	}
-	return p.showEntry(v, http.StatusOK, entryPage{ID: a.ID, Key: a.Key, Person: personOf(a.Recipient), Saved: v.QueryParam("saved") == "1"}, nil)
+	return p.showEntry(v, http.StatusOK, bookEntryPage{ID: a.ID, Key: a.Key, Person: personOf(a.Recipient), Saved: v.QueryParam("saved") == "1"}, nil)
 }
 
 // typedEntry reads the form of an entry.
-func typedEntry(v *visitor) (page entryPage, err error) {
+func typedEntry(v *visitor) (page bookEntryPage, err error) {
 	f, err := readForm(v.Request(), dropFiles)
 	if err != nil {
 		return page, err
 	}
-	page = entryPage{ID: v.id(), Key: f.Get("own_key")}
+	page = bookEntryPage{ID: v.id(), Key: f.Get("own_key")}
 	for name, at := range page.Person.fields() {
 		*at = f.Get(name)
 	}
@@ -130,7 +130,7 @@ func (p *Portal) changeEntry(v *visitor) error {
 	return p.savedEntry(v, page, a.ID, err)
 }
 
-func (p *Portal) savedEntry(v *visitor, page entryPage, id delivery.ID, err error) error {
+func (p *Portal) savedEntry(v *visitor, page bookEntryPage, id delivery.ID, err error) error {
 	var faults web.Faults
 	if found, ok := errors.AsType[delivery.FieldErrors](err); ok {
 		for _, f := range found {
