@@ -90,7 +90,7 @@ func TestBatch(t *testing.T) {
 	b.to("/portal/batches/"+batch).submit("/confirm", url.Values{"digest": {strings.Repeat("0", 64)}}).want(http.StatusConflict, "/confirm").shows("changed after you looked")
 	b.to("/portal/batches/"+batch).submit("/confirm", nil).want(http.StatusOK, batch).shows("Being sent")
 	r.work(batch)
-	b.to("/portal/batches/"+batch).shows("Done").to("/portal/batches/" + batch + "/outcome.csv")
+	b.to("/portal/batches/" + batch).shows("Done").to("/portal/batches/" + batch + "/outcome.csv")
 	if !strings.Contains(b.body, "2;Sent;") || !strings.Contains(b.body, "3;Has a fault;;;E-mail address: Enter") {
 		t.Errorf("outcome %q", b.body)
 	}
@@ -141,7 +141,7 @@ func TestBook(t *testing.T) {
 	b.submit("/portal/address-book", url.Values{"given": {"=Piet"}, "family": {"Maes"}, "email": {"piet@example.be"}, "mobile": {"0470123456"}, "language": {"nl"}, "own_key": {"K1"}}).
 		want(http.StatusOK, "").shows("The address was saved")
 	id := filepath.Base(b.at.Path)
-	b.to("/portal/address-book?q=mae").shows("=Piet Maes").to("/portal/new?contact=" + id).want(http.StatusOK, "/new")
+	b.to("/portal/address-book?q=mae").shows("=Piet Maes").to("/portal/new?contact="+id).want(http.StatusOK, "/new")
 	if _, values := b.form("/portal/new"); values.Get("r0-email") != "piet@example.be" {
 		t.Errorf("the form holds %q", values.Get("r0-email"))
 	}

@@ -21,14 +21,14 @@ const bookPath = "/portal/address-book"
 func (p *Portal) registerBook(e *echo.Echo, form echo.MiddlewareFunc) {
 	sender, list := p.as(identity.Sender), p.Web.Limits(delivery.MaxBulkSize+1<<20, verifyTime)
 	e.GET(bookPath, sender(p.book), form)
-	e.POST(bookPath, sender(p.addEntry), form)
-	e.GET(bookPath+"/new", sender(p.newEntry), form)
+	e.POST(bookPath, sender(p.addBookEntry), form)
+	e.GET(bookPath+"/new", sender(p.newBookEntry), form)
 	e.GET(bookPath+".csv", sender(p.exportBook), list)
 	e.GET(bookPath+"/import", sender(p.askImport), form)
 	e.POST(bookPath+"/import", sender(p.importBook), list)
-	e.GET(bookPath+"/:id", sender(p.entry), form)
-	e.POST(bookPath+"/:id", sender(p.changeEntry), form)
-	e.POST(bookPath+"/:id/remove", sender(p.removeEntry), form)
+	e.GET(bookPath+"/:id", sender(p.bookEntry), form)
+	e.POST(bookPath+"/:id", sender(p.changeBookEntry), form)
+	e.POST(bookPath+"/:id/remove", sender(p.removeBookEntry), form)
 }
 
 type bookPage struct {
@@ -64,11 +64,11 @@ type bookEntryPage struct {
 	Saved     bool
 }
 
-func (p *Portal) newEntry(v *visitor) error {
-	return p.showEntry(v, http.StatusOK, bookEntryPage{Person: newPerson(0, p.Web.Language(v))}, nil)
+func (p *Portal) newBookEntry(v *visitor) error {
+	return p.showBookEntry(v, http.StatusOK, bookEntryPage{Person: newPerson(0, p.Web.Language(v))}, nil)
 }
 
-func (p *Portal) showEntry(v *visitor, status int, page bookEntryPage, faults web.Faults) error {
+func (p *Portal) showBookEntry(v *visitor, status int, page bookEntryPage, faults web.Faults) error {
 	w, err := p.writePage(v, newDraft(p.Deliveries.DefaultPolicy(), p.Web.Language(v)), nil)
 	if err != nil {
 		return err
@@ -91,16 +91,16 @@ func personOf(a delivery.Recipient) person {
 	return r
 }
 
-func (p *Portal) entry(v *visitor) error {
+func (p *Portal) bookEntry(v *visitor) error {
 	a, err := p.Deliveries.Addressee(v.ctx(), v.session.Account, v.id())
 	if err != nil {
 		return err
 	}
-	return p.showEntry(v, http.StatusOK, bookEntryPage{ID: a.ID, Key: a.Key, Person: personOf(a.Recipient), Saved: v.QueryParam("saved") == "1"}, nil)
+	return p.showBookEntry(v, http.StatusOK, bookEntryPage{ID: a.ID, Key: a.Key, Person: personOf(a.Recipient), Saved: v.QueryParam("saved") == "1"}, nil)
 }
 
-// typedEntry reads the form of an entry.
-func typedEntry(v *visitor) (page bookEntryPage, err error) {
+// typedBookEntry reads the form of an entry.
+func typedBookEntry(v *visitor) (page bookEntryPage, err error) {
 	f, err := readForm(v.Request(), dropFiles)
 	if err != nil {
 		return page, err
@@ -112,25 +112,25 @@ func typedEntry(v *visitor) (page bookEntryPage, err error) {
 	return page, nil
 }
 
-func (p *Portal) addEntry(v *visitor) error {
-	page, err := typedEntry(v)
+func (p *Portal) addBookEntry(v *visitor) error {
+	page, err := typedBookEntry(v)
 	if err != nil {
 		return err
 	}
 	a, _, err := p.Deliveries.AddAddressee(v.ctx(), v.session.Account, delivery.Addressee{Key: page.Key, Recipient: page.Person.recipient()}, delivery.Once{})
-	return p.savedEntry(v, page, a.ID, err)
+	return p.savedBookEntry(v, page, a.ID, err)
 }
 
-func (p *Portal) changeEntry(v *visitor) error {
-	page, err := typedEntry(v)
+func (p *Portal) changeBookEntry(v *visitor) error {
+	page, err := typedBookEntry(v)
 	if err != nil {
 		return err
 	}
 	a, err := p.Deliveries.ChangeAddressee(v.ctx(), v.session.Account, delivery.Addressee{ID: page.ID, Key: page.Key, Recipient: page.Person.recipient()})
-	return p.savedEntry(v, page, a.ID, err)
+	return p.savedBookEntry(v, page, a.ID, err)
 }
 
-func (p *Portal) savedEntry(v *visitor, page bookEntryPage, id delivery.ID, err error) error {
+func (p *Portal) savedBookEntry(v *visitor, page bookEntryPage, id delivery.ID, err error) error {
 	var faults web.Faults
 	if found, ok := errors.AsType[delivery.FieldErrors](err); ok {
 		for _, f := range found {
@@ -147,7 +147,7 @@ func (p *Portal) savedEntry(v *visitor, page bookEntryPage, id delivery.ID, err 
 		faults.Add("own_key", "fault.own_key")
 	}
 	if len(faults) > 0 {
-		return p.showEntry(v, http.StatusUnprocessableEntity, page, faults)
+		return p.showBookEntry(v, http.StatusUnprocessableEntity, page, faults)
 	}
 	if err != nil {
 		return err
@@ -155,7 +155,7 @@ func (p *Portal) savedEntry(v *visitor, page bookEntryPage, id delivery.ID, err 
 	return v.Redirect(http.StatusSeeOther, bookPath+"/"+string(id)+"?saved=1")
 }
 
-func (p *Portal) removeEntry(v *visitor) error {
+func (p *Portal) removeBookEntry(v *visitor) error {
 	if err := p.Deliveries.RemoveAddressee(v.ctx(), v.session.Account, v.id()); err != nil {
 		return err
 	}
