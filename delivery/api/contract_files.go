@@ -60,7 +60,7 @@ func join(to, from map[string]any, at string) error {
 			if there && (!ok || at != "") {
 				return fmt.Errorf("%s is said twice", here)
 			}
-			to[k] = append(list, v...)
+			to[k] = append(append([]any{}, list...), v...) // an empty list says something, null does not
 		default:
 			if there {
 				return fmt.Errorf("%s is said twice", here)

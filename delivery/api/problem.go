@@ -92,7 +92,7 @@ var sentinels = []struct {
 	{delivery.ErrHookBusy, errTooMany.after(time.Minute)},
 	{delivery.ErrCursor, errCursor},
 	{delivery.ErrInsufficientCredit, errCredit},
-	{delivery.ErrNoPayment, problem{status: http.StatusNotImplemented, code: "payments_unavailable"}},
+	{delivery.ErrNoPayment, problem{status: http.StatusConflict, code: "payments_unavailable"}},
 	{delivery.ErrProvider, problem{status: http.StatusServiceUnavailable, code: "provider_unavailable", retry: 10 * time.Second}},
 	{context.DeadlineExceeded, problem{status: http.StatusServiceUnavailable, code: "timeout", retry: time.Second}},
 }
