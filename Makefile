@@ -60,6 +60,10 @@ generate:
 	go generate ./...
 	@.ci/generate
 
+# Hours of calls against the whole service; BODE_FUZZ_SEED repeats a run.
+fuzz-api: tools
+	BODE_FUZZ_EXAMPLES=$${BODE_FUZZ_EXAMPLES:-2000} go test -run TestFuzzAPI -v -timeout 8h ./cmd/bode
+
 bench:
 	go test -run '^$$' -bench . -benchmem ./...
 
