@@ -203,11 +203,11 @@ func (s *Service) draftFacts(ctx context.Context, n notify.Notice) (f notify.Fac
 	return f, err
 }
 
-// OfDraft reports whether notices of a kind are about drafts: they belong to no
-// delivery, and NoticeFacts knows what they say.
+// OfDraft reports whether notices of a kind are about drafts, or about a day: they
+// belong to no delivery, and NoticeFacts knows what they say.
 func OfDraft(k notify.Kind) bool {
 	switch k {
-	case notify.ReleaseAsked, notify.DraftReleased, notify.DraftGivenBack, notify.DraftFailed:
+	case notify.ReleaseAsked, notify.DraftReleased, notify.DraftGivenBack, notify.DraftFailed, notify.DailyReport:
 		return true
 	}
 	return false

@@ -6,13 +6,13 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// noted does what a change of state means to those who look on: it is counted.
+// noted does what a move means to those who look on: it is counted, and the
+// members of the sender's account are told.
 func (s *Service) noted(ctx context.Context, tx pgx.Tx, before, after Delivery) error {
-	if after.State == before.State {
-		return nil
+	if after.State == Accepted && before.State != Accepted {
+		if err := s.countCollected(ctx, tx, after); err != nil {
+			return err
+		}
 	}
-	if after.State == Accepted {
-		return s.countCollected(ctx, tx, after)
-	}
-	return nil
+	return s.tellMembers(ctx, tx, before, after)
 }

@@ -15,6 +15,9 @@ import (
 // NoticeFacts gives what a notice is to say, at the moment it is rendered, or
 // notify.ErrStale when it no longer makes sense. It implements notify.Source.
 func (s *Service) NoticeFacts(ctx context.Context, n notify.Notice) (notify.Facts, error) {
+	if n.Kind == notify.DailyReport {
+		return s.dailyFacts(ctx, n)
+	}
 	if OfDraft(n.Kind) {
 		return s.draftFacts(ctx, n)
 	}

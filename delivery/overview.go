@@ -27,9 +27,10 @@ func (c Count) plus(n int) Count {
 
 // Overview is how the deliveries of an account stand.
 type Overview struct {
-	Counts    map[Status]Count
-	Days      []DayCollected // the last OverviewDays, oldest first, today last
-	Collected int            // in these days
+	Any       bool             // something was sent
+	Counts    map[Status]Count // of Looked
+	Days      []DayCollected   // the last OverviewDays, oldest first, today last
+	Collected int              // in these days
 	// Median is how long half of those that were collected in these days took at
 	// most, from telling the recipient; within 9 %, zero when there were none.
 	Median time.Duration
@@ -43,6 +44,10 @@ type DayCollected struct {
 	Day Date
 	N   int
 }
+
+// Looked lists the statuses that an overview counts: those on which somebody may
+// have to act.
+var Looked = []Status{StatusWaiting, StatusSoon, StatusUnreached, StatusOnPaper, StatusRefused, StatusReturned}
 
 // Bounds of an Overview.
 const (
@@ -75,7 +80,7 @@ func (s *Service) Overview(ctx context.Context, account string, test bool) (Over
 	}
 	now := s.Now().Add(time.Duration(aheadUS) * time.Microsecond)
 	o := Overview{Counts: map[Status]Count{}}
-	if err := s.count(ctx, account, test, now, o.Counts); err != nil {
+	if err := s.count(ctx, account, test, now, &o); err != nil {
 		return Overview{}, err
 	}
 	if err := s.collected(ctx, account, test, DateOf(now, s.Zone), &o); err != nil {
@@ -90,8 +95,11 @@ func (s *Service) Overview(ctx context.Context, account string, test bool) (Over
 }
 
 // count fills in how many deliveries have each status.
-func (s *Service) count(ctx context.Context, account string, test bool, now time.Time, counts map[Status]Count) error {
-	rows, err := s.Pool.Query(ctx, sqlCounts, account, test, States, now.Add(SoonWithin))
+func (s *Service) count(ctx context.Context, account string, test bool, now time.Time, o *Overview) error {
+	if err := s.Pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM message WHERE account_id = $1 AND test = $2)`, account, test).Scan(&o.Any); err != nil {
+		return err
+	}
+	rows, err := s.Pool.Query(ctx, sqlCounts, account, test, []State{Submitted, Notified, Posting, Posted, Rejected, Returned}, now.Add(SoonWithin))
 	if err != nil {
 		return err
 	}
@@ -102,7 +110,7 @@ func (s *Service) count(ctx context.Context, account string, test bool, now time
 		if status == "" {
 			status = Status(name)
 		}
-		counts[status] = counts[status].plus(n)
+		o.Counts[status] = o.Counts[status].plus(n)
 		return nil
 	})
 	return err

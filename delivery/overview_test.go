@@ -26,7 +26,7 @@ func TestOverview(t *testing.T) {
 	o, err := r.Overview(t.Context(), r.account, false)
 	r.must(err)
 	for status, want := range map[delivery.Status]int{delivery.StatusWaiting: 5, delivery.StatusSoon: 1, delivery.StatusRefused: 1, delivery.StatusUnreached: 1,
-		delivery.StatusCollected: 0, delivery.StatusOnPaper: 0, delivery.StatusReturned: 0} {
+		delivery.StatusOnPaper: 0, delivery.StatusReturned: 0} {
 		list, err := r.FindDeliveries(t.Context(), r.account, delivery.Find{Status: status}, delivery.Place{}, 100)
 		r.must(err)
 		if got := o.Counts[status]; got != (delivery.Count{N: want}) || len(list.List) != want {
@@ -48,7 +48,7 @@ func TestOverview(t *testing.T) {
 
 func zeros() map[delivery.Status]delivery.Count {
 	m := map[delivery.Status]delivery.Count{}
-	for _, s := range delivery.Statuses {
+	for _, s := range delivery.Looked {
 		m[s] = delivery.Count{}
 	}
 	return m

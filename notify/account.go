@@ -36,7 +36,7 @@ const (
 func AccountKinds() []Kind {
 	return []Kind{ContactCode, AccountExists, PasswordReset, Invitation, ApplicationReceived, ApplicationApproved, ApplicationRefused,
 		AccountSuspended, AccountResumed, AccountClosed, RecoveryStarted, RecoveryDone, SignInChanged, ContactChanged, MandateGranted, MandateWithdrawn,
-		ApplicationForm, ReleaseAsked, DraftReleased, DraftGivenBack, DraftFailed, MandateGiven, MandateEnded, KeyExpires, WebhookDisabled, CreditLow}
+		ApplicationForm, ReleaseAsked, DraftReleased, DraftGivenBack, DraftFailed, MandateGiven, MandateEnded, KeyExpires, WebhookDisabled, CreditLow, DailyReport}
 }
 
 // ofAccount reports whether a notice of kind k belongs to no delivery.
@@ -65,6 +65,8 @@ func accountOutline(k Kind) outline {
 		o.facts = []string{"account", "reason"}
 	case AccountResumed:
 		o.facts = []string{"account"}
+	case DailyReport:
+		return dailyOutline(o)
 	case ReleaseAsked, DraftReleased, DraftGivenBack, DraftFailed:
 		return draftOutline(k, o)
 	case AccountClosed:
@@ -103,6 +105,8 @@ func (f Facts) needAccount(k Kind, require func(name string, given bool)) {
 		require("Until", !f.Until.IsZero())
 	case SignInChanged, ContactChanged:
 		require("What", f.What != "")
+	case DailyReport:
+		f.needDaily(require)
 	case ReleaseAsked, DraftReleased, DraftGivenBack, DraftFailed:
 		f.needDraft(k, require)
 	}

@@ -61,28 +61,29 @@ type Facts struct {
 	SenderName    string
 	SenderProven  bool // somebody of ours, or a register, vouched for SenderName
 	RecipientName string
-	Number        string    // message number
-	Reference     string    // the sender's own reference
-	Link          string    // absolute URL of the recipient's start page, or of the sender's timeline
-	NoticeCode    string    // what to type at /notice to see that this is genuine
-	Code          string    // one-time code, digits
-	CodeMinutes   int       // how long Code is valid
-	SubmittedAt   time.Time // when the sender sent it
-	Deadline      time.Time // last instant to decide
-	DecidedAt     time.Time // when it was accepted, refused, withdrawn
-	Fallback      string    // "post" or "none": what happens when nobody decides
-	GoesByPostAt  time.Time // the day on which a letter is posted if nobody decides; zero: none is
-	Tracking      string    // the postal operator's number of the letter
-	TrackingURL   string    // where to follow it; the one link that is not ours, shown as text only
-	ExpectedAt    time.Time // the day by which the letter should be there
-	KeptUntil     time.Time // the day on which content and proofs are removed
-	Outcome       string    // for Receipt: accepted, rejected, expired, posting, handed_over, …
-	Account       string    // name of the company it is about; for the kinds of accounts, as all up to Until
-	Who           string    // who did it
-	What          string    // a key of "what" in the translation files; an unknown one is told in general words
-	Reason        string    // as an operator wrote it
-	Until         time.Time // how long a link or mandate is good; when the data of a closed account is gone at the latest
-	Test          bool      // sent with a test key: says so
+	Number        string     // message number
+	Reference     string     // the sender's own reference
+	Link          string     // absolute URL of the recipient's start page, or of the sender's timeline
+	NoticeCode    string     // what to type at /notice to see that this is genuine
+	Code          string     // one-time code, digits
+	CodeMinutes   int        // how long Code is valid
+	SubmittedAt   time.Time  // when the sender sent it
+	Deadline      time.Time  // last instant to decide
+	DecidedAt     time.Time  // when it was accepted, refused, withdrawn
+	Fallback      string     // "post" or "none": what happens when nobody decides
+	GoesByPostAt  time.Time  // the day on which a letter is posted if nobody decides; zero: none is
+	Tracking      string     // the postal operator's number of the letter
+	TrackingURL   string     // where to follow it; the one link that is not ours, shown as text only
+	ExpectedAt    time.Time  // the day by which the letter should be there
+	KeptUntil     time.Time  // the day on which content and proofs are removed
+	Outcome       string     // for Receipt: accepted, rejected, expired, posting, handed_over, …
+	Account       string     // name of the company it is about; for the kinds of accounts, as all up to Until
+	Who           string     // who did it
+	What          string     // a key of "what" in the translation files; an unknown one is told in general words
+	Reason        string     // as an operator wrote it
+	Until         time.Time  // how long a link or mandate is good; when the data of a closed account is gone at the latest
+	Day           []DayCount // for DailyReport
+	Test          bool       // sent with a test key: says so
 	ServiceName   string
 	ServiceHost   string // the one host name we ever link to
 }

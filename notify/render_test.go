@@ -57,6 +57,9 @@ func accountFacts(k notify.Kind) func(*notify.Facts) {
 		*f = notify.Facts{RecipientName: f.RecipientName, Link: "https://bode.example/reset/0123456789abcdefghijklmnopqrstuvwxyzABCDEFG",
 			Account: "Bakkerij Çelik & Søn bv", Who: "Els Claes", What: "password_changed", Reason: "Het nummer bestaat niet.",
 			Until: time.Date(2026, 12, 3, 14, 0, 0, 0, time.UTC), ServiceName: f.ServiceName, ServiceHost: f.ServiceHost}
+		if k == notify.DailyReport {
+			f.Day = []notify.DayCount{{Event: "collected", Count: "12"}, {Event: "refused", Count: "1"}, {Event: "soon", Count: "3"}, {Event: "unheard of", Count: "4"}}
+		}
 		if k == notify.ContactCode {
 			f.Link, f.Code, f.CodeMinutes = "", "418302", 10
 		}

@@ -5,8 +5,8 @@ import (
 	"errors"
 )
 
-// sendDrafts submits what was to go at a later time, and reminds those who may
-// release of what waits for them.
+// sendDrafts submits what was to go at a later time, reminds those who may
+// release of what waits for them, and sends the daily mails.
 func (a *app) sendDrafts(ctx context.Context) error {
 	for {
 		n, err := a.deliveries.SendDue(ctx, 200)
@@ -14,6 +14,7 @@ func (a *app) sendDrafts(ctx context.Context) error {
 			continue
 		}
 		_, remind := a.deliveries.RemindReleasers(ctx, 200)
-		return errors.Join(err, remind)
+		_, daily := a.deliveries.TellDaily(ctx, 200)
+		return errors.Join(err, remind, daily)
 	}
 }

@@ -160,6 +160,7 @@ func (p *player) facts(ctx context.Context, i int) (notify.Facts, error) {
 	f.Tracking, f.TrackingURL = "323299901000000012345678", "https://track.post.example/?item=323299901000000012345678"
 	f.Code, f.CodeMinutes = "418302", 10
 	f.Account, f.Who, f.What, f.Until = f.SenderName, "Jan Van den Broeck", "email", f.SubmittedAt.Add(7*day)
+	f.Day = []notify.DayCount{{Event: "collected", Count: "12"}, {Event: "refused", Count: "1"}, {Event: "soon", Count: "3"}}
 	f.Reason = map[string]string{"nl": "Het ondernemingsnummer bestaat niet.", "fr": "Le numéro d’entreprise n’existe pas.",
 		"de": "Die Unternehmensnummer gibt es nicht.", "en": "The enterprise number does not exist."}[cast[i].language]
 	return f, nil

@@ -182,7 +182,7 @@ func (a *API) getOverview(c *call) error {
 		return err
 	}
 	out := overviewView{Statuses: map[string]countView{}, Collected: []dayView{}, Median: int64(o.Median / time.Second)}
-	for _, s := range delivery.Statuses {
+	for _, s := range delivery.Looked {
 		out.Statuses[string(s)] = countView{o.Counts[s].N, o.Counts[s].More}
 	}
 	for _, d := range o.Days {

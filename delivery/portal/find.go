@@ -21,6 +21,8 @@ const (
 func (p *Portal) registerLists(e *echo.Echo, form echo.MiddlewareFunc) {
 	reader := p.as(identity.Reader)
 	e.GET(messagesPath, reader(p.list), form)
+	e.GET(notificationsPath, reader(p.notifications), form)
+	e.POST(notificationsPath, reader(p.prefer), form)
 	e.GET(exportPath, reader(p.exportList), p.Web.Limits(formSize, uploadTime))
 }
 

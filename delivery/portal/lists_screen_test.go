@@ -8,5 +8,6 @@ func (s *screen) lists() {
 	s.open("messages-none", "/portal/messages?test=1")
 	s.open("messages-recipients", "/portal/messages?status=waiting")
 	s.open("messages-nothing", "/portal/messages?reference=x&status=refused")
+	s.open("notifications", "/portal/notifications")
 	s.open("messages-fault", "/portal/messages?from=soon&status=x")
 }

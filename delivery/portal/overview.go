@@ -32,6 +32,7 @@ type overviewPage struct {
 	Unit            string // of Median: minutes, hours or days
 	Median          int
 	Proposals       []delivery.Proposal
+	Waiting         int // drafts that the visitor may release
 	List            string
 }
 
@@ -48,15 +49,19 @@ func (p *Portal) overview(v *visitor) error {
 	if err != nil {
 		return err
 	}
-	page.None = true
-	for _, n := range o.Counts {
-		page.None = page.None && n.N == 0
+	if page.May && !page.Test {
+		drafts, err := p.Deliveries.DraftCounts(v.ctx(), v.session.Account)
+		if err != nil {
+			return err
+		}
+		page.Waiting = drafts[delivery.DraftWaiting]
 	}
-	for _, f := range []figure{{Status: delivery.StatusWaiting}, {Status: delivery.StatusSoon, Tone: "warn"}, {Status: delivery.StatusUnreached, Tone: "warn"},
-		{Status: delivery.StatusOnPaper}, {Status: delivery.StatusRefused, Tone: "bad"}, {Status: delivery.StatusReturned, Tone: "bad"}} {
-		f.Count, f.URL = o.Counts[f.Status], filter{Test: page.Test, Status: string(f.Status)}.address(messagesPath)
-		if f.N == 0 {
-			f.Tone = ""
+	page.None = !o.Any && page.Waiting == 0
+	tones := map[delivery.Status]string{delivery.StatusSoon: "warn", delivery.StatusUnreached: "warn", delivery.StatusRefused: "bad", delivery.StatusReturned: "bad"}
+	for _, s := range delivery.Looked {
+		f := figure{Status: s, Count: o.Counts[s], URL: filter{Test: page.Test, Status: string(s)}.address(messagesPath)}
+		if f.N > 0 {
+			f.Tone = tones[s]
 		}
 		page.Figures = append(page.Figures, f)
 	}

@@ -21,7 +21,7 @@ func TestPages(t *testing.T) {
 	r.attempt(d, notify.SMS, notify.Permanent)
 	b := r.lotte()
 	b.post(r.server.URL+"/portal/keys", url.Values{"key_name": {"one"}, "key_mode": {"test"}}).want(http.StatusCreated, "/keys")
-	paths := []string{"/", "/privacy", "/notice", "/verify", "/portal", "/portal?test=1", "/portal/messages", "/portal/messages?test=1", "/portal/messages?status=waiting&recipient=jan", "/portal/messages?status=returned", "/portal/new", "/portal/drafts", "/portal/drafts?state=waiting", "/portal/release", "/portal/account", "/portal/keys", "/portal/keys/clients", "/portal/keys/certificates", "/portal/keys/trial", "/portal/log",
+	paths := []string{"/", "/privacy", "/notice", "/verify", "/portal", "/portal?test=1", "/portal/messages", "/portal/messages?test=1", "/portal/messages?status=waiting&recipient=jan", "/portal/messages?status=returned", "/portal/notifications", "/portal/new", "/portal/drafts", "/portal/drafts?state=waiting", "/portal/release", "/portal/account", "/portal/keys", "/portal/keys/clients", "/portal/keys/certificates", "/portal/keys/trial", "/portal/log",
 		"/portal/messages/" + string(d.Message.ID), "/portal/messages/" + string(d.Message.ID) + "/cancel", "/portal/deliveries/" + string(d.ID)}
 	for _, lang := range web.Languages() {
 		for _, path := range paths {
