@@ -64,7 +64,7 @@ func (p *Portal) entries(v *visitor) error {
 	return p.Web.Render(v, http.StatusOK, "portal/entries", page)
 }
 
-type entryPage struct {
+type registeredPage struct {
 	frame
 	Register identity.Register
 	ID       string // empty: a new one
@@ -77,9 +77,9 @@ type entryPage struct {
 	Row      entryRow
 }
 
-// entryForm makes the form of an entry.
-func (p *Portal) entryForm(v *visitor, r identity.Register, state string, values map[string]string) (page entryPage, err error) {
-	page = entryPage{frame: v.operatorFrame("/operator/registers/processor"), Register: r, State: state}
+// registerForm makes the form of an entry.
+func (p *Portal) registerForm(v *visitor, r identity.Register, state string, values map[string]string) (page registeredPage, err error) {
+	page = registeredPage{frame: v.operatorFrame("/operator/registers/processor"), Register: r, State: state}
 	for _, s := range r.States() {
 		text, err := p.Web.Text(v, "portal", "register.state."+s)
 		if err != nil {
@@ -126,25 +126,25 @@ func (p *Portal) askEntry(v *visitor) error {
 	if !slices.Contains(identity.Registers(), r) {
 		return web.ErrNotFound
 	}
-	page, err := p.entryForm(v, r, r.States()[0], nil)
+	page, err := p.registerForm(v, r, r.States()[0], nil)
 	if err != nil {
 		return err
 	}
-	return p.Web.Render(v, http.StatusOK, "portal/entry", page)
+	return p.Web.Render(v, http.StatusOK, "portal/registered", page)
 }
 
-// entry shows an entry with every version of it.
-func (p *Portal) entry(v *visitor) error {
+// registered shows an entry with every version of it.
+func (p *Portal) registered(v *visitor) error {
 	r := identity.Register(v.Param("register"))
 	history, err := p.Identity.EntryHistory(v.ctx(), v.actor(), r, v.Param("id"))
 	if err != nil {
 		return err
 	}
-	return p.showEntry(v, http.StatusOK, r, history, history[0].State, history[0].Fields, "", nil)
+	return p.showRegistered(v, http.StatusOK, r, history, history[0].State, history[0].Fields, "", nil)
 }
 
-func (p *Portal) showEntry(v *visitor, status int, r identity.Register, history []identity.Entry, state string, values map[string]string, reason string, faults web.Faults) error {
-	page, err := p.entryForm(v, r, state, values)
+func (p *Portal) showRegistered(v *visitor, status int, r identity.Register, history []identity.Entry, state string, values map[string]string, reason string, faults web.Faults) error {
+	page, err := p.registerForm(v, r, state, values)
 	if err != nil {
 		return err
 	}
@@ -155,7 +155,7 @@ func (p *Portal) showEntry(v *visitor, status int, r identity.Register, history 
 	if len(history) > 0 {
 		page.ID, page.Version, page.Row = history[0].ID, history[0].Version, page.History[0]
 	}
-	return p.Web.Render(v, status, "portal/entry", page)
+	return p.Web.Render(v, status, "portal/registered", page)
 }
 
 // writeEntry writes a new version.
@@ -189,7 +189,7 @@ func (p *Portal) writeEntry(v *visitor) error {
 				return err
 			}
 		}
-		return p.showEntry(v, status, r, history, e.State, e.Fields, f.Get("reason"), faults)
+		return p.showRegistered(v, status, r, history, e.State, e.Fields, f.Get("reason"), faults)
 	case err != nil:
 		return err
 	}

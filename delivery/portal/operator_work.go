@@ -37,7 +37,7 @@ func (p *Portal) registerOperators(e *echo.Echo, form echo.MiddlewareFunc) {
 	e.GET("/operator/registers/:register", operator(p.entries), form)
 	e.GET("/operator/registers/:register/new", operator(p.askEntry), form)
 	e.POST("/operator/registers/:register", operator(p.writeEntry), form)
-	e.GET("/operator/registers/:register/:id", operator(p.entry), form)
+	e.GET("/operator/registers/:register/:id", operator(p.registered), form)
 	e.GET("/privacy/request", p.askRequest, form)
 	e.POST("/privacy/request", p.fileRequest, form)
 }
