@@ -65,7 +65,11 @@ func (a *API) listEvents(c *call) error {
 	if err != nil {
 		return err
 	}
-	return writeJSON(c, http.StatusOK, feed{Data: eventsOf(events).Data, After: next})
+	out := feed{Data: eventsOf(p.Events).Data, After: p.Next}
+	if !p.More {
+		out.Retry = pause
+	}
+	return writeJSON(c, http.StatusOK, out)
 }
 
 func (a *API) listEvidence(c *call) error {

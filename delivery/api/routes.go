@@ -24,7 +24,6 @@ func (a *API) routes() []route {
 		{http.MethodGet, "/documents/{id}", a.getDocument, false, false},
 		{http.MethodPost, "/previews", a.createPreview, false, true},
 		{http.MethodPost, "/messages", a.createMessage, false, true},
-		{http.MethodGet, "/messages", a.listMessages, false, false},
 		{http.MethodGet, "/messages/{id}", a.getMessage, false, false},
 		{http.MethodPost, "/messages/{id}/cancel", a.cancelMessage, false, false},
 		{http.MethodGet, "/messages/{id}/deliveries", a.listDeliveries, false, false},
@@ -41,7 +40,7 @@ func (a *API) routes() []route {
 		{http.MethodGet, "/events", a.listEvents, false, false},
 		{http.MethodPost, "/test-clock/advance", a.advanceClock, false, false},
 		{http.MethodGet, "/openapi.json", a.getOpenAPI, true, false},
-	}, a.draftRoutes(), a.templateRoutes(), a.contactRoutes(), a.batchRoutes(), a.keyRoutes(), a.webhookRoutes(), a.creditRoutes())
+	}, a.listRoutes(), a.draftRoutes(), a.templateRoutes(), a.contactRoutes(), a.batchRoutes(), a.keyRoutes(), a.webhookRoutes(), a.verificationRoutes(), a.creditRoutes())
 }
 
 // register puts the routes on e and answers everything else with a problem: no
