@@ -81,6 +81,16 @@ func (s *Service) SubmitAll(ctx context.Context, by Submitter, sub Submission, o
 	if by.By.Account == "" {
 		return Message{}, nil, false, ErrUnidentified
 	}
+	back, err := s.admit(ctx, by, sub)
+	if err != nil {
+		m, err = s.answered(ctx, by.By.Account, once, err)
+		return m, nil, err == nil, err
+	}
+	defer func() {
+		if err != nil || replayed {
+			back()
+		}
+	}()
 	w := &submitting{by: by.By, sub: sub, once: once, released: by.released || by.Test, message: Message{
 		ID: ID(evidence.NewID()), Account: by.By.Account, Number: newNumber(), Test: by.Test,
 		Subject: sub.Subject, Reference: sub.Reference, CostCentre: sub.CostCentre, Language: sub.Language, Policy: sub.Policy,
