@@ -9,6 +9,52 @@ import (
 	"time"
 )
 
+// Defines values for BatchSource.
+const (
+	API BatchSource = "api"
+	Csv BatchSource = "csv"
+)
+
+// Defines values for BatchStatus.
+const (
+	BatchStatusCancelled BatchStatus = "cancelled"
+	BatchStatusChecked   BatchStatus = "checked"
+	BatchStatusChecking  BatchStatus = "checking"
+	BatchStatusDone      BatchStatus = "done"
+	BatchStatusMapping   BatchStatus = "mapping"
+	BatchStatusPaused    BatchStatus = "paused"
+	BatchStatusRefused   BatchStatus = "refused"
+	BatchStatusRunning   BatchStatus = "running"
+	BatchStatusStopping  BatchStatus = "stopping"
+)
+
+// Defines values for BatchItemStatus.
+const (
+	BatchItemStatusFailed BatchItemStatus = "failed"
+	BatchItemStatusFaulty BatchItemStatus = "faulty"
+	BatchItemStatusReady  BatchItemStatus = "ready"
+	BatchItemStatusSent   BatchItemStatus = "sent"
+)
+
+// Defines values for CreditEntryKind.
+const (
+	CreditEntryKindGiven       CreditEntryKind = "given"
+	CreditEntryKindInvoice     CreditEntryKind = "invoice"
+	CreditEntryKindInvoicePaid CreditEntryKind = "invoice_paid"
+	CreditEntryKindPaymentBack CreditEntryKind = "payment_back"
+	CreditEntryKindReserve     CreditEntryKind = "reserve"
+	CreditEntryKindReturn      CreditEntryKind = "return"
+	CreditEntryKindSettle      CreditEntryKind = "settle"
+	CreditEntryKindTopUp       CreditEntryKind = "top_up"
+)
+
+// Defines values for CreditsMode.
+const (
+	Free     CreditsMode = "free"
+	Postpaid CreditsMode = "postpaid"
+	Prepaid  CreditsMode = "prepaid"
+)
+
 // Defines values for DeliveryChannelsEmail.
 const (
 	DeliveryChannelsEmailFailed DeliveryChannelsEmail = "failed"
@@ -32,6 +78,125 @@ const (
 	Signature DeliveryReceivedByMandateGiven = "signature"
 )
 
+// Defines values for DeliveryStatus.
+const (
+	DeliveryStatusCancelled       DeliveryStatus = "cancelled"
+	DeliveryStatusCollected       DeliveryStatus = "collected"
+	DeliveryStatusDeliveredByPost DeliveryStatus = "delivered_by_post"
+	DeliveryStatusExpired         DeliveryStatus = "expired"
+	DeliveryStatusOnPaper         DeliveryStatus = "on_paper"
+	DeliveryStatusRefused         DeliveryStatus = "refused"
+	DeliveryStatusReturned        DeliveryStatus = "returned"
+	DeliveryStatusWaiting         DeliveryStatus = "waiting"
+)
+
+// Defines values for DraftAuthorKind.
+const (
+	DraftAuthorKindKey    DraftAuthorKind = "key"
+	DraftAuthorKindPerson DraftAuthorKind = "person"
+)
+
+// Defines values for DraftFault.
+const (
+	DraftFaultCredit       DraftFault = "credit"
+	DraftFaultDocumentGone DraftFault = "document_gone"
+	DraftFaultGivenBack    DraftFault = "given_back"
+	DraftFaultInvalid      DraftFault = "invalid"
+	DraftFaultNoMandate    DraftFault = "no_mandate"
+	DraftFaultOther        DraftFault = "other"
+	DraftFaultSecondPerson DraftFault = "second_person"
+	DraftFaultSuspended    DraftFault = "suspended"
+)
+
+// Defines values for DraftState.
+const (
+	DraftStateOpen      DraftState = "open"
+	DraftStateScheduled DraftState = "scheduled"
+	DraftStateSending   DraftState = "sending"
+	DraftStateWaiting   DraftState = "waiting"
+)
+
+// Defines values for EventTypeName.
+const (
+	All                             EventTypeName = "all"
+	Default                         EventTypeName = "default"
+	DeliveryAcceptedV1              EventTypeName = "delivery.accepted.v1"
+	DeliveryCancelledV1             EventTypeName = "delivery.cancelled.v1"
+	DeliveryChoiceMadeV1            EventTypeName = "delivery.choice_made.v1"
+	DeliveryCollectedV1             EventTypeName = "delivery.collected.v1"
+	DeliveryDelegateNamedV1         EventTypeName = "delivery.delegate_named.v1"
+	DeliveryDelegateWithdrawnV1     EventTypeName = "delivery.delegate_withdrawn.v1"
+	DeliveryDeliveredByPostV1       EventTypeName = "delivery.delivered_by_post.v1"
+	DeliveryExpiredV1               EventTypeName = "delivery.expired.v1"
+	DeliveryHandOverFailedV1        EventTypeName = "delivery.hand_over_failed.v1"
+	DeliveryIdentifiedV1            EventTypeName = "delivery.identified.v1"
+	DeliveryLetterCancelledV1       EventTypeName = "delivery.letter_cancelled.v1"
+	DeliveryLetterTrackedV1         EventTypeName = "delivery.letter_tracked.v1"
+	DeliveryNotificationDeliveredV1 EventTypeName = "delivery.notification_delivered.v1"
+	DeliveryNotificationFailedV1    EventTypeName = "delivery.notification_failed.v1"
+	DeliveryNotifiedV1              EventTypeName = "delivery.notified.v1"
+	DeliveryOpenedV1                EventTypeName = "delivery.opened.v1"
+	DeliveryPartTakenV1             EventTypeName = "delivery.part_taken.v1"
+	DeliveryPostedV1                EventTypeName = "delivery.posted.v1"
+	DeliveryPostingFailedV1         EventTypeName = "delivery.posting_failed.v1"
+	DeliveryPostingV1               EventTypeName = "delivery.posting.v1"
+	DeliveryRefusedV1               EventTypeName = "delivery.refused.v1"
+	DeliveryReturnedV1              EventTypeName = "delivery.returned.v1"
+	DeliverySubmittedV1             EventTypeName = "delivery.submitted.v1"
+	DeliveryVisitedV1               EventTypeName = "delivery.visited.v1"
+)
+
+// Defines values for InvoiceKind.
+const (
+	InvoiceKindCreditNote InvoiceKind = "credit_note"
+	InvoiceKindInvoice    InvoiceKind = "invoice"
+)
+
+// Defines values for InvoiceLinesKind.
+const (
+	InvoiceLinesKindCredit InvoiceLinesKind = "credit"
+	InvoiceLinesKindLetter InvoiceLinesKind = "letter"
+	InvoiceLinesKindOnline InvoiceLinesKind = "online"
+	InvoiceLinesKindSms    InvoiceLinesKind = "sms"
+)
+
+// Defines values for InvoiceVatKind.
+const (
+	AE InvoiceVatKind = "AE"
+	O  InvoiceVatKind = "O"
+	S  InvoiceVatKind = "S"
+)
+
+// Defines values for KeyKind.
+const (
+	KeyKindClient KeyKind = "client"
+	KeyKindKey    KeyKind = "key"
+)
+
+// Defines values for KeyMode.
+const (
+	Live  KeyMode = "live"
+	Test  KeyMode = "test"
+	Trial KeyMode = "trial"
+)
+
+// Defines values for KeyScopes.
+const (
+	Admin    KeyScopes = "admin"
+	Evidence KeyScopes = "evidence"
+	Read     KeyScopes = "read"
+	Send     KeyScopes = "send"
+	Webhooks KeyScopes = "webhooks"
+)
+
+// Defines values for KeyState.
+const (
+	KeyStateActive  KeyState = "active"
+	KeyStateBlocked KeyState = "blocked"
+	KeyStateExpired KeyState = "expired"
+	KeyStateRevoked KeyState = "revoked"
+)
+
 // Defines values for Language.
 const (
 	De Language = "de"
@@ -42,8 +207,8 @@ const (
 
 // Defines values for MessageStatus.
 const (
-	Done       MessageStatus = "done"
-	InProgress MessageStatus = "in_progress"
+	MessageStatusDone       MessageStatus = "done"
+	MessageStatusInProgress MessageStatus = "in_progress"
 )
 
 // Defines values for NewPolicyFallback.
@@ -80,15 +245,15 @@ const (
 
 // Defines values for PieceStatus.
 const (
-	Pending          PieceStatus = "pending"
-	PendingTimestamp PieceStatus = "pending_timestamp"
-	Sealed           PieceStatus = "sealed"
+	PieceStatusPending          PieceStatus = "pending"
+	PieceStatusPendingTimestamp PieceStatus = "pending_timestamp"
+	PieceStatusSealed           PieceStatus = "sealed"
 )
 
 // Defines values for PieceTimeStamp.
 const (
-	Batch PieceTimeStamp = "batch"
-	Own   PieceTimeStamp = "own"
+	PieceTimeStampBatch PieceTimeStamp = "batch"
+	PieceTimeStampOwn   PieceTimeStamp = "own"
 )
 
 // Defines values for PlanStepsKind.
@@ -139,8 +304,8 @@ const (
 
 // Defines values for ProposalChannel.
 const (
-	Email ProposalChannel = "email"
-	Sms   ProposalChannel = "sms"
+	ProposalChannelEmail ProposalChannel = "email"
+	ProposalChannelSms   ProposalChannel = "sms"
 )
 
 // Defines values for ProposalStatus.
@@ -166,6 +331,195 @@ const (
 	StateSubmitted       State = "submitted"
 )
 
+// Defines values for TokenTokenType.
+const (
+	Bearer TokenTokenType = "Bearer"
+)
+
+// Defines values for TokenRefusedError.
+const (
+	InvalidClient        TokenRefusedError = "invalid_client"
+	InvalidRequest       TokenRefusedError = "invalid_request"
+	InvalidScope         TokenRefusedError = "invalid_scope"
+	UnsupportedGrantType TokenRefusedError = "unsupported_grant_type"
+)
+
+// Defines values for TopUpStatus.
+const (
+	TopUpStatusAuthorized TopUpStatus = "authorized"
+	TopUpStatusCanceled   TopUpStatus = "canceled"
+	TopUpStatusExpired    TopUpStatus = "expired"
+	TopUpStatusFailed     TopUpStatus = "failed"
+	TopUpStatusOpen       TopUpStatus = "open"
+	TopUpStatusPaid       TopUpStatus = "paid"
+	TopUpStatusPending    TopUpStatus = "pending"
+)
+
+// Defines values for WebhookReason.
+const (
+	Asked   WebhookReason = "asked"
+	Failing WebhookReason = "failing"
+	Gone    WebhookReason = "gone"
+)
+
+// Defines values for WebhookState.
+const (
+	WebhookStateDisabled WebhookState = "disabled"
+	WebhookStateEnabled  WebhookState = "enabled"
+	WebhookStatePending  WebhookState = "pending"
+)
+
+// Defines values for WebhookAttemptFault.
+const (
+	WebhookAttemptFaultAddress    WebhookAttemptFault = "address"
+	WebhookAttemptFaultChallenge  WebhookAttemptFault = "challenge"
+	WebhookAttemptFaultConnection WebhookAttemptFault = "connection"
+	WebhookAttemptFaultName       WebhookAttemptFault = "name"
+	WebhookAttemptFaultPrivate    WebhookAttemptFault = "private"
+	WebhookAttemptFaultRedirect   WebhookAttemptFault = "redirect"
+	WebhookAttemptFaultStatus     WebhookAttemptFault = "status"
+	WebhookAttemptFaultTLS        WebhookAttemptFault = "tls"
+	WebhookAttemptFaultTimeout    WebhookAttemptFault = "timeout"
+)
+
+// Defines values for StateParameter.
+const (
+	StateParameterAccepted        StateParameter = "accepted"
+	StateParameterCancelled       StateParameter = "cancelled"
+	StateParameterConsigned       StateParameter = "consigned"
+	StateParameterDeliveredByPost StateParameter = "delivered_by_post"
+	StateParameterExpired         StateParameter = "expired"
+	StateParameterHandedOver      StateParameter = "handed_over"
+	StateParameterNotified        StateParameter = "notified"
+	StateParameterPosted          StateParameter = "posted"
+	StateParameterPosting         StateParameter = "posting"
+	StateParameterRejected        StateParameter = "rejected"
+	StateParameterReturned        StateParameter = "returned"
+	StateParameterSubmitted       StateParameter = "submitted"
+)
+
+// Defines values for Status.
+const (
+	StatusCancelled       Status = "cancelled"
+	StatusCollected       Status = "collected"
+	StatusDeliveredByPost Status = "delivered_by_post"
+	StatusExpired         Status = "expired"
+	StatusOnPaper         Status = "on_paper"
+	StatusRefused         Status = "refused"
+	StatusReturned        Status = "returned"
+	StatusSoon            Status = "soon"
+	StatusUnreached       Status = "unreached"
+	StatusWaiting         Status = "waiting"
+)
+
+// Defines values for SearchDeliveriesParamsStatus.
+const (
+	SearchDeliveriesParamsStatusCancelled       SearchDeliveriesParamsStatus = "cancelled"
+	SearchDeliveriesParamsStatusCollected       SearchDeliveriesParamsStatus = "collected"
+	SearchDeliveriesParamsStatusDeliveredByPost SearchDeliveriesParamsStatus = "delivered_by_post"
+	SearchDeliveriesParamsStatusExpired         SearchDeliveriesParamsStatus = "expired"
+	SearchDeliveriesParamsStatusOnPaper         SearchDeliveriesParamsStatus = "on_paper"
+	SearchDeliveriesParamsStatusRefused         SearchDeliveriesParamsStatus = "refused"
+	SearchDeliveriesParamsStatusReturned        SearchDeliveriesParamsStatus = "returned"
+	SearchDeliveriesParamsStatusSoon            SearchDeliveriesParamsStatus = "soon"
+	SearchDeliveriesParamsStatusUnreached       SearchDeliveriesParamsStatus = "unreached"
+	SearchDeliveriesParamsStatusWaiting         SearchDeliveriesParamsStatus = "waiting"
+)
+
+// Defines values for SearchDeliveriesParamsState.
+const (
+	SearchDeliveriesParamsStateAccepted        SearchDeliveriesParamsState = "accepted"
+	SearchDeliveriesParamsStateCancelled       SearchDeliveriesParamsState = "cancelled"
+	SearchDeliveriesParamsStateConsigned       SearchDeliveriesParamsState = "consigned"
+	SearchDeliveriesParamsStateDeliveredByPost SearchDeliveriesParamsState = "delivered_by_post"
+	SearchDeliveriesParamsStateExpired         SearchDeliveriesParamsState = "expired"
+	SearchDeliveriesParamsStateHandedOver      SearchDeliveriesParamsState = "handed_over"
+	SearchDeliveriesParamsStateNotified        SearchDeliveriesParamsState = "notified"
+	SearchDeliveriesParamsStatePosted          SearchDeliveriesParamsState = "posted"
+	SearchDeliveriesParamsStatePosting         SearchDeliveriesParamsState = "posting"
+	SearchDeliveriesParamsStateRejected        SearchDeliveriesParamsState = "rejected"
+	SearchDeliveriesParamsStateReturned        SearchDeliveriesParamsState = "returned"
+	SearchDeliveriesParamsStateSubmitted       SearchDeliveriesParamsState = "submitted"
+)
+
+// Defines values for ExportDeliveriesParamsStatus.
+const (
+	ExportDeliveriesParamsStatusCancelled       ExportDeliveriesParamsStatus = "cancelled"
+	ExportDeliveriesParamsStatusCollected       ExportDeliveriesParamsStatus = "collected"
+	ExportDeliveriesParamsStatusDeliveredByPost ExportDeliveriesParamsStatus = "delivered_by_post"
+	ExportDeliveriesParamsStatusExpired         ExportDeliveriesParamsStatus = "expired"
+	ExportDeliveriesParamsStatusOnPaper         ExportDeliveriesParamsStatus = "on_paper"
+	ExportDeliveriesParamsStatusRefused         ExportDeliveriesParamsStatus = "refused"
+	ExportDeliveriesParamsStatusReturned        ExportDeliveriesParamsStatus = "returned"
+	ExportDeliveriesParamsStatusSoon            ExportDeliveriesParamsStatus = "soon"
+	ExportDeliveriesParamsStatusUnreached       ExportDeliveriesParamsStatus = "unreached"
+	ExportDeliveriesParamsStatusWaiting         ExportDeliveriesParamsStatus = "waiting"
+)
+
+// Defines values for ExportDeliveriesParamsState.
+const (
+	ExportDeliveriesParamsStateAccepted        ExportDeliveriesParamsState = "accepted"
+	ExportDeliveriesParamsStateCancelled       ExportDeliveriesParamsState = "cancelled"
+	ExportDeliveriesParamsStateConsigned       ExportDeliveriesParamsState = "consigned"
+	ExportDeliveriesParamsStateDeliveredByPost ExportDeliveriesParamsState = "delivered_by_post"
+	ExportDeliveriesParamsStateExpired         ExportDeliveriesParamsState = "expired"
+	ExportDeliveriesParamsStateHandedOver      ExportDeliveriesParamsState = "handed_over"
+	ExportDeliveriesParamsStateNotified        ExportDeliveriesParamsState = "notified"
+	ExportDeliveriesParamsStatePosted          ExportDeliveriesParamsState = "posted"
+	ExportDeliveriesParamsStatePosting         ExportDeliveriesParamsState = "posting"
+	ExportDeliveriesParamsStateRejected        ExportDeliveriesParamsState = "rejected"
+	ExportDeliveriesParamsStateReturned        ExportDeliveriesParamsState = "returned"
+	ExportDeliveriesParamsStateSubmitted       ExportDeliveriesParamsState = "submitted"
+)
+
+// Defines values for ListDraftsParamsState.
+const (
+	ListDraftsParamsStateOpen      ListDraftsParamsState = "open"
+	ListDraftsParamsStateScheduled ListDraftsParamsState = "scheduled"
+	ListDraftsParamsStateSending   ListDraftsParamsState = "sending"
+	ListDraftsParamsStateWaiting   ListDraftsParamsState = "waiting"
+)
+
+// Defines values for ListMessagesParamsStatus.
+const (
+	ListMessagesParamsStatusCancelled       ListMessagesParamsStatus = "cancelled"
+	ListMessagesParamsStatusCollected       ListMessagesParamsStatus = "collected"
+	ListMessagesParamsStatusDeliveredByPost ListMessagesParamsStatus = "delivered_by_post"
+	ListMessagesParamsStatusExpired         ListMessagesParamsStatus = "expired"
+	ListMessagesParamsStatusOnPaper         ListMessagesParamsStatus = "on_paper"
+	ListMessagesParamsStatusRefused         ListMessagesParamsStatus = "refused"
+	ListMessagesParamsStatusReturned        ListMessagesParamsStatus = "returned"
+	ListMessagesParamsStatusSoon            ListMessagesParamsStatus = "soon"
+	ListMessagesParamsStatusUnreached       ListMessagesParamsStatus = "unreached"
+	ListMessagesParamsStatusWaiting         ListMessagesParamsStatus = "waiting"
+)
+
+// Defines values for ListMessagesParamsState.
+const (
+	ListMessagesParamsStateAccepted        ListMessagesParamsState = "accepted"
+	ListMessagesParamsStateCancelled       ListMessagesParamsState = "cancelled"
+	ListMessagesParamsStateConsigned       ListMessagesParamsState = "consigned"
+	ListMessagesParamsStateDeliveredByPost ListMessagesParamsState = "delivered_by_post"
+	ListMessagesParamsStateExpired         ListMessagesParamsState = "expired"
+	ListMessagesParamsStateHandedOver      ListMessagesParamsState = "handed_over"
+	ListMessagesParamsStateNotified        ListMessagesParamsState = "notified"
+	ListMessagesParamsStatePosted          ListMessagesParamsState = "posted"
+	ListMessagesParamsStatePosting         ListMessagesParamsState = "posting"
+	ListMessagesParamsStateRejected        ListMessagesParamsState = "rejected"
+	ListMessagesParamsStateReturned        ListMessagesParamsState = "returned"
+	ListMessagesParamsStateSubmitted       ListMessagesParamsState = "submitted"
+)
+
+// Defines values for GrantTokenFormdataBodyClientAssertionType.
+const (
+	UrnIetfParamsOauthClientAssertionTypeJwtBearer GrantTokenFormdataBodyClientAssertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+)
+
+// Defines values for GrantTokenFormdataBodyGrantType.
+const (
+	ClientCredentials GrantTokenFormdataBodyGrantType = "client_credentials"
+)
+
 // Advance defines model for Advance.
 type Advance struct {
 	// By ISO 8601 duration in weeks, days, hours, minutes, seconds; at most P1200D
@@ -176,6 +530,178 @@ type Advance struct {
 type Answer struct {
 	Agree bool `json:"agree"`
 }
+
+// Batch defines model for Batch.
+type Batch struct {
+	// Cause Why it was refused or paused
+	Cause     *string      `json:"cause,omitempty"`
+	ChangedAt Instant      `json:"changed_at"`
+	Counts    Batch_Counts `json:"counts"`
+	CreatedAt Instant      `json:"created_at"`
+	EndedAt   *Instant     `json:"ended_at,omitempty"`
+	ID        string       `json:"id"`
+
+	// Name Of the list; of the key that called
+	Name   string      `json:"name"`
+	Source BatchSource `json:"source"`
+	Status BatchStatus `json:"status"`
+	Test   bool        `json:"test"`
+}
+
+// Batch_Counts defines model for Batch.Counts.
+type Batch_Counts struct {
+	Failed int `json:"failed"`
+
+	// Faulty Rows of a list that cannot be sent
+	Faulty int `json:"faulty"`
+	Items  int `json:"items"`
+	Left   int `json:"left"`
+	Sent   int `json:"sent"`
+}
+
+// BatchSource defines model for Batch.Source.
+type BatchSource string
+
+// BatchStatus defines model for Batch.Status.
+type BatchStatus string
+
+// BatchItem defines model for BatchItem.
+type BatchItem struct {
+	Errors []BatchItem_Errors `json:"errors,omitempty"`
+
+	// Index From 0
+	Index int `json:"index"`
+
+	// Line Of the list
+	Line      *int    `json:"line,omitempty"`
+	MessageID *string `json:"message_id,omitempty"`
+	Number    *string `json:"number,omitempty"`
+
+	// State Of the delivery, of a message to one recipient
+	State  *string         `json:"state,omitempty"`
+	Status BatchItemStatus `json:"status"`
+}
+
+// BatchItem_Errors defines model for BatchItem.Errors.
+type BatchItem_Errors struct {
+	Code    string  `json:"code"`
+	Column  *string `json:"column,omitempty"`
+	Detail  string  `json:"detail"`
+	Pointer *string `json:"pointer,omitempty"`
+}
+
+// BatchItemStatus defines model for BatchItem.Status.
+type BatchItemStatus string
+
+// ChangedTemplate defines model for ChangedTemplate.
+type ChangedTemplate struct {
+	Body       string     `json:"body"`
+	CostCentre *string    `json:"cost_centre,omitempty"`
+	Language   *Language  `json:"language,omitempty"`
+	Name       string     `json:"name"`
+	Policy     *NewPolicy `json:"policy,omitempty"`
+	Reference  *string    `json:"reference,omitempty"`
+	Subject    string     `json:"subject"`
+
+	// Version The one that was changed
+	Version int `json:"version"`
+}
+
+// Contact defines model for Contact.
+type Contact struct {
+	ChangedAt      Instant                 `json:"changed_at"`
+	CreatedAt      Instant                 `json:"created_at"`
+	Email          string                  `json:"email"`
+	ID             string                  `json:"id"`
+	Identification *Contact_Identification `json:"identification,omitempty"`
+	Key            *string                 `json:"key,omitempty"`
+	Language       string                  `json:"language"`
+	Mobile         string                  `json:"mobile"`
+	Name           Name                    `json:"name"`
+	Organisation   *Contact_Organisation   `json:"organisation,omitempty"`
+	PostalAddress  *Contact_PostalAddress  `json:"postal_address,omitempty"`
+}
+
+// Contact_Identification defines model for Contact.Identification.
+type Contact_Identification struct {
+	BirthDate      *string `json:"birth_date,omitempty"`
+	NationalNumber *string `json:"national_number,omitempty"`
+}
+
+// Contact_Organisation defines model for Contact.Organisation.
+type Contact_Organisation struct {
+	EnterpriseNumber *string `json:"enterprise_number,omitempty"`
+	Name             *string `json:"name,omitempty"`
+}
+
+// Contact_PostalAddress defines model for Contact.PostalAddress.
+type Contact_PostalAddress struct {
+	City     *string  `json:"city,omitempty"`
+	Country  *string  `json:"country,omitempty"`
+	Lines    []string `json:"lines,omitempty"`
+	Postcode *string  `json:"postcode,omitempty"`
+}
+
+// Count defines model for Count.
+type Count struct {
+	Count int `json:"count"`
+
+	// More There are more than that
+	More bool `json:"more"`
+}
+
+// CreditEntry defines model for CreditEntry.
+type CreditEntry struct {
+	At time.Time `json:"at"`
+
+	// Available What it did to the credit that can be used, cents
+	Available  int             `json:"available"`
+	CostCentre *string         `json:"cost_centre,omitempty"`
+	Delivery   *string         `json:"delivery,omitempty"`
+	ID         string          `json:"id"`
+	Kind       CreditEntryKind `json:"kind"`
+	Message    *string         `json:"message,omitempty"`
+
+	// Paid What was paid, with VAT; below zero: went back
+	Paid int `json:"paid"`
+
+	// Reason What the operator wrote
+	Reason *string `json:"reason,omitempty"`
+
+	// Reference Of the message, or the number of the invoice
+	Reference *string `json:"reference,omitempty"`
+
+	// Reserved What it did to what is reserved
+	Reserved int `json:"reserved"`
+
+	// Used What was taken for deliveries
+	Used int `json:"used"`
+}
+
+// CreditEntryKind defines model for CreditEntry.Kind.
+type CreditEntryKind string
+
+// Credits defines model for Credits.
+type Credits struct {
+	// Available Cents; below zero, down to -limit, for postpaid accounts
+	Available int `json:"available"`
+
+	// Charged False where this service charges nobody
+	Charged bool `json:"charged"`
+	Limit   int  `json:"limit"`
+
+	// Mode postpaid: invoiced monthly
+	Mode CreditsMode `json:"mode"`
+
+	// Prices Version of the price list that counts today
+	Prices *string `json:"prices,omitempty"`
+
+	// Reserved For deliveries under way
+	Reserved int `json:"reserved"`
+}
+
+// CreditsMode postpaid: invoiced monthly
+type CreditsMode string
 
 // Delivery defines model for Delivery.
 type Delivery struct {
@@ -272,6 +798,9 @@ type Delivery_Recipient struct {
 	PostalAddress *Delivery_Recipient_PostalAddress `json:"postal_address,omitempty"`
 }
 
+// DeliveryStatus Where a delivery is, in few words
+type DeliveryStatus string
+
 // Document defines model for Document.
 type Document struct {
 	CreatedAt Instant `json:"created_at"`
@@ -280,8 +809,113 @@ type Document struct {
 	MediaType string  `json:"media_type"`
 	Sha256    string  `json:"sha256"`
 
+	// Shared Any number of messages may have it
+	Shared *bool `json:"shared,omitempty"`
+
 	// Size Octets
 	Size int64 `json:"size"`
+}
+
+// Draft defines model for Draft.
+type Draft struct {
+	// Author Who wrote what it holds now
+	Author    Draft_Author `json:"author"`
+	ChangedAt Instant      `json:"changed_at"`
+	CreatedAt Instant      `json:"created_at"`
+
+	// Errors What would keep it from being sent now; of one draft, not in lists
+	Errors []Draft_Errors `json:"errors,omitempty"`
+
+	// Fault Why it came back
+	Fault *DraftFault `json:"fault,omitempty"`
+	ID    string      `json:"id"`
+
+	// Message As NewMessage, but nothing is required
+	Message NewDraft `json:"message"`
+
+	// Reason As the colleague wrote it who gave it back
+	Reason *string `json:"reason,omitempty"`
+
+	// RemovedAt When it is removed if nobody touches it
+	RemovedAt *time.Time `json:"removed_at,omitempty"`
+	SendAt    *Instant   `json:"send_at,omitempty"`
+	State     DraftState `json:"state"`
+	Test      bool       `json:"test"`
+}
+
+// DraftAuthorKind defines model for Draft.Author.Kind.
+type DraftAuthorKind string
+
+// Draft_Author Who wrote what it holds now
+type Draft_Author struct {
+	Kind DraftAuthorKind `json:"kind"`
+	Name string          `json:"name"`
+}
+
+// Draft_Errors defines model for Draft.Errors.
+type Draft_Errors struct {
+	Code    string `json:"code"`
+	Detail  string `json:"detail"`
+	Pointer string `json:"pointer"`
+}
+
+// DraftFault Why it came back
+type DraftFault string
+
+// DraftState defines model for Draft.State.
+type DraftState string
+
+// DraftPolicy defines model for DraftPolicy.
+type DraftPolicy struct {
+	Class           *string  `json:"class,omitempty"`
+	CollectDays     *int     `json:"collect_days,omitempty"`
+	Fallback        *string  `json:"fallback,omitempty"`
+	Level           *string  `json:"level,omitempty"`
+	Methods         []string `json:"methods,omitempty"`
+	Mode            *string  `json:"mode,omitempty"`
+	PostAtOnce      *bool    `json:"post_at_once,omitempty"`
+	Receipts        *bool    `json:"receipts,omitempty"`
+	Reminders       *bool    `json:"reminders,omitempty"`
+	RetentionMonths *int     `json:"retention_months,omitempty"`
+	ServeBy         *string  `json:"serve_by,omitempty"`
+	TermRule        *string  `json:"term_rule,omitempty"`
+}
+
+// DraftRecipient defines model for DraftRecipient.
+type DraftRecipient struct {
+	Email          *string                        `json:"email,omitempty"`
+	Identification *DraftRecipient_Identification `json:"identification,omitempty"`
+	Language       *string                        `json:"language,omitempty"`
+	Mobile         *string                        `json:"mobile,omitempty"`
+	Name           *DraftRecipient_Name           `json:"name,omitempty"`
+	Organisation   *DraftRecipient_Organisation   `json:"organisation,omitempty"`
+	PostalAddress  *DraftRecipient_PostalAddress  `json:"postal_address,omitempty"`
+}
+
+// DraftRecipient_Identification defines model for DraftRecipient.Identification.
+type DraftRecipient_Identification struct {
+	BirthDate      *string `json:"birth_date,omitempty"`
+	NationalNumber *string `json:"national_number,omitempty"`
+}
+
+// DraftRecipient_Name defines model for DraftRecipient.Name.
+type DraftRecipient_Name struct {
+	Family *string `json:"family,omitempty"`
+	Given  *string `json:"given,omitempty"`
+}
+
+// DraftRecipient_Organisation defines model for DraftRecipient.Organisation.
+type DraftRecipient_Organisation struct {
+	EnterpriseNumber *string `json:"enterprise_number,omitempty"`
+	Name             *string `json:"name,omitempty"`
+}
+
+// DraftRecipient_PostalAddress defines model for DraftRecipient.PostalAddress.
+type DraftRecipient_PostalAddress struct {
+	City     *string  `json:"city,omitempty"`
+	Country  *string  `json:"country,omitempty"`
+	Lines    []string `json:"lines,omitempty"`
+	Postcode *string  `json:"postcode,omitempty"`
 }
 
 // Event defines model for Event.
@@ -306,12 +940,22 @@ type Event struct {
 	Prev    *string         `json:"prev,omitempty"`
 	Reasons []Event_Reasons `json:"reasons,omitempty"`
 
+	// Removed Its message was removed; details, reasons and evidence went with it
+	Removed *bool `json:"removed,omitempty"`
+
 	// SealedAt Absent while its evidence is being made
 	SealedAt *time.Time `json:"sealed_at,omitempty"`
 
 	// Seq From 1 within the delivery, without gaps
-	Seq  int    `json:"seq"`
-	Test bool   `json:"test"`
+	Seq   int    `json:"seq"`
+	State *State `json:"state,omitempty"`
+
+	// Status Where a delivery is, in few words
+	Status *DeliveryStatus `json:"status,omitempty"`
+	Test   bool            `json:"test"`
+
+	// Type What webhooks call it
+	Type string `json:"type"`
 	URI  string `json:"uri"`
 }
 
@@ -328,8 +972,99 @@ type Event_Reasons struct {
 	URI  string  `json:"uri"`
 }
 
+// EventTypeName A type, whose version says what a push of it holds; or a preset: `default`, what changes what a sender has to do,
+// or `all`. Types are added without notice and never change their meaning.
+type EventTypeName string
+
 // Instant defines model for Instant.
 type Instant = time.Time
+
+// Invoice defines model for Invoice.
+type Invoice struct {
+	// Corrects Number of the invoice that a credit note corrects
+	Corrects *string         `json:"corrects,omitempty"`
+	DueOn    string          `json:"due_on"`
+	Gross    int             `json:"gross"`
+	ID       string          `json:"id"`
+	IssuedAt time.Time       `json:"issued_at"`
+	Kind     InvoiceKind     `json:"kind"`
+	Lines    []Invoice_Lines `json:"lines"`
+
+	// Net Cents
+	Net    int        `json:"net"`
+	Number string     `json:"number"`
+	PaidAt *time.Time `json:"paid_at,omitempty"`
+
+	// Period Month of a monthly invoice, YYYY-MM
+	Period                  *string `json:"period,omitempty"`
+	StructuredCommunication string  `json:"structured_communication"`
+	Vat                     int     `json:"vat"`
+
+	// VatKind Standard, reverse charge, outside the scope
+	VatKind InvoiceVatKind `json:"vat_kind"`
+
+	// VatRate Percent
+	VatRate int `json:"vat_rate"`
+}
+
+// InvoiceKind defines model for Invoice.Kind.
+type InvoiceKind string
+
+// InvoiceLinesKind defines model for Invoice.Lines.Kind.
+type InvoiceLinesKind string
+
+// Invoice_Lines defines model for Invoice.Lines.
+type Invoice_Lines struct {
+	Kind InvoiceLinesKind `json:"kind"`
+	Net  int              `json:"net"`
+}
+
+// InvoiceVatKind Standard, reverse charge, outside the scope
+type InvoiceVatKind string
+
+// Key defines model for Key.
+type Key struct {
+	CreatedAt Instant `json:"created_at"`
+
+	// Current The key of this call
+	Current   bool     `json:"current"`
+	ExpiresAt *Instant `json:"expires_at,omitempty"`
+	ID        string   `json:"id"`
+
+	// Kind `key` has a secret, `client` gets tokens
+	Kind       KeyKind    `json:"kind"`
+	LastUsedAt *Instant   `json:"last_used_at,omitempty"`
+	LastUsedIP *string    `json:"last_used_ip,omitempty"`
+	Limits     Key_Limits `json:"limits"`
+	Mode       KeyMode    `json:"mode"`
+
+	// Name Two of the same name and mode may answer at once, so that software can change over
+	Name   string      `json:"name"`
+	Scopes []KeyScopes `json:"scopes"`
+	State  KeyState    `json:"state"`
+}
+
+// KeyKind `key` has a secret, `client` gets tokens
+type KeyKind string
+
+// Key_Limits defines model for Key.Limits.
+type Key_Limits struct {
+	CallsAtOnce    int     `json:"calls_at_once"`
+	CallsPerSecond float32 `json:"calls_per_second"`
+
+	// DeliveriesPerDay Of the account and mode; absent when there is no bound
+	DeliveriesPerDay *int `json:"deliveries_per_day,omitempty"`
+	UploadsAtOnce    int  `json:"uploads_at_once"`
+}
+
+// KeyMode defines model for Key.Mode.
+type KeyMode string
+
+// KeyScopes defines model for Key.Scopes.
+type KeyScopes string
+
+// KeyState defines model for Key.State.
+type KeyState string
 
 // Language defines model for Language.
 type Language string
@@ -369,6 +1104,39 @@ type Name struct {
 	Given  string `json:"given"`
 }
 
+// NewBatch defines model for NewBatch.
+type NewBatch = []NewMessage
+
+// NewContact defines model for NewContact.
+type NewContact struct {
+	Email string `json:"email"`
+
+	// Identification What helps to recognise the addressee; kept for this delivery only, the number as a keyed digest
+	Identification *NewIdentification `json:"identification,omitempty"`
+	Key            *string            `json:"key,omitempty"`
+	Language       Language           `json:"language"`
+	Mobile         string             `json:"mobile"`
+	Name           NewName            `json:"name"`
+
+	// Organisation A company that is the addressee, for the attention of name. Only who holds its mandate to receive can collect.
+	Organisation *NewOrganisation `json:"organisation,omitempty"`
+
+	// PostalAddress Needed when the policy falls back to paper
+	PostalAddress *NewPostalAddress `json:"postal_address,omitempty"`
+}
+
+// NewDraft As NewMessage, but nothing is required
+type NewDraft struct {
+	Body       *string          `json:"body,omitempty"`
+	CostCentre *string          `json:"cost_centre,omitempty"`
+	Documents  []string         `json:"documents,omitempty"`
+	Language   *string          `json:"language,omitempty"`
+	Policy     *DraftPolicy     `json:"policy,omitempty"`
+	Recipients []DraftRecipient `json:"recipients,omitempty"`
+	Reference  *string          `json:"reference,omitempty"`
+	Subject    *string          `json:"subject,omitempty"`
+}
+
 // NewIdentification What helps to recognise the addressee; kept for this delivery only, the number as a keyed digest
 type NewIdentification struct {
 	BirthDate *string `json:"birth_date,omitempty"`
@@ -377,10 +1145,10 @@ type NewIdentification struct {
 	NationalNumber *string `json:"national_number,omitempty"`
 }
 
-// NewMessage defines model for NewMessage.
+// NewMessage Subject and body are required, unless a template gives them
 type NewMessage struct {
 	// Body Plain text
-	Body string `json:"body"`
+	Body *string `json:"body,omitempty"`
 
 	// CostCentre Who bears the cost in your house; the recipient does not see it
 	CostCentre *string        `json:"cost_centre,omitempty"`
@@ -393,7 +1161,10 @@ type NewMessage struct {
 	Reference *string `json:"reference,omitempty"`
 
 	// Subject Shown to the recipient only after identification
-	Subject string `json:"subject"`
+	Subject *string `json:"subject,omitempty"`
+
+	// Template Gives subject and body, and what the message does not say itself of language, reference, cost centre and policy
+	Template *TemplateUse `json:"template,omitempty"`
 }
 
 // NewName defines model for NewName.
@@ -474,6 +1245,51 @@ type NewRecipient struct {
 
 	// PostalAddress Needed when the policy falls back to paper
 	PostalAddress *NewPostalAddress `json:"postal_address,omitempty"`
+}
+
+// NewTemplate defines model for NewTemplate.
+type NewTemplate struct {
+	Body       string     `json:"body"`
+	CostCentre *string    `json:"cost_centre,omitempty"`
+	Language   *Language  `json:"language,omitempty"`
+	Name       string     `json:"name"`
+	Policy     *NewPolicy `json:"policy,omitempty"`
+	Reference  *string    `json:"reference,omitempty"`
+	Subject    string     `json:"subject"`
+}
+
+// NewTopUp defines model for NewTopUp.
+type NewTopUp struct {
+	// Amount Credit in cents, without VAT
+	Amount   int       `json:"amount"`
+	Language *Language `json:"language,omitempty"`
+}
+
+// NewWebhook defines model for NewWebhook.
+type NewWebhook struct {
+	Description *string         `json:"description,omitempty"`
+	Types       []EventTypeName `json:"types,omitempty"`
+	URL         string          `json:"url"`
+}
+
+// Overview defines model for Overview.
+type Overview struct {
+	// Collected 30 days, today last
+	Collected []Overview_Collected `json:"collected"`
+
+	// MedianSeconds In what time after being told half of them collected, within 9 %; absent when nobody did
+	MedianSeconds *int `json:"median_seconds,omitempty"`
+
+	// Statuses By status, as for lists
+	Statuses map[string]Count `json:"statuses"`
+}
+
+// Overview_Collected defines model for Overview.Collected.
+type Overview_Collected struct {
+	Count int `json:"count"`
+
+	// Day Europe/Brussels
+	Day string `json:"day"`
 }
 
 // Paper defines model for Paper.
@@ -669,6 +1485,9 @@ type PreviewedRecipient struct {
 
 // Problem defines model for Problem.
 type Problem struct {
+	// Available Cents that are there, with the code insufficient_credit
+	Available *int `json:"available,omitempty"`
+
 	// Code Stable; match on this
 	Code   string           `json:"code"`
 	Detail *string          `json:"detail,omitempty"`
@@ -676,9 +1495,15 @@ type Problem struct {
 
 	// Instance Incident number to give to the operator
 	Instance *string `json:"instance,omitempty"`
-	Status   int     `json:"status"`
-	Title    string  `json:"title"`
-	Type     string  `json:"type"`
+
+	// Needed Cents that are needed, with the code insufficient_credit
+	Needed *int `json:"needed,omitempty"`
+
+	// Scope What the key lacks, with the code insufficient_scope
+	Scope  *string `json:"scope,omitempty"`
+	Status int     `json:"status"`
+	Title  string  `json:"title"`
+	Type   string  `json:"type"`
 }
 
 // Problem_Errors defines model for Problem.Errors.
@@ -705,8 +1530,278 @@ type ProposalChannel string
 // ProposalStatus defines model for Proposal.Status.
 type ProposalStatus string
 
+// ResendWebhook defines model for ResendWebhook.
+type ResendWebhook struct {
+	After *string `json:"after,omitempty"`
+}
+
+// RotateWebhook defines model for RotateWebhook.
+type RotateWebhook struct {
+	// Overlap How long the keys before sign too; at most P7D, PT0S ends them at once
+	Overlap *string `json:"overlap,omitempty"`
+}
+
 // State defines model for State.
 type State string
+
+// SubmitDraft defines model for SubmitDraft.
+type SubmitDraft struct {
+	// HandOver A colleague is to release it
+	HandOver *bool `json:"hand_over,omitempty"`
+
+	// SendAt When to submit it: in the future, at most a year ahead. Test keys: by the test clock
+	SendAt *time.Time `json:"send_at,omitempty"`
+}
+
+// Template defines model for Template.
+type Template struct {
+	Archived      bool    `json:"archived"`
+	Body          string  `json:"body"`
+	ChangedAt     Instant `json:"changed_at"`
+	CostCentre    *string `json:"cost_centre,omitempty"`
+	CreatedAt     Instant `json:"created_at"`
+	ID            string  `json:"id"`
+	Language      string  `json:"language"`
+	Name          string  `json:"name"`
+	NewestVersion int     `json:"newest_version"`
+	Policy        Policy  `json:"policy"`
+	Reference     *string `json:"reference,omitempty"`
+	Subject       string  `json:"subject"`
+
+	// Variables As they are first written
+	Variables []string `json:"variables"`
+
+	// Version This one
+	Version int `json:"version"`
+}
+
+// TemplateUse Gives subject and body, and what the message does not say itself of language, reference, cost centre and policy
+type TemplateUse struct {
+	ID     string            `json:"id"`
+	Values map[string]string `json:"values,omitempty"`
+
+	// Version The newest when absent
+	Version *int `json:"version,omitempty"`
+}
+
+// TemplateValues defines model for TemplateValues.
+type TemplateValues struct {
+	Values map[string]string `json:"values,omitempty"`
+
+	// Version The newest when absent
+	Version *int `json:"version,omitempty"`
+}
+
+// Token defines model for Token.
+type Token struct {
+	AccessToken string `json:"access_token"`
+
+	// ExpiresIn Seconds
+	ExpiresIn int            `json:"expires_in"`
+	Scope     string         `json:"scope"`
+	TokenType TokenTokenType `json:"token_type"`
+}
+
+// TokenTokenType defines model for Token.TokenType.
+type TokenTokenType string
+
+// TokenRefused defines model for TokenRefused.
+type TokenRefused struct {
+	Error            TokenRefusedError `json:"error"`
+	ErrorDescription *string           `json:"error_description,omitempty"`
+}
+
+// TokenRefusedError defines model for TokenRefused.Error.
+type TokenRefusedError string
+
+// TopUp defines model for TopUp.
+type TopUp struct {
+	// Amount What is paid
+	Amount int `json:"amount"`
+
+	// Back What went back of amount
+	Back int `json:"back"`
+
+	// BookedAt When it became credit
+	BookedAt *time.Time `json:"booked_at,omitempty"`
+
+	// Checkout Where to pay, while it can be paid
+	Checkout  *string   `json:"checkout,omitempty"`
+	CreatedAt time.Time `json:"created_at"`
+
+	// Credit Cents that it buys
+	Credit int         `json:"credit"`
+	ID     string      `json:"id"`
+	Status TopUpStatus `json:"status"`
+	Vat    int         `json:"vat"`
+}
+
+// TopUpStatus defines model for TopUp.Status.
+type TopUpStatus string
+
+// Verification defines model for Verification.
+type Verification struct {
+	Checks []Verification_Checks `json:"checks"`
+
+	// Evidence What the evidence says; only of a document that is valid
+	Evidence *VerifiedEvent `json:"evidence,omitempty"`
+
+	// Log Where the public log holds it
+	Log *Verification_Log `json:"log,omitempty"`
+
+	// Members The files of a dossier
+	Members []Verification_Members `json:"members,omitempty"`
+
+	// Sha256 Of the document as it came
+	Sha256 string  `json:"sha256"`
+	Signer *string `json:"signer,omitempty"`
+
+	// Stamps Time-stamps, of the seal first
+	Stamps []Verification_Stamps `json:"stamps,omitempty"`
+
+	// Unchecked Questions that nobody could answer with what was there. They are no failures.
+	Unchecked []Verification_Unchecked `json:"unchecked,omitempty"`
+
+	// Valid Something was checked and every answer is yes
+	Valid bool `json:"valid"`
+}
+
+// Verification_Checks defines model for Verification.Checks.
+type Verification_Checks struct {
+	Code string `json:"code"`
+
+	// Detail For engineers, in English
+	Detail *string `json:"detail,omitempty"`
+	Ok     bool    `json:"ok"`
+}
+
+// Verification_Log Where the public log holds it
+type Verification_Log struct {
+	Index     int      `json:"index"`
+	Origin    string   `json:"origin"`
+	Size      int      `json:"size"`
+	Witnesses []string `json:"witnesses,omitempty"`
+}
+
+// Verification_Members defines model for Verification.Members.
+type Verification_Members struct {
+	// Evidence What the evidence says; only of a document that is valid
+	Evidence *VerifiedEvent `json:"evidence,omitempty"`
+	Name     string         `json:"name"`
+	Sha256   string         `json:"sha256"`
+
+	// Valid Absent for a file that is no evidence
+	Valid *bool `json:"valid,omitempty"`
+}
+
+// Verification_Stamps defines model for Verification.Stamps.
+type Verification_Stamps struct {
+	Authority *string   `json:"authority,omitempty"`
+	Policy    *string   `json:"policy,omitempty"`
+	Serial    string    `json:"serial"`
+	Time      time.Time `json:"time"`
+}
+
+// Verification_Unchecked defines model for Verification.Unchecked.
+type Verification_Unchecked struct {
+	Code   string `json:"code"`
+	Detail string `json:"detail"`
+}
+
+// VerifiedEvent What the evidence says; only of a document that is valid
+type VerifiedEvent struct {
+	At         time.Time `json:"at"`
+	DeliveryID string    `json:"delivery_id"`
+	Hash       string    `json:"hash"`
+	ID         string    `json:"id"`
+	Issuer     string    `json:"issuer"`
+	MessageID  string    `json:"message_id"`
+	Name       string    `json:"name"`
+	Number     string    `json:"number"`
+	Test       bool      `json:"test"`
+}
+
+// Webhook defines model for Webhook.
+type Webhook struct {
+	CreatedAt   Instant `json:"created_at"`
+	Description *string `json:"description,omitempty"`
+
+	// FailingSince Of the first failure after the last success
+	FailingSince *time.Time `json:"failing_since,omitempty"`
+	ID           string     `json:"id"`
+
+	// Keys That sign now, the newest first
+	Keys     []Webhook_Keys `json:"keys"`
+	ProvenAt *Instant       `json:"proven_at,omitempty"`
+
+	// Reason Why it is disabled
+	Reason *WebhookReason `json:"reason,omitempty"`
+
+	// Secret For the signatures v1; only where it was made
+	Secret *string `json:"secret,omitempty"`
+
+	// State `pending`: the address has not proven that it wants to be told
+	State WebhookState `json:"state"`
+	Test  bool         `json:"test"`
+	Types []string     `json:"types"`
+	URL   string       `json:"url"`
+
+	// Waiting Pushes that were not delivered yet
+	Waiting int `json:"waiting"`
+}
+
+// Webhook_Keys defines model for Webhook.Keys.
+type Webhook_Keys struct {
+	CreatedAt Instant `json:"created_at"`
+
+	// EndsAt Absent for the newest
+	EndsAt *time.Time `json:"ends_at,omitempty"`
+
+	// Public Ed25519 public key for the signatures v1a
+	Public string `json:"public"`
+}
+
+// WebhookReason Why it is disabled
+type WebhookReason string
+
+// WebhookState `pending`: the address has not proven that it wants to be told
+type WebhookState string
+
+// WebhookAttempt defines model for WebhookAttempt.
+type WebhookAttempt struct {
+	Answer    *string `json:"answer,omitempty"`
+	At        Instant `json:"at"`
+	Delivered bool    `json:"delivered"`
+
+	// EventID The webhook-id of the push
+	EventID string `json:"event_id"`
+
+	// Fault `private`: the name leads to an address that is not on the public Internet. `challenge`: 2xx, but `data.challenge` is not in the answer
+	Fault  *WebhookAttemptFault `json:"fault,omitempty"`
+	Number int                  `json:"number"`
+
+	// RetryAt Absent when it is not tried again by itself
+	RetryAt *time.Time `json:"retry_at,omitempty"`
+
+	// Status Of the answer; absent when there was none
+	Status *int   `json:"status,omitempty"`
+	TookMs int    `json:"took_ms"`
+	Type   string `json:"type"`
+}
+
+// WebhookAttemptFault `private`: the name leads to an address that is not on the public Internet. `challenge`: 2xx, but `data.challenge` is not in the answer
+type WebhookAttemptFault string
+
+// WebhookChange defines model for WebhookChange.
+type WebhookChange struct {
+	Description *string         `json:"description,omitempty"`
+	Enabled     *bool           `json:"enabled,omitempty"`
+	Types       []EventTypeName `json:"types,omitempty"`
+	URL         *string         `json:"url,omitempty"`
+}
+
+// CostCentre defines model for CostCentre.
+type CostCentre = string
 
 // Cursor defines model for Cursor.
 type Cursor = string
@@ -720,6 +1815,27 @@ type IdempotencyKey = string
 // Limit defines model for Limit.
 type Limit = int
 
+// Number defines model for Number.
+type Number = string
+
+// Recipient defines model for Recipient.
+type Recipient = string
+
+// Reference defines model for Reference.
+type Reference = string
+
+// StateParameter defines model for State.
+type StateParameter string
+
+// Status defines model for Status.
+type Status string
+
+// SubmittedBefore defines model for SubmittedBefore.
+type SubmittedBefore = time.Time
+
+// SubmittedFrom defines model for SubmittedFrom.
+type SubmittedFrom = time.Time
+
 // ProblemResponse defines model for Problem.
 type ProblemResponse = Problem
 
@@ -727,6 +1843,170 @@ type ProblemResponse = Problem
 type Proposals struct {
 	Data []Proposal `json:"data"`
 }
+
+// ListBatchesParams defines parameters for ListBatches.
+type ListBatchesParams struct {
+	// Limit Entries per page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Opaque; from `next` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// ListBatchesAnswer defines parameters for ListBatches.
+type ListBatchesAnswer struct {
+	Data []Batch `json:"data"`
+	Next *string `json:"next,omitempty"`
+}
+
+// CreateBatchParams defines parameters for CreateBatch.
+type CreateBatchParams struct {
+	// IdempotencyKey 1 to 255 printable ASCII characters
+	IdempotencyKey string `json:"Idempotency-Key"`
+}
+
+// ListBatchItemsParams defines parameters for ListBatchItems.
+type ListBatchItemsParams struct {
+	// Limit Entries per page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Opaque; from `next` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// ListBatchItemsAnswer defines parameters for ListBatchItems.
+type ListBatchItemsAnswer struct {
+	Data []BatchItem `json:"data"`
+	Next *string     `json:"next,omitempty"`
+}
+
+// ListContactsParams defines parameters for ListContacts.
+type ListContactsParams struct {
+	// Query Words to look for
+	Query *string `form:"query,omitempty" json:"query,omitempty"`
+
+	// Limit Entries per page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Opaque; from `next` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// ListContactsAnswer defines parameters for ListContacts.
+type ListContactsAnswer struct {
+	Data []Contact `json:"data"`
+	Next *string   `json:"next,omitempty"`
+}
+
+// CreateContactParams defines parameters for CreateContact.
+type CreateContactParams struct {
+	// IdempotencyKey 1 to 255 printable ASCII characters
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListCreditEntriesParams defines parameters for ListCreditEntries.
+type ListCreditEntriesParams struct {
+	// Month Civil month, YYYY-MM (Europe/Brussels)
+	Month *string `form:"month,omitempty" json:"month,omitempty"`
+
+	// CostCentre Only of this cost centre
+	CostCentre *string `form:"cost_centre,omitempty" json:"cost_centre,omitempty"`
+
+	// Limit Entries per page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Opaque; from `next` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// ListCreditEntriesAnswer defines parameters for ListCreditEntries.
+type ListCreditEntriesAnswer struct {
+	Data []CreditEntry `json:"data"`
+	Next *string       `json:"next,omitempty"`
+}
+
+// SearchDeliveriesParams defines parameters for SearchDeliveries.
+type SearchDeliveriesParams struct {
+	// Limit Entries per page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Opaque; from `next` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Status Where it is, coarsely; `soon` is waiting with less than 48 hours left, `unreached` is whom nothing reached
+	Status *SearchDeliveriesParamsStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// State Where it is, finely
+	State *SearchDeliveriesParamsState `form:"state,omitempty" json:"state,omitempty"`
+
+	// SubmittedFrom Submitted then, or later
+	SubmittedFrom *SubmittedFrom `form:"submitted_from,omitempty" json:"submitted_from,omitempty"`
+
+	// SubmittedBefore Submitted before then
+	SubmittedBefore *SubmittedBefore `form:"submitted_before,omitempty" json:"submitted_before,omitempty"`
+
+	// Number The whole number; hyphens and spaces do not matter
+	Number *Number `form:"number,omitempty" json:"number,omitempty"`
+
+	// Reference The whole reference, in any case
+	Reference *Reference `form:"reference,omitempty" json:"reference,omitempty"`
+
+	// CostCentre The whole cost centre, in any case
+	CostCentre *CostCentre `form:"cost_centre,omitempty" json:"cost_centre,omitempty"`
+
+	// Recipient How a name (either way round), the name of an organisation or an e-mail address begins
+	Recipient *Recipient `form:"recipient,omitempty" json:"recipient,omitempty"`
+}
+
+// SearchDeliveriesParamsStatus defines parameters for SearchDeliveries.
+type SearchDeliveriesParamsStatus string
+
+// SearchDeliveriesParamsState defines parameters for SearchDeliveries.
+type SearchDeliveriesParamsState string
+
+// SearchDeliveriesAnswer defines parameters for SearchDeliveries.
+type SearchDeliveriesAnswer struct {
+	Data []Delivery `json:"data"`
+
+	// Next Cursor of what is older
+	Next *string `json:"next,omitempty"`
+
+	// Previous Cursor of what is newer
+	Previous *string `json:"previous,omitempty"`
+}
+
+// ExportDeliveriesParams defines parameters for ExportDeliveries.
+type ExportDeliveriesParams struct {
+	// Status Where it is, coarsely; `soon` is waiting with less than 48 hours left, `unreached` is whom nothing reached
+	Status *ExportDeliveriesParamsStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// State Where it is, finely
+	State *ExportDeliveriesParamsState `form:"state,omitempty" json:"state,omitempty"`
+
+	// SubmittedFrom Submitted then, or later
+	SubmittedFrom *SubmittedFrom `form:"submitted_from,omitempty" json:"submitted_from,omitempty"`
+
+	// SubmittedBefore Submitted before then
+	SubmittedBefore *SubmittedBefore `form:"submitted_before,omitempty" json:"submitted_before,omitempty"`
+
+	// Number The whole number; hyphens and spaces do not matter
+	Number *Number `form:"number,omitempty" json:"number,omitempty"`
+
+	// Reference The whole reference, in any case
+	Reference *Reference `form:"reference,omitempty" json:"reference,omitempty"`
+
+	// CostCentre The whole cost centre, in any case
+	CostCentre *CostCentre `form:"cost_centre,omitempty" json:"cost_centre,omitempty"`
+
+	// Recipient How a name (either way round), the name of an organisation or an e-mail address begins
+	Recipient *Recipient `form:"recipient,omitempty" json:"recipient,omitempty"`
+}
+
+// ExportDeliveriesParamsStatus defines parameters for ExportDeliveries.
+type ExportDeliveriesParamsStatus string
+
+// ExportDeliveriesParamsState defines parameters for ExportDeliveries.
+type ExportDeliveriesParamsState string
 
 // ListDeliveryEventsAnswer defines parameters for ListDeliveryEvents.
 type ListDeliveryEventsAnswer struct {
@@ -754,6 +2034,9 @@ type CreateDocumentParams struct {
 	// Filename Name that the recipient will see
 	Filename string `form:"filename" json:"filename"`
 
+	// Shared Any number of messages may have it: it is stored once, and kept 30 days or as long as one of them
+	Shared *bool `form:"shared,omitempty" json:"shared,omitempty"`
+
 	// ReprDigest SHA-256 of the document (RFC 9530); a mismatch is refused
 	ReprDigest *string `json:"Repr-Digest,omitempty"`
 
@@ -761,8 +2044,50 @@ type CreateDocumentParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// ListDraftsParams defines parameters for ListDrafts.
+type ListDraftsParams struct {
+	// State Only drafts in this state
+	State *ListDraftsParamsState `form:"state,omitempty" json:"state,omitempty"`
+
+	// Limit Entries per page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Opaque; from `next` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// ListDraftsParamsState defines parameters for ListDrafts.
+type ListDraftsParamsState string
+
+// ListDraftsAnswer defines parameters for ListDrafts.
+type ListDraftsAnswer struct {
+	Data []Draft `json:"data"`
+	Next *string `json:"next,omitempty"`
+}
+
+// CreateDraftParams defines parameters for CreateDraft.
+type CreateDraftParams struct {
+	// IdempotencyKey 1 to 255 printable ASCII characters
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// SubmitDraftParams defines parameters for SubmitDraft.
+type SubmitDraftParams struct {
+	// IdempotencyKey 1 to 255 printable ASCII characters
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// TakeBackDraftParams defines parameters for TakeBackDraft.
+type TakeBackDraftParams struct {
+	// IdempotencyKey 1 to 255 printable ASCII characters
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // ListEventsParams defines parameters for ListEvents.
 type ListEventsParams struct {
+	// Types Types or presets (`default`, `all`), separated by commas; all without it
+	Types *string `form:"types,omitempty" json:"types,omitempty"`
+
 	// After Where to go on from; the beginning without it
 	After *string `form:"after,omitempty" json:"after,omitempty"`
 
@@ -774,6 +2099,29 @@ type ListEventsParams struct {
 type ListEventsAnswer struct {
 	After string  `json:"after"`
 	Data  []Event `json:"data"`
+
+	// RetryAfter Seconds after which asking again makes sense; 0 when there is more
+	RetryAfter int `json:"retry_after"`
+}
+
+// ListInvoicesParams defines parameters for ListInvoices.
+type ListInvoicesParams struct {
+	// Limit Entries per page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Opaque; from `next` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// ListInvoicesAnswer defines parameters for ListInvoices.
+type ListInvoicesAnswer struct {
+	Data []Invoice `json:"data"`
+	Next *string   `json:"next,omitempty"`
+}
+
+// ListKeysAnswer defines parameters for ListKeys.
+type ListKeysAnswer struct {
+	Data []Key `json:"data"`
 }
 
 // ListMessagesParams defines parameters for ListMessages.
@@ -783,18 +2131,56 @@ type ListMessagesParams struct {
 
 	// Cursor Opaque; from `next` of the page before
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Status Where it is, coarsely; `soon` is waiting with less than 48 hours left, `unreached` is whom nothing reached
+	Status *ListMessagesParamsStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// State Where it is, finely
+	State *ListMessagesParamsState `form:"state,omitempty" json:"state,omitempty"`
+
+	// SubmittedFrom Submitted then, or later
+	SubmittedFrom *SubmittedFrom `form:"submitted_from,omitempty" json:"submitted_from,omitempty"`
+
+	// SubmittedBefore Submitted before then
+	SubmittedBefore *SubmittedBefore `form:"submitted_before,omitempty" json:"submitted_before,omitempty"`
+
+	// Number The whole number; hyphens and spaces do not matter
+	Number *Number `form:"number,omitempty" json:"number,omitempty"`
+
+	// Reference The whole reference, in any case
+	Reference *Reference `form:"reference,omitempty" json:"reference,omitempty"`
+
+	// CostCentre The whole cost centre, in any case
+	CostCentre *CostCentre `form:"cost_centre,omitempty" json:"cost_centre,omitempty"`
+
+	// Recipient How a name (either way round), the name of an organisation or an e-mail address begins
+	Recipient *Recipient `form:"recipient,omitempty" json:"recipient,omitempty"`
 }
+
+// ListMessagesParamsStatus defines parameters for ListMessages.
+type ListMessagesParamsStatus string
+
+// ListMessagesParamsState defines parameters for ListMessages.
+type ListMessagesParamsState string
 
 // ListMessagesAnswer defines parameters for ListMessages.
 type ListMessagesAnswer struct {
 	Data []Message `json:"data"`
-	Next *string   `json:"next,omitempty"`
+
+	// Next Cursor of what is older
+	Next *string `json:"next,omitempty"`
+
+	// Previous Cursor of what is newer
+	Previous *string `json:"previous,omitempty"`
 }
 
 // CreateMessageParams defines parameters for CreateMessage.
 type CreateMessageParams struct {
 	// IdempotencyKey 1 to 255 printable ASCII characters
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+
+	// BodeSeed Test keys only: identifiers of message and deliveries follow from account, seed and Idempotency-Key, so that they are the same every time
+	BodeSeed *string `json:"Bode-Seed,omitempty"`
 }
 
 // CancelMessageParams defines parameters for CancelMessage.
@@ -818,10 +2204,85 @@ type ListDeliveriesAnswer struct {
 	Next *string    `json:"next,omitempty"`
 }
 
+// GrantTokenFormdataBody defines parameters for GrantToken.
+type GrantTokenFormdataBody struct {
+	ClientAssertion     string                                    `form:"client_assertion" json:"client_assertion"`
+	ClientAssertionType GrantTokenFormdataBodyClientAssertionType `form:"client_assertion_type" json:"client_assertion_type"`
+	GrantType           GrantTokenFormdataBodyGrantType           `form:"grant_type" json:"grant_type"`
+
+	// Scope Separated by blanks; all that the client has when it is absent
+	Scope *string `form:"scope,omitempty" json:"scope,omitempty"`
+}
+
+// GrantTokenFormdataBodyClientAssertionType defines parameters for GrantToken.
+type GrantTokenFormdataBodyClientAssertionType string
+
+// GrantTokenFormdataBodyGrantType defines parameters for GrantToken.
+type GrantTokenFormdataBodyGrantType string
+
 // CreatePreviewParams defines parameters for CreatePreview.
 type CreatePreviewParams struct {
 	// IdempotencyKey 1 to 255 printable ASCII characters
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListTemplatesParams defines parameters for ListTemplates.
+type ListTemplatesParams struct {
+	// Archived Those that are archived instead
+	Archived *bool `form:"archived,omitempty" json:"archived,omitempty"`
+
+	// Limit Entries per page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Opaque; from `next` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// ListTemplatesAnswer defines parameters for ListTemplates.
+type ListTemplatesAnswer struct {
+	Data []Template `json:"data"`
+	Next *string    `json:"next,omitempty"`
+}
+
+// CreateTemplateParams defines parameters for CreateTemplate.
+type CreateTemplateParams struct {
+	// IdempotencyKey 1 to 255 printable ASCII characters
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// GetTemplateParams defines parameters for GetTemplate.
+type GetTemplateParams struct {
+	// Version The newest when absent
+	Version *int `form:"version,omitempty" json:"version,omitempty"`
+}
+
+// ArchiveTemplateParams defines parameters for ArchiveTemplate.
+type ArchiveTemplateParams struct {
+	// IdempotencyKey 1 to 255 printable ASCII characters
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// PreviewTemplateParams defines parameters for PreviewTemplate.
+type PreviewTemplateParams struct {
+	// IdempotencyKey 1 to 255 printable ASCII characters
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// PreviewTemplateAnswer defines parameters for PreviewTemplate.
+type PreviewTemplateAnswer struct {
+	Body    string `json:"body"`
+	Subject string `json:"subject"`
+}
+
+// ListTemplateVersionsAnswer_Data defines parameters for ListTemplateVersions.
+type ListTemplateVersionsAnswer_Data struct {
+	CreatedAt Instant `json:"created_at"`
+	Version   int     `json:"version"`
+}
+
+// ListTemplateVersionsAnswer defines parameters for ListTemplateVersions.
+type ListTemplateVersionsAnswer struct {
+	Data []ListTemplateVersionsAnswer_Data `json:"data"`
 }
 
 // AdvanceTestClockParams defines parameters for AdvanceTestClock.
@@ -835,17 +2296,322 @@ type AdvanceTestClockAnswer struct {
 	Now time.Time `json:"now"`
 }
 
+// CreateTopUpParams defines parameters for CreateTopUp.
+type CreateTopUpParams struct {
+	// IdempotencyKey 1 to 255 printable ASCII characters
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// CreateVerificationParams defines parameters for CreateVerification.
+type CreateVerificationParams struct {
+	// Filename Its name
+	Filename *string `form:"filename,omitempty" json:"filename,omitempty"`
+}
+
+// ListWebhooksAnswer defines parameters for ListWebhooks.
+type ListWebhooksAnswer struct {
+	Data []Webhook `json:"data"`
+}
+
+// CreateWebhookParams defines parameters for CreateWebhook.
+type CreateWebhookParams struct {
+	// IdempotencyKey 1 to 255 printable ASCII characters
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListWebhookAttemptsParams defines parameters for ListWebhookAttempts.
+type ListWebhookAttemptsParams struct {
+	// Limit Entries per page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Opaque; from `next` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// ListWebhookAttemptsAnswer defines parameters for ListWebhookAttempts.
+type ListWebhookAttemptsAnswer struct {
+	Data []WebhookAttempt `json:"data"`
+	Next *string          `json:"next,omitempty"`
+}
+
+// ResendWebhookAttemptParams defines parameters for ResendWebhookAttempt.
+type ResendWebhookAttemptParams struct {
+	// IdempotencyKey 1 to 255 printable ASCII characters
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ResendWebhookParams defines parameters for ResendWebhook.
+type ResendWebhookParams struct {
+	// IdempotencyKey 1 to 255 printable ASCII characters
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// RotateWebhookParams defines parameters for RotateWebhook.
+type RotateWebhookParams struct {
+	// IdempotencyKey 1 to 255 printable ASCII characters
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// TestWebhookParams defines parameters for TestWebhook.
+type TestWebhookParams struct {
+	// IdempotencyKey 1 to 255 printable ASCII characters
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// CreateBatchJSONRequestBody defines body for CreateBatch for application/json ContentType.
+type CreateBatchJSONRequestBody = NewBatch
+
+// CreateContactJSONRequestBody defines body for CreateContact for application/json ContentType.
+type CreateContactJSONRequestBody = NewContact
+
+// ReplaceContactJSONRequestBody defines body for ReplaceContact for application/json ContentType.
+type ReplaceContactJSONRequestBody = NewContact
+
 // AnswerProposalJSONRequestBody defines body for AnswerProposal for application/json ContentType.
 type AnswerProposalJSONRequestBody = Answer
+
+// CreateDraftJSONRequestBody defines body for CreateDraft for application/json ContentType.
+type CreateDraftJSONRequestBody = NewDraft
+
+// ReplaceDraftJSONRequestBody defines body for ReplaceDraft for application/json ContentType.
+type ReplaceDraftJSONRequestBody = NewDraft
+
+// SubmitDraftJSONRequestBody defines body for SubmitDraft for application/json ContentType.
+type SubmitDraftJSONRequestBody = SubmitDraft
 
 // CreateMessageJSONRequestBody defines body for CreateMessage for application/json ContentType.
 type CreateMessageJSONRequestBody = NewMessage
 
+// GrantTokenFormdataRequestBody defines body for GrantToken for application/x-www-form-urlencoded ContentType.
+type GrantTokenFormdataRequestBody GrantTokenFormdataBody
+
 // CreatePreviewJSONRequestBody defines body for CreatePreview for application/json ContentType.
 type CreatePreviewJSONRequestBody = NewMessage
 
+// CreateTemplateJSONRequestBody defines body for CreateTemplate for application/json ContentType.
+type CreateTemplateJSONRequestBody = NewTemplate
+
+// ChangeTemplateJSONRequestBody defines body for ChangeTemplate for application/json ContentType.
+type ChangeTemplateJSONRequestBody = ChangedTemplate
+
+// PreviewTemplateJSONRequestBody defines body for PreviewTemplate for application/json ContentType.
+type PreviewTemplateJSONRequestBody = TemplateValues
+
 // AdvanceTestClockJSONRequestBody defines body for AdvanceTestClock for application/json ContentType.
 type AdvanceTestClockJSONRequestBody = Advance
+
+// CreateTopUpJSONRequestBody defines body for CreateTopUp for application/json ContentType.
+type CreateTopUpJSONRequestBody = NewTopUp
+
+// CreateWebhookJSONRequestBody defines body for CreateWebhook for application/json ContentType.
+type CreateWebhookJSONRequestBody = NewWebhook
+
+// ChangeWebhookJSONRequestBody defines body for ChangeWebhook for application/json ContentType.
+type ChangeWebhookJSONRequestBody = WebhookChange
+
+// ResendWebhookJSONRequestBody defines body for ResendWebhook for application/json ContentType.
+type ResendWebhookJSONRequestBody = ResendWebhook
+
+// RotateWebhookJSONRequestBody defines body for RotateWebhook for application/json ContentType.
+type RotateWebhookJSONRequestBody = RotateWebhook
+
+// ListBatches: List batches, newest first.
+//
+//	GET /batches
+func (c *Client) ListBatches(ctx context.Context, params ListBatchesParams) (ListBatchesAnswer, error) {
+	call := newCall("GET", "/batches")
+	if params.Limit != nil {
+		call.ask("limit", *params.Limit)
+	}
+	if params.Cursor != nil {
+		call.ask("cursor", *params.Cursor)
+	}
+	return send[ListBatchesAnswer](ctx, c, call)
+}
+
+// CreateBatch: Submit up to 10 000 messages.
+//
+//	POST /batches
+func (c *Client) CreateBatch(ctx context.Context, params CreateBatchParams, body CreateBatchJSONRequestBody) (File, error) {
+	call := newCall("POST", "/batches")
+	call.header("Idempotency-Key", params.IdempotencyKey)
+	call.json(body)
+	return c.file(ctx, call)
+}
+
+// GetBatch: Read how far a batch is.
+//
+//	GET /batches/{id}
+func (c *Client) GetBatch(ctx context.Context, id ID) (Batch, error) {
+	call := newCall("GET", "/batches/{id}", id)
+	return send[Batch](ctx, c, call)
+}
+
+// ListBatchItems: List what became of each message of a batch.
+//
+//	GET /batches/{id}/items
+func (c *Client) ListBatchItems(ctx context.Context, id ID, params ListBatchItemsParams) (ListBatchItemsAnswer, error) {
+	call := newCall("GET", "/batches/{id}/items", id)
+	if params.Limit != nil {
+		call.ask("limit", *params.Limit)
+	}
+	if params.Cursor != nil {
+		call.ask("cursor", *params.Cursor)
+	}
+	return send[ListBatchItemsAnswer](ctx, c, call)
+}
+
+// ListContacts: List or search the address book, newest first.
+//
+//	GET /contacts
+func (c *Client) ListContacts(ctx context.Context, params ListContactsParams) (ListContactsAnswer, error) {
+	call := newCall("GET", "/contacts")
+	if params.Query != nil {
+		call.ask("query", *params.Query)
+	}
+	if params.Limit != nil {
+		call.ask("limit", *params.Limit)
+	}
+	if params.Cursor != nil {
+		call.ask("cursor", *params.Cursor)
+	}
+	return send[ListContactsAnswer](ctx, c, call)
+}
+
+// CreateContact: Put somebody into the address book.
+//
+//	POST /contacts
+func (c *Client) CreateContact(ctx context.Context, params CreateContactParams, body CreateContactJSONRequestBody) (Contact, error) {
+	call := newCall("POST", "/contacts")
+	if params.IdempotencyKey != nil {
+		call.header("Idempotency-Key", *params.IdempotencyKey)
+	}
+	call.json(body)
+	return send[Contact](ctx, c, call)
+}
+
+// DeleteContact: Remove an entry.
+//
+//	DELETE /contacts/{id}
+func (c *Client) DeleteContact(ctx context.Context, id ID) error {
+	call := newCall("DELETE", "/contacts/{id}", id)
+	return c.do(ctx, call, nil)
+}
+
+// GetContact: Read an entry.
+//
+//	GET /contacts/{id}
+func (c *Client) GetContact(ctx context.Context, id ID) (Contact, error) {
+	call := newCall("GET", "/contacts/{id}", id)
+	return send[Contact](ctx, c, call)
+}
+
+// ReplaceContact: Replace an entry.
+//
+//	PUT /contacts/{id}
+func (c *Client) ReplaceContact(ctx context.Context, id ID, body ReplaceContactJSONRequestBody) (Contact, error) {
+	call := newCall("PUT", "/contacts/{id}", id)
+	call.json(body)
+	return send[Contact](ctx, c, call)
+}
+
+// GetCredits: Read the credit of the account.
+//
+//	GET /credits
+func (c *Client) GetCredits(ctx context.Context) (Credits, error) {
+	call := newCall("GET", "/credits")
+	return send[Credits](ctx, c, call)
+}
+
+// ListCreditEntries: Read the statement.
+//
+//	GET /credits/entries
+func (c *Client) ListCreditEntries(ctx context.Context, params ListCreditEntriesParams) (ListCreditEntriesAnswer, error) {
+	call := newCall("GET", "/credits/entries")
+	if params.Month != nil {
+		call.ask("month", *params.Month)
+	}
+	if params.CostCentre != nil {
+		call.ask("cost_centre", *params.CostCentre)
+	}
+	if params.Limit != nil {
+		call.ask("limit", *params.Limit)
+	}
+	if params.Cursor != nil {
+		call.ask("cursor", *params.Cursor)
+	}
+	return send[ListCreditEntriesAnswer](ctx, c, call)
+}
+
+// SearchDeliveries: List deliveries of all messages, newest message first.
+//
+//	GET /deliveries
+func (c *Client) SearchDeliveries(ctx context.Context, params SearchDeliveriesParams) (SearchDeliveriesAnswer, error) {
+	call := newCall("GET", "/deliveries")
+	if params.Limit != nil {
+		call.ask("limit", *params.Limit)
+	}
+	if params.Cursor != nil {
+		call.ask("cursor", *params.Cursor)
+	}
+	if params.Status != nil {
+		call.ask("status", *params.Status)
+	}
+	if params.State != nil {
+		call.ask("state", *params.State)
+	}
+	if params.SubmittedFrom != nil {
+		call.ask("submitted_from", *params.SubmittedFrom)
+	}
+	if params.SubmittedBefore != nil {
+		call.ask("submitted_before", *params.SubmittedBefore)
+	}
+	if params.Number != nil {
+		call.ask("number", *params.Number)
+	}
+	if params.Reference != nil {
+		call.ask("reference", *params.Reference)
+	}
+	if params.CostCentre != nil {
+		call.ask("cost_centre", *params.CostCentre)
+	}
+	if params.Recipient != nil {
+		call.ask("recipient", *params.Recipient)
+	}
+	return send[SearchDeliveriesAnswer](ctx, c, call)
+}
+
+// ExportDeliveries: Download the list of deliveries as CSV.
+//
+//	GET /deliveries.csv
+func (c *Client) ExportDeliveries(ctx context.Context, params ExportDeliveriesParams) (File, error) {
+	call := newCall("GET", "/deliveries.csv")
+	if params.Status != nil {
+		call.ask("status", *params.Status)
+	}
+	if params.State != nil {
+		call.ask("state", *params.State)
+	}
+	if params.SubmittedFrom != nil {
+		call.ask("submitted_from", *params.SubmittedFrom)
+	}
+	if params.SubmittedBefore != nil {
+		call.ask("submitted_before", *params.SubmittedBefore)
+	}
+	if params.Number != nil {
+		call.ask("number", *params.Number)
+	}
+	if params.Reference != nil {
+		call.ask("reference", *params.Reference)
+	}
+	if params.CostCentre != nil {
+		call.ask("cost_centre", *params.CostCentre)
+	}
+	if params.Recipient != nil {
+		call.ask("recipient", *params.Recipient)
+	}
+	return c.file(ctx, call)
+}
 
 // GetDelivery: Read a delivery.
 //
@@ -929,6 +2695,9 @@ func (c *Client) AnswerProposal(ctx context.Context, id ID, proposal string, par
 func (c *Client) CreateDocument(ctx context.Context, params CreateDocumentParams, contentType string, body io.Reader) (Document, error) {
 	call := newCall("POST", "/documents")
 	call.ask("filename", params.Filename)
+	if params.Shared != nil {
+		call.ask("shared", *params.Shared)
+	}
 	if params.ReprDigest != nil {
 		call.header("Repr-Digest", *params.ReprDigest)
 	}
@@ -947,11 +2716,91 @@ func (c *Client) GetDocument(ctx context.Context, id ID) (Document, error) {
 	return send[Document](ctx, c, call)
 }
 
+// ListDrafts: List drafts, newest first.
+//
+//	GET /drafts
+func (c *Client) ListDrafts(ctx context.Context, params ListDraftsParams) (ListDraftsAnswer, error) {
+	call := newCall("GET", "/drafts")
+	if params.State != nil {
+		call.ask("state", *params.State)
+	}
+	if params.Limit != nil {
+		call.ask("limit", *params.Limit)
+	}
+	if params.Cursor != nil {
+		call.ask("cursor", *params.Cursor)
+	}
+	return send[ListDraftsAnswer](ctx, c, call)
+}
+
+// CreateDraft: Keep a draft.
+//
+//	POST /drafts
+func (c *Client) CreateDraft(ctx context.Context, params CreateDraftParams, body CreateDraftJSONRequestBody) (Draft, error) {
+	call := newCall("POST", "/drafts")
+	if params.IdempotencyKey != nil {
+		call.header("Idempotency-Key", *params.IdempotencyKey)
+	}
+	call.json(body)
+	return send[Draft](ctx, c, call)
+}
+
+// DeleteDraft: Delete a draft.
+//
+//	DELETE /drafts/{id}
+func (c *Client) DeleteDraft(ctx context.Context, id ID) error {
+	call := newCall("DELETE", "/drafts/{id}", id)
+	return c.do(ctx, call, nil)
+}
+
+// GetDraft: Read a draft.
+//
+//	GET /drafts/{id}
+func (c *Client) GetDraft(ctx context.Context, id ID) (Draft, error) {
+	call := newCall("GET", "/drafts/{id}", id)
+	return send[Draft](ctx, c, call)
+}
+
+// ReplaceDraft: Replace what a draft holds.
+//
+//	PUT /drafts/{id}
+func (c *Client) ReplaceDraft(ctx context.Context, id ID, body ReplaceDraftJSONRequestBody) (Draft, error) {
+	call := newCall("PUT", "/drafts/{id}", id)
+	call.json(body)
+	return send[Draft](ctx, c, call)
+}
+
+// SubmitDraft: Send a draft, now or later, or hand it over for release.
+//
+//	POST /drafts/{id}/submit
+func (c *Client) SubmitDraft(ctx context.Context, id ID, params SubmitDraftParams, body SubmitDraftJSONRequestBody) (Message, error) {
+	call := newCall("POST", "/drafts/{id}/submit", id)
+	if params.IdempotencyKey != nil {
+		call.header("Idempotency-Key", *params.IdempotencyKey)
+	}
+	call.json(body)
+	return send[Message](ctx, c, call)
+}
+
+// TakeBackDraft: Take back a draft that waits or is scheduled.
+//
+//	POST /drafts/{id}/take-back
+func (c *Client) TakeBackDraft(ctx context.Context, id ID, params TakeBackDraftParams) (Draft, error) {
+	call := newCall("POST", "/drafts/{id}/take-back", id)
+	if params.IdempotencyKey != nil {
+		call.header("Idempotency-Key", *params.IdempotencyKey)
+	}
+	return send[Draft](ctx, c, call)
+}
+
 // ListEvents: Pull every event of the account.
 //
 //	GET /events
 func (c *Client) ListEvents(ctx context.Context, params ListEventsParams) (ListEventsAnswer, error) {
 	call := newCall("GET", "/events")
+	if params.Types != nil {
+		call.ask("types", *params.Types)
+	}
 	if params.After != nil {
 		call.ask("after", *params.After)
 	}
@@ -969,6 +2818,52 @@ func (c *Client) GetEvidence(ctx context.Context, file string) (File, error) {
 	return c.file(ctx, call)
 }
 
+// ListInvoices: List invoices and credit notes.
+//
+//	GET /invoices
+func (c *Client) ListInvoices(ctx context.Context, params ListInvoicesParams) (ListInvoicesAnswer, error) {
+	call := newCall("GET", "/invoices")
+	if params.Limit != nil {
+		call.ask("limit", *params.Limit)
+	}
+	if params.Cursor != nil {
+		call.ask("cursor", *params.Cursor)
+	}
+	return send[ListInvoicesAnswer](ctx, c, call)
+}
+
+// GetInvoice: Read one invoice.
+//
+//	GET /invoices/{id}
+func (c *Client) GetInvoice(ctx context.Context, id ID) (Invoice, error) {
+	call := newCall("GET", "/invoices/{id}", id)
+	return send[Invoice](ctx, c, call)
+}
+
+// GetInvoicePDF: Download an invoice for people.
+//
+//	GET /invoices/{id}/pdf
+func (c *Client) GetInvoicePDF(ctx context.Context, id ID) (File, error) {
+	call := newCall("GET", "/invoices/{id}/pdf", id)
+	return c.file(ctx, call)
+}
+
+// GetInvoiceUBL: Download an invoice for machines.
+//
+//	GET /invoices/{id}/ubl
+func (c *Client) GetInvoiceUBL(ctx context.Context, id ID) (File, error) {
+	call := newCall("GET", "/invoices/{id}/ubl", id)
+	return c.file(ctx, call)
+}
+
+// ListKeys: Read about the key you use.
+//
+//	GET /keys
+func (c *Client) ListKeys(ctx context.Context) (ListKeysAnswer, error) {
+	call := newCall("GET", "/keys")
+	return send[ListKeysAnswer](ctx, c, call)
+}
+
 // ListMessages: List messages, newest first.
 //
 //	GET /messages
@@ -980,6 +2875,30 @@ func (c *Client) ListMessages(ctx context.Context, params ListMessagesParams) (L
 	if params.Cursor != nil {
 		call.ask("cursor", *params.Cursor)
 	}
+	if params.Status != nil {
+		call.ask("status", *params.Status)
+	}
+	if params.State != nil {
+		call.ask("state", *params.State)
+	}
+	if params.SubmittedFrom != nil {
+		call.ask("submitted_from", *params.SubmittedFrom)
+	}
+	if params.SubmittedBefore != nil {
+		call.ask("submitted_before", *params.SubmittedBefore)
+	}
+	if params.Number != nil {
+		call.ask("number", *params.Number)
+	}
+	if params.Reference != nil {
+		call.ask("reference", *params.Reference)
+	}
+	if params.CostCentre != nil {
+		call.ask("cost_centre", *params.CostCentre)
+	}
+	if params.Recipient != nil {
+		call.ask("recipient", *params.Recipient)
+	}
 	return send[ListMessagesAnswer](ctx, c, call)
 }
 
@@ -990,6 +2909,9 @@ func (c *Client) CreateMessage(ctx context.Context, params CreateMessageParams, 
 	call := newCall("POST", "/messages")
 	if params.IdempotencyKey != nil {
 		call.header("Idempotency-Key", *params.IdempotencyKey)
+	}
+	if params.BodeSeed != nil {
+		call.header("Bode-Seed", *params.BodeSeed)
 	}
 	call.json(body)
 	return send[Message](ctx, c, call)
@@ -1028,12 +2950,29 @@ func (c *Client) ListDeliveries(ctx context.Context, id ID, params ListDeliverie
 	return send[ListDeliveriesAnswer](ctx, c, call)
 }
 
+// GrantToken: Get a token with a signed assertion.
+//
+//	POST /oauth/token
+func (c *Client) GrantToken(ctx context.Context, contentType string, body io.Reader) (Token, error) {
+	call := newCall("POST", "/oauth/token")
+	call.stream(contentType, body)
+	return send[Token](ctx, c, call)
+}
+
 // GetOpenAPI: Read this document.
 //
 //	GET /openapi.json
 func (c *Client) GetOpenAPI(ctx context.Context) (map[string]interface{}, error) {
 	call := newCall("GET", "/openapi.json")
 	return send[map[string]interface{}](ctx, c, call)
+}
+
+// GetOverview: Read how the deliveries stand.
+//
+//	GET /overview
+func (c *Client) GetOverview(ctx context.Context) (Overview, error) {
+	call := newCall("GET", "/overview")
+	return send[Overview](ctx, c, call)
 }
 
 // CreatePreview: Say what a message would become.
@@ -1048,6 +2987,86 @@ func (c *Client) CreatePreview(ctx context.Context, params CreatePreviewParams, 
 	return send[Preview](ctx, c, call)
 }
 
+// ListTemplates: List templates, newest first.
+//
+//	GET /templates
+func (c *Client) ListTemplates(ctx context.Context, params ListTemplatesParams) (ListTemplatesAnswer, error) {
+	call := newCall("GET", "/templates")
+	if params.Archived != nil {
+		call.ask("archived", *params.Archived)
+	}
+	if params.Limit != nil {
+		call.ask("limit", *params.Limit)
+	}
+	if params.Cursor != nil {
+		call.ask("cursor", *params.Cursor)
+	}
+	return send[ListTemplatesAnswer](ctx, c, call)
+}
+
+// CreateTemplate: Keep a template.
+//
+//	POST /templates
+func (c *Client) CreateTemplate(ctx context.Context, params CreateTemplateParams, body CreateTemplateJSONRequestBody) (Template, error) {
+	call := newCall("POST", "/templates")
+	if params.IdempotencyKey != nil {
+		call.header("Idempotency-Key", *params.IdempotencyKey)
+	}
+	call.json(body)
+	return send[Template](ctx, c, call)
+}
+
+// GetTemplate: Read a template.
+//
+//	GET /templates/{id}
+func (c *Client) GetTemplate(ctx context.Context, id ID, params GetTemplateParams) (Template, error) {
+	call := newCall("GET", "/templates/{id}", id)
+	if params.Version != nil {
+		call.ask("version", *params.Version)
+	}
+	return send[Template](ctx, c, call)
+}
+
+// ChangeTemplate: Make a new version of a template.
+//
+//	PUT /templates/{id}
+func (c *Client) ChangeTemplate(ctx context.Context, id ID, body ChangeTemplateJSONRequestBody) (Template, error) {
+	call := newCall("PUT", "/templates/{id}", id)
+	call.json(body)
+	return send[Template](ctx, c, call)
+}
+
+// ArchiveTemplate: Take a template off the list.
+//
+//	POST /templates/{id}/archive
+func (c *Client) ArchiveTemplate(ctx context.Context, id ID, params ArchiveTemplateParams) (Template, error) {
+	call := newCall("POST", "/templates/{id}/archive", id)
+	if params.IdempotencyKey != nil {
+		call.header("Idempotency-Key", *params.IdempotencyKey)
+	}
+	return send[Template](ctx, c, call)
+}
+
+// PreviewTemplate: Fill a template in.
+//
+//	POST /templates/{id}/preview
+func (c *Client) PreviewTemplate(ctx context.Context, id ID, params PreviewTemplateParams, body PreviewTemplateJSONRequestBody) (PreviewTemplateAnswer, error) {
+	call := newCall("POST", "/templates/{id}/preview", id)
+	if params.IdempotencyKey != nil {
+		call.header("Idempotency-Key", *params.IdempotencyKey)
+	}
+	call.json(body)
+	return send[PreviewTemplateAnswer](ctx, c, call)
+}
+
+// ListTemplateVersions: List the versions of a template, newest first.
+//
+//	GET /templates/{id}/versions
+func (c *Client) ListTemplateVersions(ctx context.Context, id ID) (ListTemplateVersionsAnswer, error) {
+	call := newCall("GET", "/templates/{id}/versions", id)
+	return send[ListTemplateVersionsAnswer](ctx, c, call)
+}
+
 // AdvanceTestClock: Move the clock of the account's test deliveries.
 //
 //	POST /test-clock/advance
@@ -1058,6 +3077,143 @@ func (c *Client) AdvanceTestClock(ctx context.Context, params AdvanceTestClockPa
 	}
 	call.json(body)
 	return send[AdvanceTestClockAnswer](ctx, c, call)
+}
+
+// CreateTopUp: Buy credit.
+//
+//	POST /top-ups
+func (c *Client) CreateTopUp(ctx context.Context, params CreateTopUpParams, body CreateTopUpJSONRequestBody) (TopUp, error) {
+	call := newCall("POST", "/top-ups")
+	if params.IdempotencyKey != nil {
+		call.header("Idempotency-Key", *params.IdempotencyKey)
+	}
+	call.json(body)
+	return send[TopUp](ctx, c, call)
+}
+
+// GetTopUp: Read one payment.
+//
+//	GET /top-ups/{id}
+func (c *Client) GetTopUp(ctx context.Context, id ID) (TopUp, error) {
+	call := newCall("GET", "/top-ups/{id}", id)
+	return send[TopUp](ctx, c, call)
+}
+
+// CreateVerification: Verify a piece of evidence or a dossier.
+//
+//	POST /verifications
+func (c *Client) CreateVerification(ctx context.Context, params CreateVerificationParams, contentType string, body io.Reader) (Verification, error) {
+	call := newCall("POST", "/verifications")
+	if params.Filename != nil {
+		call.ask("filename", *params.Filename)
+	}
+	call.stream(contentType, body)
+	return send[Verification](ctx, c, call)
+}
+
+// ListWebhooks: List the webhooks.
+//
+//	GET /webhooks
+func (c *Client) ListWebhooks(ctx context.Context) (ListWebhooksAnswer, error) {
+	call := newCall("GET", "/webhooks")
+	return send[ListWebhooksAnswer](ctx, c, call)
+}
+
+// CreateWebhook: Register an address for events.
+//
+//	POST /webhooks
+func (c *Client) CreateWebhook(ctx context.Context, params CreateWebhookParams, body CreateWebhookJSONRequestBody) (Webhook, error) {
+	call := newCall("POST", "/webhooks")
+	if params.IdempotencyKey != nil {
+		call.header("Idempotency-Key", *params.IdempotencyKey)
+	}
+	call.json(body)
+	return send[Webhook](ctx, c, call)
+}
+
+// DeleteWebhook: Remove a webhook.
+//
+//	DELETE /webhooks/{id}
+func (c *Client) DeleteWebhook(ctx context.Context, id ID) error {
+	call := newCall("DELETE", "/webhooks/{id}", id)
+	return c.do(ctx, call, nil)
+}
+
+// GetWebhook: Read a webhook.
+//
+//	GET /webhooks/{id}
+func (c *Client) GetWebhook(ctx context.Context, id ID) (Webhook, error) {
+	call := newCall("GET", "/webhooks/{id}", id)
+	return send[Webhook](ctx, c, call)
+}
+
+// ChangeWebhook: Change, disable or enable a webhook.
+//
+//	PATCH /webhooks/{id}
+func (c *Client) ChangeWebhook(ctx context.Context, id ID, body ChangeWebhookJSONRequestBody) (Webhook, error) {
+	call := newCall("PATCH", "/webhooks/{id}", id)
+	call.json(body)
+	return send[Webhook](ctx, c, call)
+}
+
+// ListWebhookAttempts: Read the log of pushes, newest first.
+//
+//	GET /webhooks/{id}/attempts
+func (c *Client) ListWebhookAttempts(ctx context.Context, id ID, params ListWebhookAttemptsParams) (ListWebhookAttemptsAnswer, error) {
+	call := newCall("GET", "/webhooks/{id}/attempts", id)
+	if params.Limit != nil {
+		call.ask("limit", *params.Limit)
+	}
+	if params.Cursor != nil {
+		call.ask("cursor", *params.Cursor)
+	}
+	return send[ListWebhookAttemptsAnswer](ctx, c, call)
+}
+
+// ResendWebhookAttempt: Push once more what was tried.
+//
+//	POST /webhooks/{id}/attempts/{number}/resend
+func (c *Client) ResendWebhookAttempt(ctx context.Context, id ID, number int, params ResendWebhookAttemptParams) (Webhook, error) {
+	call := newCall("POST", "/webhooks/{id}/attempts/{number}/resend", id, number)
+	if params.IdempotencyKey != nil {
+		call.header("Idempotency-Key", *params.IdempotencyKey)
+	}
+	return send[Webhook](ctx, c, call)
+}
+
+// ResendWebhook: Push again everything after a cursor.
+//
+//	POST /webhooks/{id}/resend
+func (c *Client) ResendWebhook(ctx context.Context, id ID, params ResendWebhookParams, body ResendWebhookJSONRequestBody) (Webhook, error) {
+	call := newCall("POST", "/webhooks/{id}/resend", id)
+	if params.IdempotencyKey != nil {
+		call.header("Idempotency-Key", *params.IdempotencyKey)
+	}
+	call.json(body)
+	return send[Webhook](ctx, c, call)
+}
+
+// RotateWebhook: Make a new key.
+//
+//	POST /webhooks/{id}/rotate
+func (c *Client) RotateWebhook(ctx context.Context, id ID, params RotateWebhookParams, body RotateWebhookJSONRequestBody) (Webhook, error) {
+	call := newCall("POST", "/webhooks/{id}/rotate", id)
+	if params.IdempotencyKey != nil {
+		call.header("Idempotency-Key", *params.IdempotencyKey)
+	}
+	call.json(body)
+	return send[Webhook](ctx, c, call)
+}
+
+// TestWebhook: Push a ping now.
+//
+//	POST /webhooks/{id}/test
+func (c *Client) TestWebhook(ctx context.Context, id ID, params TestWebhookParams) (WebhookAttempt, error) {
+	call := newCall("POST", "/webhooks/{id}/test", id)
+	if params.IdempotencyKey != nil {
+		call.header("Idempotency-Key", *params.IdempotencyKey)
+	}
+	return send[WebhookAttempt](ctx, c, call)
 }
 
 // One method of Client for each operation.

@@ -4,6 +4,215 @@
  */
 
 export interface paths {
+    "/batches": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List batches, newest first
+         * @description Of calls of this API, and lists that were uploaded in the portal. Kept 90 days after they end.
+         */
+        get: operations["listBatches"];
+        put?: never;
+        /**
+         * Submit up to 10 000 messages
+         * @description The body is one message of `POST /messages` a line, or an array of them, at most 64 MiB; it is submitted while
+         *     it comes in. The answer has one line for each, in order: its `index` from 0, the `status` it would have had by
+         *     itself, and its `id` and `number`, or its `problem`. A message that is wrong does not keep the others.
+         *
+         *     `Idempotency-Key` is required. Sent again with the same key, every message that was submitted before is found
+         *     again by its index and not submitted twice, so a call that broke off can simply be repeated. A message that
+         *     changed under its index is refused with `idempotency_key_reused`. Documents that several messages have are
+         *     uploaded with `shared=true`.
+         */
+        post: operations["createBatch"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/batches/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read how far a batch is
+         * @description A list waits in `mapping` and `checked` for a person in the portal; `paused` says why in `cause`.
+         */
+        get: operations["getBatch"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/batches/{id}/items": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List what became of each message of a batch
+         * @description In the order of the call or the list.
+         */
+        get: operations["listBatchItems"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/contacts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List or search the address book, newest first
+         * @description Of `query` each word of two letters or more must be what a name, a key, an enterprise number or an e-mail address begins with.
+         */
+        get: operations["listContacts"];
+        put?: never;
+        /**
+         * Put somebody into the address book
+         * @description `key` is your own name for them, such as a customer number, unique in the account; lists that you upload can
+         *     name people by it. Entries are encrypted, and used for nothing but what this account sends. At most 100 000.
+         */
+        post: operations["createContact"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/contacts/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read an entry
+         * @description Everything that was kept of it.
+         */
+        get: operations["getContact"];
+        /**
+         * Replace an entry
+         * @description What the body does not say is not kept. Messages that were sent do not change.
+         */
+        put: operations["replaceContact"];
+        post?: never;
+        /**
+         * Remove an entry
+         * @description For good. Messages that were sent stay.
+         */
+        delete: operations["deleteContact"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/credits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read the credit of the account
+         * @description In cents of a euro without VAT. With a test key: of test messages, which are free; their entries are written all
+         *     the same, so that you can see what live messages would cost. `charged` is false where this service charges nobody.
+         */
+        get: operations["getCredits"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/credits/entries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read the statement
+         * @description Newest first. Submitting reserves what each delivery may cost at most; what is used is taken when its outcome is
+         *     known (collected, refused, expired, posted, withdrawn), and the rest comes back.
+         */
+        get: operations["listCreditEntries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List deliveries of all messages, newest message first
+         * @description Each list costs the same however much there is, so a page may hold fewer than `limit`, or nothing, although there
+         *     is more: go on while there is a `next`. `status` is coarse and stays as it is; `state` is fine.
+         */
+        get: operations["searchDeliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/deliveries.csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Download the list of deliveries as CSV
+         * @description All that fit, newest first, in UTF-8 with a byte order mark, comma-separated (RFC 4180). The first line names the
+         *     columns, which are added at the end over time. A cell that a spreadsheet would take for a formula, a telephone
+         *     number too, begins with an apostrophe.
+         */
+        get: operations["exportDeliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/deliveries/{id}": {
         parameters: {
             query?: never;
@@ -11,7 +220,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Read a delivery */
+        /**
+         * Read a delivery
+         * @description Its state, since when, who was told and how, who decided, and the plan of what happens by itself.
+         */
         get: operations["getDelivery"];
         put?: never;
         post?: never;
@@ -48,7 +260,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Read the whole timeline */
+        /**
+         * Read the whole timeline
+         * @description Each event as it was written, with the hash that chains it to the one before. Kinds are added over time: pass over those you do not know.
+         */
         get: operations["listDeliveryEvents"];
         put?: never;
         post?: never;
@@ -65,7 +280,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List the evidence of a delivery */
+        /**
+         * List the evidence of a delivery
+         * @description Evidence is made some seconds after its event. Until then it is `pending`, and its download answers 409 `evidence_pending`.
+         */
         get: operations["listEvidence"];
         put?: never;
         post?: never;
@@ -82,7 +300,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Download the letter that was given to the post */
+        /**
+         * Download the letter that was given to the post
+         * @description The PDF exactly as the print partner got it. 404 when no letter was given to the post.
+         */
         get: operations["getLetter"];
         put?: never;
         post?: never;
@@ -119,7 +340,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Download one paper of the letter */
+        /**
+         * Download one paper of the letter
+         * @description As the partner sent it: `media_type` of the list says what it is.
+         */
         get: operations["getPaper"];
         put?: never;
         post?: never;
@@ -196,10 +420,113 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Read about a document */
+        /**
+         * Read about a document
+         * @description Its name, size and digest. The content itself is not given out again.
+         */
         get: operations["getDocument"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/drafts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List drafts, newest first
+         * @description Test keys see test drafts, live keys live ones, whoever of the account wrote them.
+         */
+        get: operations["listDrafts"];
+        put?: never;
+        /**
+         * Keep a draft
+         * @description The body is that of `POST /messages`, and may be wrong or not complete: `errors` in the answer says what would
+         *     keep it from being sent. Documents that a draft names are kept as long as it is. An account has at most 5 000
+         *     drafts; one that nobody touches is removed after 90 days.
+         */
+        post: operations["createDraft"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/drafts/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read a draft
+         * @description With everything it holds, and what stands in the way of sending it.
+         */
+        get: operations["getDraft"];
+        /**
+         * Replace what a draft holds
+         * @description Only a draft in state `open` can be changed. Take one that waits or is scheduled back first.
+         */
+        put: operations["replaceDraft"];
+        post?: never;
+        /**
+         * Delete a draft
+         * @description Also one that waits or is scheduled; it is then not sent.
+         */
+        delete: operations["deleteDraft"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/drafts/{id}/submit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a draft, now or later, or hand it over for release
+         * @description Without `send_at` it is submitted at once and becomes a message: 201. With `send_at` it is checked now and
+         *     submitted then, in the name of this key: 202, state `scheduled`; the evidence bears the time at which it really
+         *     was submitted. With `hand_over`, and always where the account asks for a second person, it waits until an
+         *     identified colleague releases it in the portal: 202, state `waiting`. A draft that could not be sent at its
+         *     time is `open` again, with a `fault`.
+         *
+         *     Submitting a draft that became a message gives that message again, with `Idempotency-Replayed: true`.
+         */
+        post: operations["submitDraft"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/drafts/{id}/take-back": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take back a draft that waits or is scheduled
+         * @description It is `open` again and is not sent. Doing it again is refused with `not_open`.
+         */
+        post: operations["takeBackDraft"];
         delete?: never;
         options?: never;
         head?: never;
@@ -215,7 +542,10 @@ export interface paths {
         };
         /**
          * Pull every event of the account
-         * @description In the order of commit, without gaps. Keep `after` and ask again from there; nothing is passed over.
+         * @description In the order of commit, without gaps: nothing is passed over. Keep `after`, which is good for ever, and ask again
+         *     from there after `retry_after` seconds. `type` and its version are stable; types are added without notice.
+         *     `state` and `status` are those of the delivery as you read, `type` is what happened. An event is here for 90
+         *     days at least: when its message was removed earlier, ids, type, time and hash are left, with `removed`.
          */
         get: operations["listEvents"];
         put?: never;
@@ -248,6 +578,108 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/invoices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List invoices and credit notes
+         * @description Newest first. Test keys have none.
+         */
+        get: operations["listInvoices"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/invoices/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read one invoice
+         * @description Its amounts; the document is next to it.
+         */
+        get: operations["getInvoice"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/invoices/{id}/pdf": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Download an invoice for people
+         * @description A tagged PDF in the language of the account.
+         */
+        get: operations["getInvoicePDF"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/invoices/{id}/ubl": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Download an invoice for machines
+         * @description UBL 2.1 by Peppol BIS Billing 3.0. 404 also for a buyer who has no place in the Peppol network, as private people.
+         */
+        get: operations["getInvoiceUBL"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read about the key you use
+         * @description The key of this call, with its scopes, its end, when and from where it was last used, and its limits. With the
+         *     scope `admin`, every key and client of the account of the same mode, revoked ones too. Secrets are shown once,
+         *     in the portal, and nowhere else. Keys are made and ended in the portal.
+         */
+        get: operations["listKeys"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/messages": {
         parameters: {
             query?: never;
@@ -255,7 +687,12 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List messages, newest first */
+        /**
+         * List messages, newest first
+         * @description Without their deliveries; `states` counts those. Narrowed by what its recipients have of their own (`status`,
+         *     `state`, `recipient`), a message is listed when one of its deliveries fits. A page may hold fewer than `limit`,
+         *     or nothing, although there is more: go on while there is a `next`.
+         */
         get: operations["listMessages"];
         put?: never;
         /**
@@ -276,7 +713,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Read a message with its first 100 deliveries */
+        /**
+         * Read a message with its first 100 deliveries
+         * @description With the policy as it was completed by defaults, and what became of its deliveries.
+         */
         get: operations["getMessage"];
         put?: never;
         post?: never;
@@ -313,10 +753,37 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List the deliveries of a message */
+        /**
+         * List the deliveries of a message
+         * @description In the order of the recipients of the message.
+         */
         get: operations["listDeliveries"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/oauth/token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Get a token with a signed assertion
+         * @description OAuth 2.0 client credentials (RFC 6749 §4.4) with `private_key_jwt` (RFC 7523): the client signs a JWT with
+         *     `iss` and `sub` its client id, `aud` this server or this address, `exp` at most ten minutes ahead, and a `jti`
+         *     that was never used. ES256, PS256 and EdDSA. The token is good for ten minutes, as `Authorization: Bearer`. When
+         *     the connection has a client certificate, the token is good with that certificate only (RFC 8705). An
+         *     `Idempotency-Key` changes nothing here. Errors are those of OAuth.
+         */
+        post: operations["grantToken"];
         delete?: never;
         options?: never;
         head?: never;
@@ -330,8 +797,31 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Read this document */
+        /**
+         * Read this document
+         * @description The same document for everybody, without a key. It is what the pages below `/api/docs` and the clients are made from.
+         */
         get: operations["getOpenAPI"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/overview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read how the deliveries stand
+         * @description Of the kind of the key: the statuses on which you may have to act. What is more than 1 000 is not counted further.
+         */
+        get: operations["getOverview"];
         put?: never;
         post?: never;
         delete?: never;
@@ -362,6 +852,117 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/templates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List templates, newest first
+         * @description Each in its newest version.
+         */
+        get: operations["listTemplates"];
+        put?: never;
+        /**
+         * Keep a template
+         * @description Subject and body may hold variables, `((such as this))`: letters, digits, blanks, hyphens and underscores,
+         *     compared without case and without what stands between words. `\((` stands for two brackets. An account has at
+         *     most 500 templates that are not archived; names are unique among them.
+         */
+        post: operations["createTemplate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/templates/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read a template
+         * @description Its newest version, or the one asked for.
+         */
+        get: operations["getTemplate"];
+        /**
+         * Make a new version of a template
+         * @description `version` is the one that was changed. When it is not the newest any more, or the template is archived, nothing
+         *     is stored: 409 `template_changed`. Messages that were sent and batches that were checked keep their version.
+         */
+        put: operations["changeTemplate"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/templates/{id}/archive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take a template off the list
+         * @description It cannot be changed any more, and stays readable. Doing it again changes nothing.
+         */
+        post: operations["archiveTemplate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/templates/{id}/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Fill a template in
+         * @description Says what subject and body become. Nothing is kept. An `Idempotency-Key` is accepted and changes nothing.
+         */
+        post: operations["previewTemplate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/templates/{id}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the versions of a template, newest first
+         * @description At most the last 100.
+         */
+        get: operations["listTemplateVersions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/test-clock/advance": {
         parameters: {
             query?: never;
@@ -374,8 +975,262 @@ export interface paths {
         /**
          * Move the clock of the account's test deliveries
          * @description Everything that becomes due on the way happens, in order, each at its own time. Test keys only.
+         *
+         *     Nothing of a test message leaves: no mail, no SMS, no letter. Recipients at `sim.test` do by themselves what the
+         *     local part of their address says, on this clock, through the same rules and with the same events and (test)
+         *     evidence as real ones; `+` and anything may follow the local part. An hour after being told, persons:
+         *
+         *     - `collect@sim.test` identify, accept and take everything: `handed_over`
+         *     - `accept@sim.test` accept and take nothing: `consigned`
+         *     - `refuse@sim.test` refuse: `rejected`
+         *     - `visit@sim.test` use the link and go no further
+         *     - `mismatch@sim.test` identify, and are somebody else
+         *     - `expire@sim.test`, and any other local part: do nothing
+         *
+         *     Telling them goes differently for `bounce-hard@sim.test` (no mail, but an SMS), `bounce-soft@sim.test` (mail at
+         *     the second try, a minute later by the real clock), `no-sms@sim.test` (mail only) and `unreachable@sim.test`
+         *     (neither: the letter goes at once).
+         *
+         *     Who does not decide gets a letter where the policy says so. A day after it was made it is posted, and two days
+         *     later delivered. `posted@sim.test`: it stays posted. `post-returned@sim.test`: it comes back.
+         *     `post-lost@sim.test`: it is lost. `post-refused@sim.test`: it is not printed. `collect-late@sim.test`: it is
+         *     collected online before it is posted. Wait until a delivery is `notified` before you move the clock.
          */
         post: operations["advanceTestClock"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/top-ups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Buy credit
+         * @description Asks for a payment. Open `checkout` in a browser to pay on the pages of the payment provider; the credit is there
+         *     once the provider says that it is paid. `amount` is credit in cents without VAT. Test keys buy nothing: tests are
+         *     free (409 `payments_unavailable`, as where nobody can pay online).
+         */
+        post: operations["createTopUp"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/top-ups/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read one payment
+         * @description As far as the payment provider told us.
+         */
+        get: operations["getTopUp"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/verifications": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Verify a piece of evidence or a dossier
+         * @description Open to everybody, without a key. The body is the document itself: XML, PDF or a dossier, at most 64 MiB. Nothing
+         *     of it is kept. A document that is not good is an answer with `valid` false, not an error; `checks` says what was
+         *     asked and what came out. This judges with the trust anchors of this service; to judge without us, use `erdverify`
+         *     or the verifier in the browser (`/verify`). An address may ask ten times at once and then every two seconds. An
+         *     `Idempotency-Key` changes nothing here.
+         */
+        post: operations["createVerification"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/webhooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the webhooks
+         * @description With the state of each; secrets are shown once, when they are made.
+         */
+        get: operations["listWebhooks"];
+        put?: never;
+        /**
+         * Register an address for events
+         * @description Events are pushed as Standard Webhooks 1.0.0 says: a POST with `webhook-id`, `webhook-timestamp` and
+         *     `webhook-signature`, signed twice for each key (`v1`, HMAC-SHA256, and `v1a`, Ed25519), so that you can verify
+         *     with either. The answer holds the `secret` (`whsec_…`), here and nowhere else; the public half (`whpk_…`) stays
+         *     readable. A push holds ids and states only; fetch the rest.
+         *
+         *     An address gets nothing before it has shown that it wants to: `POST /webhooks/{id}/test` sends a
+         *     `webhook.ping.v1`; answer it with 2xx and repeat `data.challenge` anywhere in the body of your answer.
+         *
+         *     Answer 2xx within 15 seconds. Anything else, redirects too, is tried again after 5 s, 30 s, 2 min, 10 min,
+         *     30 min, 1 h, 2 h, 4 h, 8 h and then every 8 h, up to a fifth later, for 3 days; `Retry-After` is honoured. 410
+         *     disables the webhook; so do 3 days without one success, and the account's administrators get a mail. Pushes come
+         *     at least once and mostly in order: use `webhook-id` to see that you have it already, and the feed
+         *     (`GET /events`) to be sure that you have everything.
+         *
+         *     Only https addresses on the public Internet (TLS 1.2 or later, port 443 or from 1024 on). An account can have 10
+         *     webhooks for test messages and 10 for live ones; a key sees those of its kind.
+         */
+        post: operations["createWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/webhooks/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read a webhook
+         * @description Its address, what it is told, and whether its calls get through.
+         */
+        get: operations["getWebhook"];
+        put?: never;
+        post?: never;
+        /**
+         * Remove a webhook
+         * @description Its keys and its log go too. A push that is under way may still arrive.
+         */
+        delete: operations["deleteWebhook"];
+        options?: never;
+        head?: never;
+        /**
+         * Change, disable or enable a webhook
+         * @description What is absent stays. A new address has to prove itself anew. One that is enabled again goes on where it stopped.
+         */
+        patch: operations["changeWebhook"];
+        trace?: never;
+    };
+    "/webhooks/{id}/attempts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read the log of pushes, newest first
+         * @description Kept 90 days. Of an answer the first KiB is kept, without what looks like a secret or an address.
+         */
+        get: operations["listWebhookAttempts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/webhooks/{id}/attempts/{number}/resend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Push once more what was tried
+         * @description Whatever came of it, with the same `webhook-id` and body. Pings cannot be pushed again; send a new one.
+         */
+        post: operations["resendWebhookAttempt"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/webhooks/{id}/resend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Push again everything after a cursor
+         * @description The cursor is one of `GET /events`; without one from the beginning of what is kept. Each push has the `webhook-id` that it had before.
+         */
+        post: operations["resendWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/webhooks/{id}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a new key
+         * @description The answer holds the new `secret`, here and nowhere else. Until the overlap is over pushes are signed with the keys before as well.
+         */
+        post: operations["rotateWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/webhooks/{id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Push a ping now
+         * @description Waits for what comes of it. An address that answers 2xx and repeats `data.challenge` is proven, and enabled if it
+         *     was pending. The answer here is 200 also when the push failed; look at `delivered` and `fault`.
+         */
+        post: operations["testWebhook"];
         delete?: never;
         options?: never;
         head?: never;
@@ -395,6 +1250,131 @@ export interface components {
         };
         Answer: {
             agree: boolean;
+        };
+        Batch: {
+            /** @description Why it was refused or paused */
+            cause?: string;
+            changed_at: components["schemas"]["Instant"];
+            counts: {
+                failed: number;
+                /** @description Rows of a list that cannot be sent */
+                faulty: number;
+                items: number;
+                left: number;
+                sent: number;
+            };
+            created_at: components["schemas"]["Instant"];
+            ended_at?: components["schemas"]["Instant"];
+            /** Format: uuid */
+            id: string;
+            /** @description Of the list; of the key that called */
+            name: string;
+            /** @enum {string} */
+            source: "api" | "csv";
+            /** @enum {string} */
+            status: "mapping" | "checking" | "checked" | "running" | "paused" | "stopping" | "refused" | "done" | "cancelled";
+            test: boolean;
+        };
+        BatchItem: {
+            errors?: {
+                code: string;
+                column?: string;
+                detail: string;
+                pointer?: string;
+            }[];
+            /** @description From 0 */
+            index: number;
+            /** @description Of the list */
+            line?: number;
+            /** Format: uuid */
+            message_id?: string;
+            number?: string;
+            /** @description Of the delivery, of a message to one recipient */
+            state?: string;
+            /** @enum {string} */
+            status: "ready" | "faulty" | "sent" | "failed";
+        };
+        ChangedTemplate: {
+            body: string;
+            cost_centre?: string;
+            language?: components["schemas"]["Language"];
+            name: string;
+            policy?: components["schemas"]["NewPolicy"];
+            reference?: string;
+            subject: string;
+            /** @description The one that was changed */
+            version: number;
+        };
+        Contact: {
+            changed_at: components["schemas"]["Instant"];
+            created_at: components["schemas"]["Instant"];
+            email: string;
+            /** Format: uuid */
+            id: string;
+            identification?: {
+                birth_date?: string;
+                national_number?: string;
+            };
+            key?: string;
+            language: string;
+            mobile: string;
+            name: components["schemas"]["Name"];
+            organisation?: {
+                enterprise_number?: string;
+                name?: string;
+            };
+            postal_address?: {
+                city?: string;
+                country?: string;
+                lines?: string[];
+                postcode?: string;
+            };
+        };
+        Count: {
+            count: number;
+            /** @description There are more than that */
+            more: boolean;
+        };
+        CreditEntry: {
+            /** Format: date-time */
+            at: string;
+            /** @description What it did to the credit that can be used, cents */
+            available: number;
+            cost_centre?: string;
+            /** Format: uuid */
+            delivery?: string;
+            /** Format: uuid */
+            id: string;
+            /** @enum {string} */
+            kind: "reserve" | "settle" | "return" | "top_up" | "payment_back" | "given" | "invoice" | "invoice_paid";
+            /** Format: uuid */
+            message?: string;
+            /** @description What was paid, with VAT; below zero: went back */
+            paid: number;
+            /** @description What the operator wrote */
+            reason?: string;
+            /** @description Of the message, or the number of the invoice */
+            reference?: string;
+            /** @description What it did to what is reserved */
+            reserved: number;
+            /** @description What was taken for deliveries */
+            used: number;
+        };
+        Credits: {
+            /** @description Cents; below zero, down to -limit, for postpaid accounts */
+            available: number;
+            /** @description False where this service charges nobody */
+            charged: boolean;
+            limit: number;
+            /**
+             * @description postpaid: invoiced monthly
+             * @enum {string}
+             */
+            mode: "prepaid" | "postpaid" | "free";
+            /** @description Version of the price list that counts today */
+            prices?: string;
+            /** @description For deliveries under way */
+            reserved: number;
         };
         Delivery: {
             channels: {
@@ -468,6 +1448,11 @@ export interface components {
             state: components["schemas"]["State"];
             state_since: components["schemas"]["Instant"];
         };
+        /**
+         * @description Where a delivery is, in few words
+         * @enum {string}
+         */
+        DeliveryStatus: "waiting" | "collected" | "refused" | "expired" | "on_paper" | "delivered_by_post" | "returned" | "cancelled";
         Document: {
             created_at: components["schemas"]["Instant"];
             filename: string;
@@ -475,11 +1460,85 @@ export interface components {
             id: string;
             media_type: string;
             sha256: string;
+            /** @description Any number of messages may have it */
+            shared?: boolean;
             /**
              * Format: int64
              * @description Octets
              */
             size: number;
+        };
+        Draft: {
+            /** @description Who wrote what it holds now */
+            author: {
+                /** @enum {string} */
+                kind: "person" | "key";
+                name: string;
+            };
+            changed_at: components["schemas"]["Instant"];
+            created_at: components["schemas"]["Instant"];
+            /** @description What would keep it from being sent now; of one draft, not in lists */
+            errors?: {
+                code: string;
+                detail: string;
+                pointer: string;
+            }[];
+            /**
+             * @description Why it came back
+             * @enum {string}
+             */
+            fault?: "given_back" | "no_mandate" | "invalid" | "document_gone" | "credit" | "second_person" | "suspended" | "other";
+            /** Format: uuid */
+            id: string;
+            message: components["schemas"]["NewDraft"];
+            /** @description As the colleague wrote it who gave it back */
+            reason?: string;
+            /**
+             * Format: date-time
+             * @description When it is removed if nobody touches it
+             */
+            removed_at?: string;
+            send_at?: components["schemas"]["Instant"];
+            /** @enum {string} */
+            state: "open" | "waiting" | "scheduled" | "sending";
+            test: boolean;
+        };
+        DraftPolicy: {
+            class?: string;
+            collect_days?: number;
+            fallback?: string;
+            level?: string;
+            methods?: string[];
+            mode?: string;
+            post_at_once?: boolean;
+            receipts?: boolean;
+            reminders?: boolean;
+            retention_months?: number;
+            serve_by?: string;
+            term_rule?: string;
+        };
+        DraftRecipient: {
+            email?: string;
+            identification?: {
+                birth_date?: string;
+                national_number?: string;
+            };
+            language?: string;
+            mobile?: string;
+            name?: {
+                family?: string;
+                given?: string;
+            };
+            organisation?: {
+                enterprise_number?: string;
+                name?: string;
+            };
+            postal_address?: {
+                city?: string;
+                country?: string;
+                lines?: string[];
+                postcode?: string;
+            };
         };
         Event: {
             at: components["schemas"]["Instant"];
@@ -508,6 +1567,8 @@ export interface components {
                 text?: string;
                 uri: string;
             }[];
+            /** @description Its message was removed; details, reasons and evidence went with it */
+            removed?: boolean;
             /**
              * Format: date-time
              * @description Absent while its evidence is being made
@@ -515,11 +1576,89 @@ export interface components {
             sealed_at?: string;
             /** @description From 1 within the delivery, without gaps */
             seq: number;
+            state?: components["schemas"]["State"];
+            status?: components["schemas"]["DeliveryStatus"];
             test: boolean;
+            /**
+             * @description What webhooks call it
+             * @example delivery.collected.v1
+             */
+            type: string;
             uri: string;
         };
+        /**
+         * @description A type, whose version says what a push of it holds; or a preset: `default`, what changes what a sender has to do,
+         *     or `all`. Types are added without notice and never change their meaning.
+         * @enum {string}
+         */
+        EventTypeName: "default" | "all" | "delivery.submitted.v1" | "delivery.notified.v1" | "delivery.notification_failed.v1" | "delivery.notification_delivered.v1" | "delivery.visited.v1" | "delivery.identified.v1" | "delivery.choice_made.v1" | "delivery.delegate_named.v1" | "delivery.delegate_withdrawn.v1" | "delivery.accepted.v1" | "delivery.refused.v1" | "delivery.expired.v1" | "delivery.opened.v1" | "delivery.part_taken.v1" | "delivery.collected.v1" | "delivery.hand_over_failed.v1" | "delivery.posting.v1" | "delivery.posting_failed.v1" | "delivery.posted.v1" | "delivery.delivered_by_post.v1" | "delivery.returned.v1" | "delivery.letter_tracked.v1" | "delivery.letter_cancelled.v1" | "delivery.cancelled.v1";
         /** Format: date-time */
         Instant: string;
+        Invoice: {
+            /** @description Number of the invoice that a credit note corrects */
+            corrects?: string;
+            /** Format: date */
+            due_on: string;
+            gross: number;
+            /** Format: uuid */
+            id: string;
+            /** Format: date-time */
+            issued_at: string;
+            /** @enum {string} */
+            kind: "invoice" | "credit_note";
+            lines: {
+                /** @enum {string} */
+                kind: "credit" | "online" | "sms" | "letter";
+                net: number;
+            }[];
+            /** @description Cents */
+            net: number;
+            /** @example 2026-000017 */
+            number: string;
+            /** Format: date-time */
+            paid_at?: string;
+            /** @description Month of a monthly invoice, YYYY-MM */
+            period?: string;
+            /** @example +++202/6000/01764+++ */
+            structured_communication: string;
+            vat: number;
+            /**
+             * @description Standard, reverse charge, outside the scope
+             * @enum {string}
+             */
+            vat_kind: "S" | "AE" | "O";
+            /** @description Percent */
+            vat_rate: number;
+        };
+        Key: {
+            created_at: components["schemas"]["Instant"];
+            /** @description The key of this call */
+            current: boolean;
+            expires_at?: components["schemas"]["Instant"];
+            /** Format: uuid */
+            id: string;
+            /**
+             * @description `key` has a secret, `client` gets tokens
+             * @enum {string}
+             */
+            kind: "key" | "client";
+            last_used_at?: components["schemas"]["Instant"];
+            last_used_ip?: string;
+            limits: {
+                calls_at_once: number;
+                calls_per_second: number;
+                /** @description Of the account and mode; absent when there is no bound */
+                deliveries_per_day?: number;
+                uploads_at_once: number;
+            };
+            /** @enum {string} */
+            mode: "test" | "trial" | "live";
+            /** @description Two of the same name and mode may answer at once, so that software can change over */
+            name: string;
+            scopes: ("read" | "send" | "evidence" | "webhooks" | "admin")[];
+            /** @enum {string} */
+            state: "active" | "blocked" | "expired" | "revoked";
+        };
         /**
          * @default en
          * @enum {string}
@@ -556,6 +1695,30 @@ export interface components {
             family: string;
             given: string;
         };
+        NewBatch: components["schemas"]["NewMessage"][];
+        NewContact: {
+            /** Format: email */
+            email: string;
+            identification?: components["schemas"]["NewIdentification"];
+            key?: string;
+            language: components["schemas"]["Language"];
+            /** @example +32470123456 */
+            mobile: string;
+            name: components["schemas"]["NewName"];
+            organisation?: components["schemas"]["NewOrganisation"];
+            postal_address?: components["schemas"]["NewPostalAddress"];
+        };
+        /** @description As NewMessage, but nothing is required */
+        NewDraft: {
+            body?: string;
+            cost_centre?: string;
+            documents?: string[];
+            language?: string;
+            policy?: components["schemas"]["DraftPolicy"];
+            recipients?: components["schemas"]["DraftRecipient"][];
+            reference?: string;
+            subject?: string;
+        };
         /** @description What helps to recognise the addressee; kept for this delivery only, the number as a keyed digest */
         NewIdentification: {
             /** Format: date */
@@ -563,9 +1726,41 @@ export interface components {
             /** @description Belgian national register number; points, spaces and hyphens are ignored */
             national_number?: string;
         };
+        /**
+         * @description Subject and body are required, unless a template gives them
+         * @example {
+         *       "body": "Please find the notice attached.",
+         *       "documents": [
+         *         "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11"
+         *       ],
+         *       "recipients": [
+         *         {
+         *           "email": "an@example.be",
+         *           "language": "nl",
+         *           "mobile": "+32470123456",
+         *           "name": {
+         *             "family": "Peeters",
+         *             "given": "An"
+         *           },
+         *           "postal_address": {
+         *             "city": "Gent",
+         *             "country": "BE",
+         *             "lines": [
+         *               "Vlasmarkt 7"
+         *             ],
+         *             "postcode": "9000"
+         *           }
+         *         }
+         *       ],
+         *       "subject": "Termination of the lease"
+         *     }
+         */
         NewMessage: {
-            /** @description Plain text */
-            body: string;
+            /**
+             * @description Plain text
+             * @example Please find the notice attached.
+             */
+            body?: string;
             /** @description Who bears the cost in your house; the recipient does not see it */
             cost_centre?: string;
             documents?: string[];
@@ -574,8 +1769,12 @@ export interface components {
             recipients: components["schemas"]["NewRecipient"][];
             /** @description Your own; not unique */
             reference?: string;
-            /** @description Shown to the recipient only after identification */
-            subject: string;
+            /**
+             * @description Shown to the recipient only after identification
+             * @example Termination of the lease
+             */
+            subject?: string;
+            template?: components["schemas"]["TemplateUse"];
         };
         NewName: {
             family: string;
@@ -665,6 +1864,67 @@ export interface components {
             name: components["schemas"]["NewName"];
             organisation?: components["schemas"]["NewOrganisation"];
             postal_address?: components["schemas"]["NewPostalAddress"];
+        };
+        NewTemplate: {
+            body: string;
+            cost_centre?: string;
+            language?: components["schemas"]["Language"];
+            name: string;
+            policy?: components["schemas"]["NewPolicy"];
+            reference?: string;
+            subject: string;
+        };
+        NewTopUp: {
+            /**
+             * @description Credit in cents, without VAT
+             * @example 10000
+             */
+            amount: number;
+            language?: components["schemas"]["Language"];
+        };
+        NewWebhook: {
+            description?: string;
+            /**
+             * @default [
+             *       "default"
+             *     ]
+             */
+            types?: components["schemas"]["EventTypeName"][];
+            /** @example https://example.com/bode */
+            url: string;
+        };
+        Overview: {
+            /** @description 30 days, today last */
+            collected: {
+                count: number;
+                /**
+                 * Format: date
+                 * @description Europe/Brussels
+                 */
+                day: string;
+            }[];
+            /** @description In what time after being told half of them collected, within 9 %; absent when nobody did */
+            median_seconds?: number;
+            /**
+             * @description By status, as for lists
+             * @example {
+             *       "refused": {
+             *         "count": 1000,
+             *         "more": true
+             *       },
+             *       "soon": {
+             *         "count": 2,
+             *         "more": false
+             *       },
+             *       "waiting": {
+             *         "count": 12,
+             *         "more": false
+             *       }
+             *     }
+             */
+            statuses: {
+                [key: string]: components["schemas"]["Count"];
+            };
         };
         Paper: {
             at: components["schemas"]["Instant"];
@@ -819,6 +2079,8 @@ export interface components {
             position: number;
         };
         Problem: {
+            /** @description Cents that are there, with the code insufficient_credit */
+            available?: number;
             /** @description Stable; match on this */
             code: string;
             detail?: string;
@@ -830,6 +2092,10 @@ export interface components {
             }[];
             /** @description Incident number to give to the operator */
             instance?: string;
+            /** @description Cents that are needed, with the code insufficient_credit */
+            needed?: number;
+            /** @description What the key lacks, with the code insufficient_scope */
+            scope?: string;
             status: number;
             title: string;
             type: string;
@@ -844,8 +2110,270 @@ export interface components {
             /** @enum {string} */
             status: "open" | "agreed" | "declined";
         };
+        /**
+         * @description The body of a push. `state` and `status` are the delivery's when the push was made, which may be later than the
+         *     event. Clients must ignore fields they do not know.
+         */
+        Push: {
+            data: {
+                /** Format: uuid */
+                delivery_id: string;
+                hash: string;
+                /**
+                 * Format: uuid
+                 * @description Of the event and of its evidence; also the webhook-id
+                 */
+                id: string;
+                /** Format: uuid */
+                message_id: string;
+                name: string;
+                seq: number;
+                state: components["schemas"]["State"];
+                status: components["schemas"]["DeliveryStatus"];
+                test: boolean;
+            };
+            /**
+             * Format: date-time
+             * @description When it happened
+             */
+            timestamp: string;
+            /** @example delivery.collected.v1 */
+            type: string;
+        };
+        ResendWebhook: {
+            after?: string;
+        };
+        RotateWebhook: {
+            /**
+             * @description How long the keys before sign too; at most P7D, PT0S ends them at once
+             * @default P1D
+             */
+            overlap?: string;
+        };
         /** @enum {string} */
         State: "submitted" | "notified" | "accepted" | "consigned" | "handed_over" | "rejected" | "expired" | "posting" | "posted" | "delivered_by_post" | "returned" | "cancelled";
+        SubmitDraft: {
+            /**
+             * @description A colleague is to release it
+             * @default false
+             */
+            hand_over?: boolean;
+            /**
+             * Format: date-time
+             * @description When to submit it: in the future, at most a year ahead. Test keys: by the test clock
+             */
+            send_at?: string;
+        };
+        Template: {
+            archived: boolean;
+            body: string;
+            changed_at: components["schemas"]["Instant"];
+            cost_centre?: string;
+            created_at: components["schemas"]["Instant"];
+            /** Format: uuid */
+            id: string;
+            language: string;
+            name: string;
+            newest_version: number;
+            policy: components["schemas"]["Policy"];
+            reference?: string;
+            subject: string;
+            /** @description As they are first written */
+            variables: string[];
+            /** @description This one */
+            version: number;
+        };
+        /** @description Gives subject and body, and what the message does not say itself of language, reference, cost centre and policy */
+        TemplateUse: {
+            /** Format: uuid */
+            id: string;
+            /**
+             * @example {
+             *       "amount": "42,50"
+             *     }
+             */
+            values?: {
+                [key: string]: string;
+            };
+            /** @description The newest when absent */
+            version?: number;
+        };
+        TemplateValues: {
+            /**
+             * @example {
+             *       "amount": "42,50"
+             *     }
+             */
+            values?: {
+                [key: string]: string;
+            };
+            /** @description The newest when absent */
+            version?: number;
+        };
+        Token: {
+            access_token: string;
+            /** @description Seconds */
+            expires_in: number;
+            scope: string;
+            /** @constant */
+            token_type: "Bearer";
+        };
+        TokenRefused: {
+            /** @enum {string} */
+            error: "invalid_request" | "invalid_client" | "invalid_scope" | "unsupported_grant_type";
+            error_description?: string;
+        };
+        TopUp: {
+            /** @description What is paid */
+            amount: number;
+            /** @description What went back of amount */
+            back: number;
+            /**
+             * Format: date-time
+             * @description When it became credit
+             */
+            booked_at?: string;
+            /**
+             * Format: uri
+             * @description Where to pay, while it can be paid
+             */
+            checkout?: string;
+            /** Format: date-time */
+            created_at: string;
+            /** @description Cents that it buys */
+            credit: number;
+            /** Format: uuid */
+            id: string;
+            /** @enum {string} */
+            status: "open" | "pending" | "authorized" | "paid" | "failed" | "expired" | "canceled";
+            vat: number;
+        };
+        Verification: {
+            checks: {
+                code: string;
+                /** @description For engineers, in English */
+                detail?: string;
+                ok: boolean;
+            }[];
+            evidence?: components["schemas"]["VerifiedEvent"];
+            /** @description Where the public log holds it */
+            log?: {
+                index: number;
+                origin: string;
+                size: number;
+                witnesses?: string[];
+            };
+            /** @description The files of a dossier */
+            members?: {
+                evidence?: components["schemas"]["VerifiedEvent"];
+                name: string;
+                sha256: string;
+                /** @description Absent for a file that is no evidence */
+                valid?: boolean;
+            }[];
+            /** @description Of the document as it came */
+            sha256: string;
+            signer?: string;
+            /** @description Time-stamps, of the seal first */
+            stamps?: {
+                authority?: string;
+                policy?: string;
+                serial: string;
+                /** Format: date-time */
+                time: string;
+            }[];
+            /** @description Questions that nobody could answer with what was there. They are no failures. */
+            unchecked?: {
+                code: string;
+                detail: string;
+            }[];
+            /** @description Something was checked and every answer is yes */
+            valid: boolean;
+        };
+        /** @description What the evidence says; only of a document that is valid */
+        VerifiedEvent: {
+            /** Format: date-time */
+            at: string;
+            delivery_id: string;
+            hash: string;
+            id: string;
+            issuer: string;
+            message_id: string;
+            name: string;
+            number: string;
+            test: boolean;
+        };
+        Webhook: {
+            created_at: components["schemas"]["Instant"];
+            description?: string;
+            /**
+             * Format: date-time
+             * @description Of the first failure after the last success
+             */
+            failing_since?: string;
+            /** Format: uuid */
+            id: string;
+            /** @description That sign now, the newest first */
+            keys: {
+                created_at: components["schemas"]["Instant"];
+                /**
+                 * Format: date-time
+                 * @description Absent for the newest
+                 */
+                ends_at?: string;
+                /** @description Ed25519 public key for the signatures v1a */
+                public: string;
+            }[];
+            proven_at?: components["schemas"]["Instant"];
+            /**
+             * @description Why it is disabled
+             * @enum {string}
+             */
+            reason?: "asked" | "gone" | "failing";
+            /** @description For the signatures v1; only where it was made */
+            secret?: string;
+            /**
+             * @description `pending`: the address has not proven that it wants to be told
+             * @enum {string}
+             */
+            state: "pending" | "enabled" | "disabled";
+            test: boolean;
+            types: string[];
+            url: string;
+            /** @description Pushes that were not delivered yet */
+            waiting: number;
+        };
+        WebhookAttempt: {
+            answer?: string;
+            at: components["schemas"]["Instant"];
+            delivered: boolean;
+            /**
+             * Format: uuid
+             * @description The webhook-id of the push
+             */
+            event_id: string;
+            /**
+             * @description `private`: the name leads to an address that is not on the public Internet. `challenge`: 2xx, but `data.challenge` is not in the answer
+             * @enum {string}
+             */
+            fault?: "address" | "private" | "name" | "tls" | "connection" | "timeout" | "redirect" | "status" | "challenge";
+            number: number;
+            /**
+             * Format: date-time
+             * @description Absent when it is not tried again by itself
+             */
+            retry_at?: string;
+            /** @description Of the answer; absent when there was none */
+            status?: number;
+            took_ms: number;
+            type: string;
+        };
+        WebhookChange: {
+            description?: string;
+            enabled?: boolean;
+            types?: components["schemas"]["EventTypeName"][];
+            url?: string;
+        };
     };
     responses: {
         /** @description What went wrong */
@@ -865,6 +2393,19 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
+                /**
+                 * @example {
+                 *       "data": [
+                 *         {
+                 *           "address": "text",
+                 *           "channel": "email",
+                 *           "id": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
+                 *           "proven_at": "2026-11-20T09:00:00.000000Z",
+                 *           "status": "open"
+                 *         }
+                 *       ]
+                 *     }
+                 */
                 "application/json": {
                     data: components["schemas"]["Proposal"][];
                 };
@@ -872,6 +2413,8 @@ export interface components {
         };
     };
     parameters: {
+        /** @description The whole cost centre, in any case */
+        CostCentre: string;
         /** @description Opaque; from `next` of the page before */
         Cursor: string;
         ID: string;
@@ -882,13 +2425,842 @@ export interface components {
         IdempotencyKey: string;
         /** @description Entries per page */
         Limit: number;
+        /** @description The whole number; hyphens and spaces do not matter */
+        Number: string;
+        /** @description How a name (either way round), the name of an organisation or an e-mail address begins */
+        Recipient: string;
+        /** @description The whole reference, in any case */
+        Reference: string;
+        /** @description Where it is, finely */
+        State: "submitted" | "notified" | "accepted" | "consigned" | "handed_over" | "rejected" | "expired" | "posting" | "posted" | "delivered_by_post" | "returned" | "cancelled";
+        /** @description Where it is, coarsely; `soon` is waiting with less than 48 hours left, `unreached` is whom nothing reached */
+        Status: "waiting" | "collected" | "refused" | "expired" | "on_paper" | "delivered_by_post" | "returned" | "cancelled" | "soon" | "unreached";
+        /** @description Submitted before then */
+        SubmittedBefore: string;
+        /** @description Submitted then, or later */
+        SubmittedFrom: string;
     };
     requestBodies: never;
-    headers: never;
+    headers: {
+        /**
+         * @description How many calls are left now, and in how many seconds all of them are
+         * @example "live";r=97;t=1
+         */
+        RateLimit: string;
+        /**
+         * @description How many calls the key may make at once, and within how many seconds that many come back
+         * @example "live";q=100;w=2
+         */
+        "RateLimit-Policy": string;
+    };
     pathItems: never;
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    listBatches: {
+        parameters: {
+            query?: {
+                /** @description Entries per page */
+                limit?: components["parameters"]["Limit"];
+                /** @description Opaque; from `next` of the page before */
+                cursor?: components["parameters"]["Cursor"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "cause": "text",
+                     *           "changed_at": "2026-11-20T09:00:00.000000Z",
+                     *           "counts": {
+                     *             "failed": 1,
+                     *             "faulty": 1,
+                     *             "items": 1,
+                     *             "left": 1,
+                     *             "sent": 1
+                     *           },
+                     *           "created_at": "2026-11-20T09:00:00.000000Z",
+                     *           "ended_at": "2026-11-20T09:00:00.000000Z",
+                     *           "id": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
+                     *           "name": "text",
+                     *           "source": "api",
+                     *           "status": "mapping",
+                     *           "test": false
+                     *         }
+                     *       ],
+                     *       "next": "text"
+                     *     }
+                     */
+                    "application/json": {
+                        data: components["schemas"]["Batch"][];
+                        next?: string;
+                    };
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    createBatch: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description 1 to 255 printable ASCII characters
+                 * @example 8e03978e-40d5-43dd-bc93-6894a57f9324
+                 */
+                "Idempotency-Key": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example [
+                 *       {
+                 *         "body": "Please find the notice attached.",
+                 *         "documents": [
+                 *           "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11"
+                 *         ],
+                 *         "recipients": [
+                 *           {
+                 *             "email": "an@example.be",
+                 *             "language": "nl",
+                 *             "mobile": "+32470123456",
+                 *             "name": {
+                 *               "family": "Peeters",
+                 *               "given": "An"
+                 *             },
+                 *             "postal_address": {
+                 *               "city": "Gent",
+                 *               "country": "BE",
+                 *               "lines": [
+                 *                 "Vlasmarkt 7"
+                 *               ],
+                 *               "postcode": "9000"
+                 *             }
+                 *           }
+                 *         ],
+                 *         "subject": "Termination of the lease"
+                 *       }
+                 *     ]
+                 */
+                "application/json": components["schemas"]["NewBatch"];
+                /**
+                 * @example {"subject":"Invoice 1","body":"You owe us 10 euro.","recipients":[{"name":{"given":"An","family":"Peeters"},"email":"an@example.be","mobile":"+32470123456","language":"nl"}],"policy":{"fallback":"none"}}
+                 *     {"subject":"Invoice 2","body":"You owe us 20 euro.","recipients":[{"name":{"given":"Bo","family":"Maes"},"email":"bo@example.be","mobile":"+32470123457","language":"nl"}],"policy":{"fallback":"none"}}
+                 */
+                "application/x-ndjson": string;
+            };
+        };
+        responses: {
+            /** @description What became of each message */
+            200: {
+                headers: {
+                    "Batch-Id"?: string;
+                    Location?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {"index":0,"status":201,"id":"0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11","number":"ABCD-EFGH-JKLM"}
+                     *     {"index":1,"status":422,"problem":{"type":"urn:bode-erds:problem:invalid","title":"Some fields are not right","status":422,"code":"invalid"}}
+                     */
+                    "application/x-ndjson": string;
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getBatch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["ID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The batch */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "cause": "text",
+                     *       "changed_at": "2026-11-20T09:00:00.000000Z",
+                     *       "counts": {
+                     *         "failed": 1,
+                     *         "faulty": 1,
+                     *         "items": 1,
+                     *         "left": 1,
+                     *         "sent": 1
+                     *       },
+                     *       "created_at": "2026-11-20T09:00:00.000000Z",
+                     *       "ended_at": "2026-11-20T09:00:00.000000Z",
+                     *       "id": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
+                     *       "name": "text",
+                     *       "source": "api",
+                     *       "status": "mapping",
+                     *       "test": false
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Batch"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listBatchItems: {
+        parameters: {
+            query?: {
+                /** @description Entries per page */
+                limit?: components["parameters"]["Limit"];
+                /** @description Opaque; from `next` of the page before */
+                cursor?: components["parameters"]["Cursor"];
+            };
+            header?: never;
+            path: {
+                id: components["parameters"]["ID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "errors": [
+                     *             {
+                     *               "code": "text",
+                     *               "column": "text",
+                     *               "detail": "text",
+                     *               "pointer": "text"
+                     *             }
+                     *           ],
+                     *           "index": 1,
+                     *           "line": 1,
+                     *           "message_id": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
+                     *           "number": "text",
+                     *           "state": "text",
+                     *           "status": "ready"
+                     *         }
+                     *       ],
+                     *       "next": "text"
+                     *     }
+                     */
+                    "application/json": {
+                        data: components["schemas"]["BatchItem"][];
+                        next?: string;
+                    };
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listContacts: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Words to look for
+                 * @example peeters
+                 */
+                query?: string;
+                /** @description Entries per page */
+                limit?: components["parameters"]["Limit"];
+                /** @description Opaque; from `next` of the page before */
+                cursor?: components["parameters"]["Cursor"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "changed_at": "2026-11-20T09:00:00.000000Z",
+                     *           "created_at": "2026-11-20T09:00:00.000000Z",
+                     *           "email": "text",
+                     *           "id": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
+                     *           "identification": {
+                     *             "birth_date": "text",
+                     *             "national_number": "text"
+                     *           },
+                     *           "key": "text",
+                     *           "language": "text",
+                     *           "mobile": "text",
+                     *           "name": {
+                     *             "family": "text",
+                     *             "given": "text"
+                     *           },
+                     *           "organisation": {
+                     *             "enterprise_number": "text",
+                     *             "name": "text"
+                     *           },
+                     *           "postal_address": {
+                     *             "city": "text",
+                     *             "country": "text",
+                     *             "lines": [
+                     *               "text"
+                     *             ],
+                     *             "postcode": "text"
+                     *           }
+                     *         }
+                     *       ],
+                     *       "next": "text"
+                     *     }
+                     */
+                    "application/json": {
+                        data: components["schemas"]["Contact"][];
+                        next?: string;
+                    };
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    createContact: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description 1 to 255 printable ASCII characters
+                 * @example 8e03978e-40d5-43dd-bc93-6894a57f9324
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "email": "an@example.be",
+                 *       "key": "KL-1024",
+                 *       "language": "nl",
+                 *       "mobile": "+32470123456",
+                 *       "name": {
+                 *         "family": "Peeters",
+                 *         "given": "An"
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["NewContact"];
+            };
+        };
+        responses: {
+            /** @description Kept */
+            201: {
+                headers: {
+                    "Idempotency-Replayed"?: "true";
+                    Location?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "changed_at": "2026-11-20T09:00:00.000000Z",
+                     *       "created_at": "2026-11-20T09:00:00.000000Z",
+                     *       "email": "text",
+                     *       "id": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
+                     *       "identification": {
+                     *         "birth_date": "text",
+                     *         "national_number": "text"
+                     *       },
+                     *       "key": "text",
+                     *       "language": "text",
+                     *       "mobile": "text",
+                     *       "name": {
+                     *         "family": "text",
+                     *         "given": "text"
+                     *       },
+                     *       "organisation": {
+                     *         "enterprise_number": "text",
+                     *         "name": "text"
+                     *       },
+                     *       "postal_address": {
+                     *         "city": "text",
+                     *         "country": "text",
+                     *         "lines": [
+                     *           "text"
+                     *         ],
+                     *         "postcode": "text"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Contact"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getContact: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["ID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The entry */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "changed_at": "2026-11-20T09:00:00.000000Z",
+                     *       "created_at": "2026-11-20T09:00:00.000000Z",
+                     *       "email": "text",
+                     *       "id": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
+                     *       "identification": {
+                     *         "birth_date": "text",
+                     *         "national_number": "text"
+                     *       },
+                     *       "key": "text",
+                     *       "language": "text",
+                     *       "mobile": "text",
+                     *       "name": {
+                     *         "family": "text",
+                     *         "given": "text"
+                     *       },
+                     *       "organisation": {
+                     *         "enterprise_number": "text",
+                     *         "name": "text"
+                     *       },
+                     *       "postal_address": {
+                     *         "city": "text",
+                     *         "country": "text",
+                     *         "lines": [
+                     *           "text"
+                     *         ],
+                     *         "postcode": "text"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Contact"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    replaceContact: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["ID"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "email": "an@example.be",
+                 *       "key": "KL-1024",
+                 *       "language": "nl",
+                 *       "mobile": "+32470123456",
+                 *       "name": {
+                 *         "family": "Maes",
+                 *         "given": "An"
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["NewContact"];
+            };
+        };
+        responses: {
+            /** @description The entry as it is now */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "changed_at": "2026-11-20T09:00:00.000000Z",
+                     *       "created_at": "2026-11-20T09:00:00.000000Z",
+                     *       "email": "text",
+                     *       "id": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
+                     *       "identification": {
+                     *         "birth_date": "text",
+                     *         "national_number": "text"
+                     *       },
+                     *       "key": "text",
+                     *       "language": "text",
+                     *       "mobile": "text",
+                     *       "name": {
+                     *         "family": "text",
+                     *         "given": "text"
+                     *       },
+                     *       "organisation": {
+                     *         "enterprise_number": "text",
+                     *         "name": "text"
+                     *       },
+                     *       "postal_address": {
+                     *         "city": "text",
+                     *         "country": "text",
+                     *         "lines": [
+                     *           "text"
+                     *         ],
+                     *         "postcode": "text"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Contact"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    deleteContact: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["ID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Removed */
+            204: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getCredits: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What there is */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "available": 1,
+                     *       "charged": false,
+                     *       "limit": 0,
+                     *       "mode": "prepaid",
+                     *       "prices": "text",
+                     *       "reserved": 0
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Credits"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listCreditEntries: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Civil month, YYYY-MM (Europe/Brussels)
+                 * @example 2026-11
+                 */
+                month?: string;
+                /**
+                 * @description Only of this cost centre
+                 * @example HR
+                 */
+                cost_centre?: string;
+                /** @description Entries per page */
+                limit?: components["parameters"]["Limit"];
+                /** @description Opaque; from `next` of the page before */
+                cursor?: components["parameters"]["Cursor"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page */
+            200: {
+                headers: {
+                    /** @description rel="next": the next page */
+                    Link?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "at": "2026-11-20T09:00:00.000000Z",
+                     *           "available": 1,
+                     *           "cost_centre": "text",
+                     *           "delivery": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
+                     *           "id": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
+                     *           "kind": "reserve",
+                     *           "message": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
+                     *           "paid": 1,
+                     *           "reason": "text",
+                     *           "reference": "text",
+                     *           "reserved": 1,
+                     *           "used": 1
+                     *         }
+                     *       ],
+                     *       "next": "text"
+                     *     }
+                     */
+                    "application/json": {
+                        data: components["schemas"]["CreditEntry"][];
+                        next?: string;
+                    };
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    searchDeliveries: {
+        parameters: {
+            query?: {
+                /** @description Entries per page */
+                limit?: components["parameters"]["Limit"];
+                /** @description Opaque; from `next` of the page before */
+                cursor?: components["parameters"]["Cursor"];
+                /** @description Where it is, coarsely; `soon` is waiting with less than 48 hours left, `unreached` is whom nothing reached */
+                status?: components["parameters"]["Status"];
+                /** @description Where it is, finely */
+                state?: components["parameters"]["State"];
+                /** @description Submitted then, or later */
+                submitted_from?: components["parameters"]["SubmittedFrom"];
+                /** @description Submitted before then */
+                submitted_before?: components["parameters"]["SubmittedBefore"];
+                /** @description The whole number; hyphens and spaces do not matter */
+                number?: components["parameters"]["Number"];
+                /** @description The whole reference, in any case */
+                reference?: components["parameters"]["Reference"];
+                /** @description The whole cost centre, in any case */
+                cost_centre?: components["parameters"]["CostCentre"];
+                /** @description How a name (either way round), the name of an organisation or an e-mail address begins */
+                recipient?: components["parameters"]["Recipient"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "channels": {
+                     *             "email": "open",
+                     *             "sms": "open"
+                     *           },
+                     *           "decided_at": "2026-11-20T09:00:00.000000Z",
+                     *           "events": 1,
+                     *           "handed_over_at": "2026-11-20T09:00:00.000000Z",
+                     *           "id": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
+                     *           "identified_by": {
+                     *             "at": "2026-11-20T09:00:00.000000Z",
+                     *             "level": "text",
+                     *             "method": "text",
+                     *             "name": {
+                     *               "family": "text",
+                     *               "given": "text"
+                     *             }
+                     *           },
+                     *           "message_id": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
+                     *           "notified_at": "2026-11-20T09:00:00.000000Z",
+                     *           "plan": {
+                     *             "last_paper": "2026-11-20T09:00:00.000000Z",
+                     *             "late": false,
+                     *             "steps": [
+                     *               {
+                     *                 "at": "2026-11-20T09:00:00.000000Z",
+                     *                 "day": "2026-11-20",
+                     *                 "done": false,
+                     *                 "kind": "notify"
+                     *               }
+                     *             ],
+                     *             "term_rule": "text"
+                     *           },
+                     *           "position": 1,
+                     *           "post": {
+                     *             "at": "2026-11-20T09:00:00.000000Z",
+                     *             "item": "text",
+                     *             "pages": 1,
+                     *             "partner": "text",
+                     *             "sha256": "text"
+                     *           },
+                     *           "received_by": {
+                     *             "at": "2026-11-20T09:00:00.000000Z",
+                     *             "level": "text",
+                     *             "mandate": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
+                     *             "mandate_given": "naming",
+                     *             "method": "text",
+                     *             "name": {
+                     *               "family": "text",
+                     *               "given": "text"
+                     *             }
+                     *           },
+                     *           "recipient": {
+                     *             "email": "text",
+                     *             "language": "text",
+                     *             "mobile": "text",
+                     *             "name": {
+                     *               "family": "text",
+                     *               "given": "text"
+                     *             },
+                     *             "organisation": {
+                     *               "enterprise_number": "text",
+                     *               "name": "text"
+                     *             },
+                     *             "postal_address": {
+                     *               "city": "text",
+                     *               "country": "text",
+                     *               "lines": [
+                     *                 "text"
+                     *               ],
+                     *               "postcode": "text"
+                     *             }
+                     *           },
+                     *           "respond_by": "2026-11-20T09:00:00.000000Z",
+                     *           "state": "submitted",
+                     *           "state_since": "2026-11-20T09:00:00.000000Z"
+                     *         }
+                     *       ],
+                     *       "next": "text",
+                     *       "previous": "text"
+                     *     }
+                     */
+                    "application/json": {
+                        data: components["schemas"]["Delivery"][];
+                        /** @description Cursor of what is older */
+                        next?: string;
+                        /** @description Cursor of what is newer */
+                        previous?: string;
+                    };
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    exportDeliveries: {
+        parameters: {
+            query?: {
+                /** @description Where it is, coarsely; `soon` is waiting with less than 48 hours left, `unreached` is whom nothing reached */
+                status?: components["parameters"]["Status"];
+                /** @description Where it is, finely */
+                state?: components["parameters"]["State"];
+                /** @description Submitted then, or later */
+                submitted_from?: components["parameters"]["SubmittedFrom"];
+                /** @description Submitted before then */
+                submitted_before?: components["parameters"]["SubmittedBefore"];
+                /** @description The whole number; hyphens and spaces do not matter */
+                number?: components["parameters"]["Number"];
+                /** @description The whole reference, in any case */
+                reference?: components["parameters"]["Reference"];
+                /** @description The whole cost centre, in any case */
+                cost_centre?: components["parameters"]["CostCentre"];
+                /** @description How a name (either way round), the name of an organisation or an e-mail address begins */
+                recipient?: components["parameters"]["Recipient"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The list */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     getDelivery: {
         parameters: {
             query?: never;
@@ -903,9 +3275,90 @@ export interface operations {
             /** @description The delivery */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "channels": {
+                     *         "email": "open",
+                     *         "sms": "open"
+                     *       },
+                     *       "decided_at": "2026-11-20T09:00:00.000000Z",
+                     *       "events": 1,
+                     *       "handed_over_at": "2026-11-20T09:00:00.000000Z",
+                     *       "id": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
+                     *       "identified_by": {
+                     *         "at": "2026-11-20T09:00:00.000000Z",
+                     *         "level": "text",
+                     *         "method": "text",
+                     *         "name": {
+                     *           "family": "text",
+                     *           "given": "text"
+                     *         }
+                     *       },
+                     *       "message_id": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
+                     *       "notified_at": "2026-11-20T09:00:00.000000Z",
+                     *       "plan": {
+                     *         "last_paper": "2026-11-20T09:00:00.000000Z",
+                     *         "late": false,
+                     *         "steps": [
+                     *           {
+                     *             "at": "2026-11-20T09:00:00.000000Z",
+                     *             "day": "2026-11-20",
+                     *             "done": false,
+                     *             "kind": "notify"
+                     *           }
+                     *         ],
+                     *         "term_rule": "text"
+                     *       },
+                     *       "position": 1,
+                     *       "post": {
+                     *         "at": "2026-11-20T09:00:00.000000Z",
+                     *         "item": "text",
+                     *         "pages": 1,
+                     *         "partner": "text",
+                     *         "sha256": "text"
+                     *       },
+                     *       "received_by": {
+                     *         "at": "2026-11-20T09:00:00.000000Z",
+                     *         "level": "text",
+                     *         "mandate": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
+                     *         "mandate_given": "naming",
+                     *         "method": "text",
+                     *         "name": {
+                     *           "family": "text",
+                     *           "given": "text"
+                     *         }
+                     *       },
+                     *       "recipient": {
+                     *         "email": "text",
+                     *         "language": "text",
+                     *         "mobile": "text",
+                     *         "name": {
+                     *           "family": "text",
+                     *           "given": "text"
+                     *         },
+                     *         "organisation": {
+                     *           "enterprise_number": "text",
+                     *           "name": "text"
+                     *         },
+                     *         "postal_address": {
+                     *           "city": "text",
+                     *           "country": "text",
+                     *           "lines": [
+                     *             "text"
+                     *           ],
+                     *           "postcode": "text"
+                     *         }
+                     *       },
+                     *       "respond_by": "2026-11-20T09:00:00.000000Z",
+                     *       "state": "submitted",
+                     *       "state_since": "2026-11-20T09:00:00.000000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Delivery"];
                 };
             };
@@ -926,6 +3379,8 @@ export interface operations {
             /** @description The dossier */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -949,9 +3404,47 @@ export interface operations {
             /** @description Every event, oldest first */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "at": "2026-11-20T09:00:00.000000Z",
+                     *           "delivery_id": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
+                     *           "details": [
+                     *             {
+                     *               "key": "text",
+                     *               "value": "text"
+                     *             }
+                     *           ],
+                     *           "hash": "text",
+                     *           "id": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
+                     *           "message_id": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
+                     *           "name": "text",
+                     *           "prev": "text",
+                     *           "reasons": [
+                     *             {
+                     *               "code": "text",
+                     *               "text": "text",
+                     *               "uri": "text"
+                     *             }
+                     *           ],
+                     *           "removed": false,
+                     *           "sealed_at": "2026-11-20T09:00:00.000000Z",
+                     *           "seq": 1,
+                     *           "state": "submitted",
+                     *           "status": "waiting",
+                     *           "test": false,
+                     *           "type": "delivery.collected.v1",
+                     *           "uri": "text"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": {
                         data: components["schemas"]["Event"][];
                     };
@@ -974,9 +3467,32 @@ export interface operations {
             /** @description One piece per event, oldest first */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "at": "2026-11-20T09:00:00.000000Z",
+                     *           "event": "text",
+                     *           "id": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
+                     *           "level": "B-B",
+                     *           "log_index": 1,
+                     *           "pdf_sha256": "text",
+                     *           "sealed_at": "2026-11-20T09:00:00.000000Z",
+                     *           "seq": 1,
+                     *           "stamped_at": "2026-11-20T09:00:00.000000Z",
+                     *           "status": "pending",
+                     *           "time_stamp": "own",
+                     *           "validated": false,
+                     *           "xml_sha256": "text"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": {
                         data: components["schemas"]["Piece"][];
                     };
@@ -999,6 +3515,8 @@ export interface operations {
             /** @description The print-ready letter */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1022,9 +3540,26 @@ export interface operations {
             /** @description In the order in which they came */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "at": "2026-11-20T09:00:00.000000Z",
+                     *           "filename": "text",
+                     *           "kind": "deposit_proof",
+                     *           "media_type": "text",
+                     *           "position": 1,
+                     *           "sha256": "text",
+                     *           "size": 1
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": {
                         data: components["schemas"]["Paper"][];
                     };
@@ -1048,6 +3583,8 @@ export interface operations {
             /** @description The paper */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1094,6 +3631,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "agree": false
+                 *     }
+                 */
                 "application/json": components["schemas"]["Answer"];
             };
         };
@@ -1110,6 +3652,8 @@ export interface operations {
                  * @example contract.pdf
                  */
                 filename: string;
+                /** @description Any number of messages may have it: it is stored once, and kept 30 days or as long as one of them */
+                shared?: boolean;
             };
             header?: {
                 /**
@@ -1136,9 +3680,22 @@ export interface operations {
             201: {
                 headers: {
                     Location?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "created_at": "2026-11-20T09:00:00.000000Z",
+                     *       "filename": "text",
+                     *       "id": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
+                     *       "media_type": "text",
+                     *       "sha256": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+                     *       "shared": false,
+                     *       "size": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["Document"];
                 };
             };
@@ -1159,10 +3716,837 @@ export interface operations {
             /** @description The document's description */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "created_at": "2026-11-20T09:00:00.000000Z",
+                     *       "filename": "text",
+                     *       "id": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
+                     *       "media_type": "text",
+                     *       "sha256": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+                     *       "shared": false,
+                     *       "size": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["Document"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listDrafts: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Only drafts in this state
+                 * @example waiting
+                 */
+                state?: "open" | "waiting" | "scheduled" | "sending";
+                /** @description Entries per page */
+                limit?: components["parameters"]["Limit"];
+                /** @description Opaque; from `next` of the page before */
+                cursor?: components["parameters"]["Cursor"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "author": {
+                     *             "kind": "person",
+                     *             "name": "text"
+                     *           },
+                     *           "changed_at": "2026-11-20T09:00:00.000000Z",
+                     *           "created_at": "2026-11-20T09:00:00.000000Z",
+                     *           "errors": [
+                     *             {
+                     *               "code": "text",
+                     *               "detail": "text",
+                     *               "pointer": "text"
+                     *             }
+                     *           ],
+                     *           "fault": "given_back",
+                     *           "id": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
+                     *           "message": {
+                     *             "body": "text",
+                     *             "cost_centre": "text",
+                     *             "documents": [
+                     *               "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11"
+                     *             ],
+                     *             "language": "text",
+                     *             "policy": {
+                     *               "class": "text",
+                     *               "collect_days": -10000,
+                     *               "fallback": "text",
+                     *               "level": "text",
+                     *               "methods": [
+                     *                 "text"
+                     *               ],
+                     *               "mode": "text",
+                     *               "post_at_once": false,
+                     *               "receipts": false,
+                     *               "reminders": false,
+                     *               "retention_months": -10000,
+                     *               "serve_by": "text",
+                     *               "term_rule": "text"
+                     *             },
+                     *             "recipients": [
+                     *               {}
+                     *             ],
+                     *             "reference": "text",
+                     *             "subject": "text"
+                     *           },
+                     *           "reason": "text",
+                     *           "removed_at": "2026-11-20T09:00:00.000000Z",
+                     *           "send_at": "2026-11-20T09:00:00.000000Z",
+                     *           "state": "open",
+                     *           "test": false
+                     *         }
+                     *       ],
+                     *       "next": "text"
+                     *     }
+                     */
+                    "application/json": {
+                        data: components["schemas"]["Draft"][];
+                        next?: string;
+                    };
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    createDraft: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description 1 to 255 printable ASCII characters
+                 * @example 8e03978e-40d5-43dd-bc93-6894a57f9324
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "recipients": [
+                 *         {
+                 *           "name": {
+                 *             "family": "Peeters",
+                 *             "given": "An"
+                 *           }
+                 *         }
+                 *       ],
+                 *       "subject": "Termination of the lease"
+                 *     }
+                 */
+                "application/json": components["schemas"]["NewDraft"];
+            };
+        };
+        responses: {
+            /** @description Kept */
+            201: {
+                headers: {
+                    "Idempotency-Replayed"?: "true";
+                    Location?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "author": {
+                     *         "kind": "person",
+                     *         "name": "text"
+                     *       },
+                     *       "changed_at": "2026-11-20T09:00:00.000000Z",
+                     *       "created_at": "2026-11-20T09:00:00.000000Z",
+                     *       "errors": [
+                     *         {
+                     *           "code": "text",
+                     *           "detail": "text",
+                     *           "pointer": "text"
+                     *         }
+                     *       ],
+                     *       "fault": "given_back",
+                     *       "id": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
+                     *       "message": {
+                     *         "body": "text",
+                     *         "cost_centre": "text",
+                     *         "documents": [
+                     *           "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11"
+                     *         ],
+                     *         "language": "text",
+                     *         "policy": {
+                     *           "class": "text",
+                     *           "collect_days": -10000,
+                     *           "fallback": "text",
+                     *           "level": "text",
+                     *           "methods": [
+                     *             "text"
+                     *           ],
+                     *           "mode": "text",
+                     *           "post_at_once": false,
+                     *           "receipts": false,
+                     *           "reminders": false,
+                     *           "retention_months": -10000,
+                     *           "serve_by": "text",
+                     *           "term_rule": "text"
+                     *         },
+                     *         "recipients": [
+                     *           {
+                     *             "email": "text",
+                     *             "identification": {
+                     *               "birth_date": "text",
+                     *               "national_number": "text"
+                     *             },
+                     *             "language": "text",
+                     *             "mobile": "text",
+                     *             "name": {
+                     *               "family": "text",
+                     *               "given": "text"
+                     *             },
+                     *             "organisation": {
+                     *               "enterprise_number": "text",
+                     *               "name": "text"
+                     *             },
+                     *             "postal_address": {
+                     *               "city": "text",
+                     *               "country": "text",
+                     *               "lines": [
+                     *                 "text"
+                     *               ],
+                     *               "postcode": "text"
+                     *             }
+                     *           }
+                     *         ],
+                     *         "reference": "text",
+                     *         "subject": "text"
+                     *       },
+                     *       "reason": "text",
+                     *       "removed_at": "2026-11-20T09:00:00.000000Z",
+                     *       "send_at": "2026-11-20T09:00:00.000000Z",
+                     *       "state": "open",
+                     *       "test": false
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Draft"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getDraft: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["ID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The draft */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "author": {
+                     *         "kind": "person",
+                     *         "name": "text"
+                     *       },
+                     *       "changed_at": "2026-11-20T09:00:00.000000Z",
+                     *       "created_at": "2026-11-20T09:00:00.000000Z",
+                     *       "errors": [
+                     *         {
+                     *           "code": "text",
+                     *           "detail": "text",
+                     *           "pointer": "text"
+                     *         }
+                     *       ],
+                     *       "fault": "given_back",
+                     *       "id": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
+                     *       "message": {
+                     *         "body": "text",
+                     *         "cost_centre": "text",
+                     *         "documents": [
+                     *           "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11"
+                     *         ],
+                     *         "language": "text",
+                     *         "policy": {
+                     *           "class": "text",
+                     *           "collect_days": -10000,
+                     *           "fallback": "text",
+                     *           "level": "text",
+                     *           "methods": [
+                     *             "text"
+                     *           ],
+                     *           "mode": "text",
+                     *           "post_at_once": false,
+                     *           "receipts": false,
+                     *           "reminders": false,
+                     *           "retention_months": -10000,
+                     *           "serve_by": "text",
+                     *           "term_rule": "text"
+                     *         },
+                     *         "recipients": [
+                     *           {
+                     *             "email": "text",
+                     *             "identification": {
+                     *               "birth_date": "text",
+                     *               "national_number": "text"
+                     *             },
+                     *             "language": "text",
+                     *             "mobile": "text",
+                     *             "name": {
+                     *               "family": "text",
+                     *               "given": "text"
+                     *             },
+                     *             "organisation": {
+                     *               "enterprise_number": "text",
+                     *               "name": "text"
+                     *             },
+                     *             "postal_address": {
+                     *               "city": "text",
+                     *               "country": "text",
+                     *               "lines": [
+                     *                 "text"
+                     *               ],
+                     *               "postcode": "text"
+                     *             }
+                     *           }
+                     *         ],
+                     *         "reference": "text",
+                     *         "subject": "text"
+                     *       },
+                     *       "reason": "text",
+                     *       "removed_at": "2026-11-20T09:00:00.000000Z",
+                     *       "send_at": "2026-11-20T09:00:00.000000Z",
+                     *       "state": "open",
+                     *       "test": false
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Draft"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    replaceDraft: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["ID"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "body": "Please find the notice attached.",
+                 *       "subject": "Termination of the lease"
+                 *     }
+                 */
+                "application/json": components["schemas"]["NewDraft"];
+            };
+        };
+        responses: {
+            /** @description The draft as it is now */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "author": {
+                     *         "kind": "person",
+                     *         "name": "text"
+                     *       },
+                     *       "changed_at": "2026-11-20T09:00:00.000000Z",
+                     *       "created_at": "2026-11-20T09:00:00.000000Z",
+                     *       "errors": [
+                     *         {
+                     *           "code": "text",
+                     *           "detail": "text",
+                     *           "pointer": "text"
+                     *         }
+                     *       ],
+                     *       "fault": "given_back",
+                     *       "id": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
+                     *       "message": {
+                     *         "body": "text",
+                     *         "cost_centre": "text",
+                     *         "documents": [
+                     *           "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11"
+                     *         ],
+                     *         "language": "text",
+                     *         "policy": {
+                     *           "class": "text",
+                     *           "collect_days": -10000,
+                     *           "fallback": "text",
+                     *           "level": "text",
+                     *           "methods": [
+                     *             "text"
+                     *           ],
+                     *           "mode": "text",
+                     *           "post_at_once": false,
+                     *           "receipts": false,
+                     *           "reminders": false,
+                     *           "retention_months": -10000,
+                     *           "serve_by": "text",
+                     *           "term_rule": "text"
+                     *         },
+                     *         "recipients": [
+                     *           {
+                     *             "email": "text",
+                     *             "identification": {
+                     *               "birth_date": "text",
+                     *               "national_number": "text"
+                     *             },
+                     *             "language": "text",
+                     *             "mobile": "text",
+                     *             "name": {
+                     *               "family": "text",
+                     *               "given": "text"
+                     *             },
+                     *             "organisation": {
+                     *               "enterprise_number": "text",
+                     *               "name": "text"
+                     *             },
+                     *             "postal_address": {
+                     *               "city": "text",
+                     *               "country": "text",
+                     *               "lines": [
+                     *                 "text"
+                     *               ],
+                     *               "postcode": "text"
+                     *             }
+                     *           }
+                     *         ],
+                     *         "reference": "text",
+                     *         "subject": "text"
+                     *       },
+                     *       "reason": "text",
+                     *       "removed_at": "2026-11-20T09:00:00.000000Z",
+                     *       "send_at": "2026-11-20T09:00:00.000000Z",
+                     *       "state": "open",
+                     *       "test": false
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Draft"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    deleteDraft: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["ID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Deleted */
+            204: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    submitDraft: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description 1 to 255 printable ASCII characters
+                 * @example 8e03978e-40d5-43dd-bc93-6894a57f9324
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                id: components["parameters"]["ID"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "send_at": "2026-12-01T08:00:00Z"
+                 *     }
+                 */
+                "application/json": components["schemas"]["SubmitDraft"];
+            };
+        };
+        responses: {
+            /** @description Submitted */
+            201: {
+                headers: {
+                    "Idempotency-Replayed"?: "true";
+                    Location?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "cost_centre": "text",
+                     *       "deliveries": [
+                     *         {
+                     *           "channels": {
+                     *             "email": "open",
+                     *             "sms": "open"
+                     *           },
+                     *           "decided_at": "2026-11-20T09:00:00.000000Z",
+                     *           "events": 1,
+                     *           "handed_over_at": "2026-11-20T09:00:00.000000Z",
+                     *           "id": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
+                     *           "identified_by": {
+                     *             "at": "2026-11-20T09:00:00.000000Z",
+                     *             "level": "text",
+                     *             "method": "text",
+                     *             "name": {
+                     *               "family": "text",
+                     *               "given": "text"
+                     *             }
+                     *           },
+                     *           "message_id": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
+                     *           "notified_at": "2026-11-20T09:00:00.000000Z",
+                     *           "plan": {
+                     *             "last_paper": "2026-11-20T09:00:00.000000Z",
+                     *             "late": false,
+                     *             "steps": [
+                     *               {
+                     *                 "day": "2026-11-20",
+                     *                 "done": false,
+                     *                 "kind": "notify"
+                     *               }
+                     *             ],
+                     *             "term_rule": "text"
+                     *           },
+                     *           "position": 1,
+                     *           "post": {
+                     *             "at": "2026-11-20T09:00:00.000000Z",
+                     *             "item": "text",
+                     *             "pages": 1,
+                     *             "partner": "text",
+                     *             "sha256": "text"
+                     *           },
+                     *           "received_by": {
+                     *             "at": "2026-11-20T09:00:00.000000Z",
+                     *             "level": "text",
+                     *             "mandate": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
+                     *             "mandate_given": "naming",
+                     *             "method": "text",
+                     *             "name": {
+                     *               "family": "text",
+                     *               "given": "text"
+                     *             }
+                     *           },
+                     *           "recipient": {
+                     *             "email": "text",
+                     *             "language": "text",
+                     *             "mobile": "text",
+                     *             "name": {
+                     *               "family": "text",
+                     *               "given": "text"
+                     *             },
+                     *             "organisation": {
+                     *               "enterprise_number": "text",
+                     *               "name": "text"
+                     *             },
+                     *             "postal_address": {
+                     *               "city": "text",
+                     *               "country": "text",
+                     *               "lines": [
+                     *                 "text"
+                     *               ],
+                     *               "postcode": "text"
+                     *             }
+                     *           },
+                     *           "respond_by": "2026-11-20T09:00:00.000000Z",
+                     *           "state": "submitted",
+                     *           "state_since": "2026-11-20T09:00:00.000000Z"
+                     *         }
+                     *       ],
+                     *       "id": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
+                     *       "legal_hold": false,
+                     *       "number": "K7Q4-M2XD-9F3T",
+                     *       "parts": [
+                     *         {
+                     *           "media_type": "text",
+                     *           "name": "text",
+                     *           "sha256": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+                     *           "size": 1
+                     *         }
+                     *       ],
+                     *       "policy": {
+                     *         "class": "text",
+                     *         "collect_days": 1,
+                     *         "fallback": "text",
+                     *         "level": "text",
+                     *         "methods": [
+                     *           "text"
+                     *         ],
+                     *         "mode": "text",
+                     *         "post_at_once": false,
+                     *         "receipts": false,
+                     *         "reminders": false,
+                     *         "retention_months": 1,
+                     *         "serve_by": "2026-11-20",
+                     *         "term_rule": "be-53bis-2@1"
+                     *       },
+                     *       "reference": "text",
+                     *       "retain_until": "2026-11-20T09:00:00.000000Z",
+                     *       "states": {
+                     *         "notified": 1
+                     *       },
+                     *       "status": "in_progress",
+                     *       "subject": "text",
+                     *       "submitted_at": "2026-11-20T09:00:00.000000Z",
+                     *       "test": false
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Message"];
+                };
+            };
+            /** @description It waits for its time or for release */
+            202: {
+                headers: {
+                    "Idempotency-Replayed"?: "true";
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "author": {
+                     *         "kind": "person",
+                     *         "name": "text"
+                     *       },
+                     *       "changed_at": "2026-11-20T09:00:00.000000Z",
+                     *       "created_at": "2026-11-20T09:00:00.000000Z",
+                     *       "errors": [
+                     *         {
+                     *           "code": "text",
+                     *           "detail": "text",
+                     *           "pointer": "text"
+                     *         }
+                     *       ],
+                     *       "fault": "given_back",
+                     *       "id": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
+                     *       "message": {
+                     *         "body": "text",
+                     *         "cost_centre": "text",
+                     *         "documents": [
+                     *           "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11"
+                     *         ],
+                     *         "language": "text",
+                     *         "policy": {
+                     *           "class": "text",
+                     *           "collect_days": -10000,
+                     *           "fallback": "text",
+                     *           "level": "text",
+                     *           "methods": [
+                     *             "text"
+                     *           ],
+                     *           "mode": "text",
+                     *           "post_at_once": false,
+                     *           "receipts": false,
+                     *           "reminders": false,
+                     *           "retention_months": -10000,
+                     *           "serve_by": "text",
+                     *           "term_rule": "text"
+                     *         },
+                     *         "recipients": [
+                     *           {
+                     *             "email": "text",
+                     *             "identification": {
+                     *               "birth_date": "text",
+                     *               "national_number": "text"
+                     *             },
+                     *             "language": "text",
+                     *             "mobile": "text",
+                     *             "name": {
+                     *               "family": "text",
+                     *               "given": "text"
+                     *             },
+                     *             "organisation": {
+                     *               "enterprise_number": "text",
+                     *               "name": "text"
+                     *             },
+                     *             "postal_address": {
+                     *               "city": "text",
+                     *               "country": "text",
+                     *               "lines": [
+                     *                 "text"
+                     *               ],
+                     *               "postcode": "text"
+                     *             }
+                     *           }
+                     *         ],
+                     *         "reference": "text",
+                     *         "subject": "text"
+                     *       },
+                     *       "reason": "text",
+                     *       "removed_at": "2026-11-20T09:00:00.000000Z",
+                     *       "send_at": "2026-11-20T09:00:00.000000Z",
+                     *       "state": "open",
+                     *       "test": false
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Draft"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    takeBackDraft: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description 1 to 255 printable ASCII characters
+                 * @example 8e03978e-40d5-43dd-bc93-6894a57f9324
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                id: components["parameters"]["ID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The draft as it is now */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "author": {
+                     *         "kind": "person",
+                     *         "name": "text"
+                     *       },
+                     *       "changed_at": "2026-11-20T09:00:00.000000Z",
+                     *       "created_at": "2026-11-20T09:00:00.000000Z",
+                     *       "errors": [
+                     *         {
+                     *           "code": "text",
+                     *           "detail": "text",
+                     *           "pointer": "text"
+                     *         }
+                     *       ],
+                     *       "fault": "given_back",
+                     *       "id": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
+                     *       "message": {
+                     *         "body": "text",
+                     *         "cost_centre": "text",
+                     *         "documents": [
+                     *           "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11"
+                     *         ],
+                     *         "language": "text",
+                     *         "policy": {
+                     *           "class": "text",
+                     *           "collect_days": -10000,
+                     *           "fallback": "text",
+                     *           "level": "text",
+                     *           "methods": [
+                     *             "text"
+                     *           ],
+                     *           "mode": "text",
+                     *           "post_at_once": false,
+                     *           "receipts": false,
+                     *           "reminders": false,
+                     *           "retention_months": -10000,
+                     *           "serve_by": "text",
+                     *           "term_rule": "text"
+                     *         },
+                     *         "recipients": [
+                     *           {
+                     *             "email": "text",
+                     *             "identification": {
+                     *               "birth_date": "text",
+                     *               "national_number": "text"
+                     *             },
+                     *             "language": "text",
+                     *             "mobile": "text",
+                     *             "name": {
+                     *               "family": "text",
+                     *               "given": "text"
+                     *             },
+                     *             "organisation": {
+                     *               "enterprise_number": "text",
+                     *               "name": "text"
+                     *             },
+                     *             "postal_address": {
+                     *               "city": "text",
+                     *               "country": "text",
+                     *               "lines": [
+                     *                 "text"
+                     *               ],
+                     *               "postcode": "text"
+                     *             }
+                     *           }
+                     *         ],
+                     *         "reference": "text",
+                     *         "subject": "text"
+                     *       },
+                     *       "reason": "text",
+                     *       "removed_at": "2026-11-20T09:00:00.000000Z",
+                     *       "send_at": "2026-11-20T09:00:00.000000Z",
+                     *       "state": "open",
+                     *       "test": false
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Draft"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -1171,6 +4555,11 @@ export interface operations {
     listEvents: {
         parameters: {
             query?: {
+                /**
+                 * @description Types or presets (`default`, `all`), separated by commas; all without it
+                 * @example default
+                 */
+                types?: string;
                 /** @description Where to go on from; the beginning without it */
                 after?: string;
                 /** @description Entries per page */
@@ -1185,12 +4574,54 @@ export interface operations {
             /** @description Events after the cursor */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "after": "text",
+                     *       "data": [
+                     *         {
+                     *           "at": "2026-11-20T09:00:00.000000Z",
+                     *           "delivery_id": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
+                     *           "details": [
+                     *             {
+                     *               "key": "text",
+                     *               "value": "text"
+                     *             }
+                     *           ],
+                     *           "hash": "text",
+                     *           "id": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
+                     *           "message_id": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
+                     *           "name": "text",
+                     *           "prev": "text",
+                     *           "reasons": [
+                     *             {
+                     *               "code": "text",
+                     *               "text": "text",
+                     *               "uri": "text"
+                     *             }
+                     *           ],
+                     *           "removed": false,
+                     *           "sealed_at": "2026-11-20T09:00:00.000000Z",
+                     *           "seq": 1,
+                     *           "state": "submitted",
+                     *           "status": "waiting",
+                     *           "test": false,
+                     *           "type": "delivery.collected.v1",
+                     *           "uri": "text"
+                     *         }
+                     *       ],
+                     *       "retry_after": 1
+                     *     }
+                     */
                     "application/json": {
                         after: string;
                         data: components["schemas"]["Event"][];
+                        /** @description Seconds after which asking again makes sense; 0 when there is more */
+                        retry_after: number;
                     };
                 };
             };
@@ -1212,6 +4643,8 @@ export interface operations {
             /** @description The document */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1224,7 +4657,7 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
-    listMessages: {
+    listInvoices: {
         parameters: {
             query?: {
                 /** @description Entries per page */
@@ -1241,11 +4674,44 @@ export interface operations {
             /** @description One page */
             200: {
                 headers: {
+                    /** @description rel="next": the next page */
+                    Link?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "corrects": "text",
+                     *           "due_on": "2026-11-20",
+                     *           "gross": 1,
+                     *           "id": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
+                     *           "issued_at": "2026-11-20T09:00:00.000000Z",
+                     *           "kind": "invoice",
+                     *           "lines": [
+                     *             {
+                     *               "kind": "credit",
+                     *               "net": 1
+                     *             }
+                     *           ],
+                     *           "net": 1,
+                     *           "number": "2026-000017",
+                     *           "paid_at": "2026-11-20T09:00:00.000000Z",
+                     *           "period": "text",
+                     *           "structured_communication": "+++202/6000/01764+++",
+                     *           "vat": 1,
+                     *           "vat_kind": "S",
+                     *           "vat_rate": 1
+                     *         }
+                     *       ],
+                     *       "next": "text"
+                     *     }
+                     */
                     "application/json": {
-                        data: components["schemas"]["Message"][];
+                        data: components["schemas"]["Invoice"][];
                         next?: string;
                     };
                 };
@@ -1253,7 +4719,1075 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    getInvoice: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["ID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The invoice */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "corrects": "text",
+                     *       "due_on": "2026-11-20",
+                     *       "gross": 1,
+                     *       "id": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
+                     *       "issued_at": "2026-11-20T09:00:00.000000Z",
+                     *       "kind": "invoice",
+                     *       "lines": [
+                     *         {
+                     *           "kind": "credit",
+                     *           "net": 1
+                     *         }
+                     *       ],
+                     *       "net": 1,
+                     *       "number": "2026-000017",
+                     *       "paid_at": "2026-11-20T09:00:00.000000Z",
+                     *       "period": "text",
+                     *       "structured_communication": "+++202/6000/01764+++",
+                     *       "vat": 1,
+                     *       "vat_kind": "S",
+                     *       "vat_rate": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Invoice"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getInvoicePDF: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["ID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The document */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/pdf": string;
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getInvoiceUBL: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["ID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The document */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/xml": string;
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listKeys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page, the whole list */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "created_at": "2026-11-20T09:00:00.000000Z",
+                     *           "current": true,
+                     *           "expires_at": "2027-11-20T09:00:00.000000Z",
+                     *           "id": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
+                     *           "kind": "key",
+                     *           "limits": {
+                     *             "calls_at_once": 100,
+                     *             "calls_per_second": 50,
+                     *             "deliveries_per_day": 100000,
+                     *             "uploads_at_once": 8
+                     *           },
+                     *           "mode": "test",
+                     *           "name": "bookkeeping",
+                     *           "scopes": [
+                     *             "read",
+                     *             "send"
+                     *           ],
+                     *           "state": "active"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": {
+                        data: components["schemas"]["Key"][];
+                    };
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listMessages: {
+        parameters: {
+            query?: {
+                /** @description Entries per page */
+                limit?: components["parameters"]["Limit"];
+                /** @description Opaque; from `next` of the page before */
+                cursor?: components["parameters"]["Cursor"];
+                /** @description Where it is, coarsely; `soon` is waiting with less than 48 hours left, `unreached` is whom nothing reached */
+                status?: components["parameters"]["Status"];
+                /** @description Where it is, finely */
+                state?: components["parameters"]["State"];
+                /** @description Submitted then, or later */
+                submitted_from?: components["parameters"]["SubmittedFrom"];
+                /** @description Submitted before then */
+                submitted_before?: components["parameters"]["SubmittedBefore"];
+                /** @description The whole number; hyphens and spaces do not matter */
+                number?: components["parameters"]["Number"];
+                /** @description The whole reference, in any case */
+                reference?: components["parameters"]["Reference"];
+                /** @description The whole cost centre, in any case */
+                cost_centre?: components["parameters"]["CostCentre"];
+                /** @description How a name (either way round), the name of an organisation or an e-mail address begins */
+                recipient?: components["parameters"]["Recipient"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "cost_centre": "text",
+                     *           "deliveries": [
+                     *             {
+                     *               "channels": {
+                     *                 "email": "open",
+                     *                 "sms": "open"
+                     *               },
+                     *               "decided_at": "2026-11-20T09:00:00.000000Z",
+                     *               "events": 1,
+                     *               "handed_over_at": "2026-11-20T09:00:00.000000Z",
+                     *               "id": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
+                     *               "identified_by": {
+                     *                 "at": "2026-11-20T09:00:00.000000Z",
+                     *                 "level": "text",
+                     *                 "method": "text",
+                     *                 "name": {
+                     *                   "family": "text",
+                     *                   "given": "text"
+                     *                 }
+                     *               },
+                     *               "message_id": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
+                     *               "notified_at": "2026-11-20T09:00:00.000000Z",
+                     *               "plan": {
+                     *                 "late": false,
+                     *                 "steps": []
+                     *               },
+                     *               "position": 1,
+                     *               "post": {
+                     *                 "at": "2026-11-20T09:00:00.000000Z",
+                     *                 "item": "text",
+                     *                 "pages": 1,
+                     *                 "partner": "text",
+                     *                 "sha256": "text"
+                     *               },
+                     *               "received_by": {
+                     *                 "at": "2026-11-20T09:00:00.000000Z",
+                     *                 "level": "text",
+                     *                 "mandate": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
+                     *                 "mandate_given": "naming",
+                     *                 "method": "text",
+                     *                 "name": {
+                     *                   "family": "text",
+                     *                   "given": "text"
+                     *                 }
+                     *               },
+                     *               "recipient": {
+                     *                 "email": "text",
+                     *                 "language": "text",
+                     *                 "mobile": "text",
+                     *                 "name": {
+                     *                   "family": "text",
+                     *                   "given": "text"
+                     *                 },
+                     *                 "organisation": {
+                     *                   "enterprise_number": "text",
+                     *                   "name": "text"
+                     *                 },
+                     *                 "postal_address": {
+                     *                   "city": "text",
+                     *                   "country": "text",
+                     *                   "lines": [],
+                     *                   "postcode": "text"
+                     *                 }
+                     *               },
+                     *               "respond_by": "2026-11-20T09:00:00.000000Z",
+                     *               "state": "submitted",
+                     *               "state_since": "2026-11-20T09:00:00.000000Z"
+                     *             }
+                     *           ],
+                     *           "id": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
+                     *           "legal_hold": false,
+                     *           "number": "K7Q4-M2XD-9F3T",
+                     *           "parts": [
+                     *             {
+                     *               "media_type": "text",
+                     *               "name": "text",
+                     *               "sha256": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+                     *               "size": 1
+                     *             }
+                     *           ],
+                     *           "policy": {
+                     *             "class": "text",
+                     *             "collect_days": 1,
+                     *             "fallback": "text",
+                     *             "level": "text",
+                     *             "methods": [
+                     *               "text"
+                     *             ],
+                     *             "mode": "text",
+                     *             "post_at_once": false,
+                     *             "receipts": false,
+                     *             "reminders": false,
+                     *             "retention_months": 1,
+                     *             "serve_by": "2026-11-20",
+                     *             "term_rule": "be-53bis-2@1"
+                     *           },
+                     *           "reference": "text",
+                     *           "retain_until": "2026-11-20T09:00:00.000000Z",
+                     *           "states": {
+                     *             "notified": 1
+                     *           },
+                     *           "status": "in_progress",
+                     *           "subject": "text",
+                     *           "submitted_at": "2026-11-20T09:00:00.000000Z",
+                     *           "test": false
+                     *         }
+                     *       ],
+                     *       "next": "text",
+                     *       "previous": "text"
+                     *     }
+                     */
+                    "application/json": {
+                        data: components["schemas"]["Message"][];
+                        /** @description Cursor of what is older */
+                        next?: string;
+                        /** @description Cursor of what is newer */
+                        previous?: string;
+                    };
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     createMessage: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description 1 to 255 printable ASCII characters
+                 * @example 8e03978e-40d5-43dd-bc93-6894a57f9324
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /**
+                 * @description Test keys only: identifiers of message and deliveries follow from account, seed and Idempotency-Key, so that they are the same every time
+                 * @example run-7
+                 */
+                "Bode-Seed"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "body": "Please find the notice attached.",
+                 *       "documents": [
+                 *         "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11"
+                 *       ],
+                 *       "recipients": [
+                 *         {
+                 *           "email": "an@example.be",
+                 *           "language": "nl",
+                 *           "mobile": "+32470123456",
+                 *           "name": {
+                 *             "family": "Peeters",
+                 *             "given": "An"
+                 *           },
+                 *           "postal_address": {
+                 *             "city": "Gent",
+                 *             "country": "BE",
+                 *             "lines": [
+                 *               "Vlasmarkt 7"
+                 *             ],
+                 *             "postcode": "9000"
+                 *           }
+                 *         }
+                 *       ],
+                 *       "subject": "Termination of the lease"
+                 *     }
+                 */
+                "application/json": components["schemas"]["NewMessage"];
+            };
+        };
+        responses: {
+            /** @description Submitted */
+            201: {
+                headers: {
+                    "Idempotency-Replayed"?: "true";
+                    Location?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "cost_centre": "text",
+                     *       "deliveries": [
+                     *         {
+                     *           "channels": {
+                     *             "email": "open",
+                     *             "sms": "open"
+                     *           },
+                     *           "decided_at": "2026-11-20T09:00:00.000000Z",
+                     *           "events": 1,
+                     *           "handed_over_at": "2026-11-20T09:00:00.000000Z",
+                     *           "id": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
+                     *           "identified_by": {
+                     *             "at": "2026-11-20T09:00:00.000000Z",
+                     *             "level": "text",
+                     *             "method": "text",
+                     *             "name": {
+                     *               "family": "text",
+                     *               "given": "text"
+                     *             }
+                     *           },
+                     *           "message_id": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
+                     *           "notified_at": "2026-11-20T09:00:00.000000Z",
+                     *           "plan": {
+                     *             "last_paper": "2026-11-20T09:00:00.000000Z",
+                     *             "late": false,
+                     *             "steps": [
+                     *               {
+                     *                 "day": "2026-11-20",
+                     *                 "done": false,
+                     *                 "kind": "notify"
+                     *               }
+                     *             ],
+                     *             "term_rule": "text"
+                     *           },
+                     *           "position": 1,
+                     *           "post": {
+                     *             "at": "2026-11-20T09:00:00.000000Z",
+                     *             "item": "text",
+                     *             "pages": 1,
+                     *             "partner": "text",
+                     *             "sha256": "text"
+                     *           },
+                     *           "received_by": {
+                     *             "at": "2026-11-20T09:00:00.000000Z",
+                     *             "level": "text",
+                     *             "mandate": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
+                     *             "mandate_given": "naming",
+                     *             "method": "text",
+                     *             "name": {
+                     *               "family": "text",
+                     *               "given": "text"
+                     *             }
+                     *           },
+                     *           "recipient": {
+                     *             "email": "text",
+                     *             "language": "text",
+                     *             "mobile": "text",
+                     *             "name": {
+                     *               "family": "text",
+                     *               "given": "text"
+                     *             },
+                     *             "organisation": {
+                     *               "enterprise_number": "text",
+                     *               "name": "text"
+                     *             },
+                     *             "postal_address": {
+                     *               "city": "text",
+                     *               "country": "text",
+                     *               "lines": [
+                     *                 "text"
+                     *               ],
+                     *               "postcode": "text"
+                     *             }
+                     *           },
+                     *           "respond_by": "2026-11-20T09:00:00.000000Z",
+                     *           "state": "submitted",
+                     *           "state_since": "2026-11-20T09:00:00.000000Z"
+                     *         }
+                     *       ],
+                     *       "id": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
+                     *       "legal_hold": false,
+                     *       "number": "K7Q4-M2XD-9F3T",
+                     *       "parts": [
+                     *         {
+                     *           "media_type": "text",
+                     *           "name": "text",
+                     *           "sha256": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+                     *           "size": 1
+                     *         }
+                     *       ],
+                     *       "policy": {
+                     *         "class": "text",
+                     *         "collect_days": 1,
+                     *         "fallback": "text",
+                     *         "level": "text",
+                     *         "methods": [
+                     *           "text"
+                     *         ],
+                     *         "mode": "text",
+                     *         "post_at_once": false,
+                     *         "receipts": false,
+                     *         "reminders": false,
+                     *         "retention_months": 1,
+                     *         "serve_by": "2026-11-20",
+                     *         "term_rule": "be-53bis-2@1"
+                     *       },
+                     *       "reference": "text",
+                     *       "retain_until": "2026-11-20T09:00:00.000000Z",
+                     *       "states": {
+                     *         "notified": 1
+                     *       },
+                     *       "status": "in_progress",
+                     *       "subject": "text",
+                     *       "submitted_at": "2026-11-20T09:00:00.000000Z",
+                     *       "test": false
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Message"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getMessage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["ID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The message */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "cost_centre": "text",
+                     *       "deliveries": [
+                     *         {
+                     *           "channels": {
+                     *             "email": "open",
+                     *             "sms": "open"
+                     *           },
+                     *           "decided_at": "2026-11-20T09:00:00.000000Z",
+                     *           "events": 1,
+                     *           "handed_over_at": "2026-11-20T09:00:00.000000Z",
+                     *           "id": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
+                     *           "identified_by": {
+                     *             "at": "2026-11-20T09:00:00.000000Z",
+                     *             "level": "text",
+                     *             "method": "text",
+                     *             "name": {
+                     *               "family": "text",
+                     *               "given": "text"
+                     *             }
+                     *           },
+                     *           "message_id": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
+                     *           "notified_at": "2026-11-20T09:00:00.000000Z",
+                     *           "plan": {
+                     *             "last_paper": "2026-11-20T09:00:00.000000Z",
+                     *             "late": false,
+                     *             "steps": [
+                     *               {
+                     *                 "day": "2026-11-20",
+                     *                 "done": false,
+                     *                 "kind": "notify"
+                     *               }
+                     *             ],
+                     *             "term_rule": "text"
+                     *           },
+                     *           "position": 1,
+                     *           "post": {
+                     *             "at": "2026-11-20T09:00:00.000000Z",
+                     *             "item": "text",
+                     *             "pages": 1,
+                     *             "partner": "text",
+                     *             "sha256": "text"
+                     *           },
+                     *           "received_by": {
+                     *             "at": "2026-11-20T09:00:00.000000Z",
+                     *             "level": "text",
+                     *             "mandate": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
+                     *             "mandate_given": "naming",
+                     *             "method": "text",
+                     *             "name": {
+                     *               "family": "text",
+                     *               "given": "text"
+                     *             }
+                     *           },
+                     *           "recipient": {
+                     *             "email": "text",
+                     *             "language": "text",
+                     *             "mobile": "text",
+                     *             "name": {
+                     *               "family": "text",
+                     *               "given": "text"
+                     *             },
+                     *             "organisation": {
+                     *               "enterprise_number": "text",
+                     *               "name": "text"
+                     *             },
+                     *             "postal_address": {
+                     *               "city": "text",
+                     *               "country": "text",
+                     *               "lines": [
+                     *                 "text"
+                     *               ],
+                     *               "postcode": "text"
+                     *             }
+                     *           },
+                     *           "respond_by": "2026-11-20T09:00:00.000000Z",
+                     *           "state": "submitted",
+                     *           "state_since": "2026-11-20T09:00:00.000000Z"
+                     *         }
+                     *       ],
+                     *       "id": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
+                     *       "legal_hold": false,
+                     *       "number": "K7Q4-M2XD-9F3T",
+                     *       "parts": [
+                     *         {
+                     *           "media_type": "text",
+                     *           "name": "text",
+                     *           "sha256": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+                     *           "size": 1
+                     *         }
+                     *       ],
+                     *       "policy": {
+                     *         "class": "text",
+                     *         "collect_days": 1,
+                     *         "fallback": "text",
+                     *         "level": "text",
+                     *         "methods": [
+                     *           "text"
+                     *         ],
+                     *         "mode": "text",
+                     *         "post_at_once": false,
+                     *         "receipts": false,
+                     *         "reminders": false,
+                     *         "retention_months": 1,
+                     *         "serve_by": "2026-11-20",
+                     *         "term_rule": "be-53bis-2@1"
+                     *       },
+                     *       "reference": "text",
+                     *       "retain_until": "2026-11-20T09:00:00.000000Z",
+                     *       "states": {
+                     *         "notified": 1
+                     *       },
+                     *       "status": "in_progress",
+                     *       "subject": "text",
+                     *       "submitted_at": "2026-11-20T09:00:00.000000Z",
+                     *       "test": false
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Message"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    cancelMessage: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description 1 to 255 printable ASCII characters
+                 * @example 8e03978e-40d5-43dd-bc93-6894a57f9324
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                id: components["parameters"]["ID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The message as it is now */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "cost_centre": "text",
+                     *       "deliveries": [
+                     *         {
+                     *           "channels": {
+                     *             "email": "open",
+                     *             "sms": "open"
+                     *           },
+                     *           "decided_at": "2026-11-20T09:00:00.000000Z",
+                     *           "events": 1,
+                     *           "handed_over_at": "2026-11-20T09:00:00.000000Z",
+                     *           "id": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
+                     *           "identified_by": {
+                     *             "at": "2026-11-20T09:00:00.000000Z",
+                     *             "level": "text",
+                     *             "method": "text",
+                     *             "name": {
+                     *               "family": "text",
+                     *               "given": "text"
+                     *             }
+                     *           },
+                     *           "message_id": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
+                     *           "notified_at": "2026-11-20T09:00:00.000000Z",
+                     *           "plan": {
+                     *             "last_paper": "2026-11-20T09:00:00.000000Z",
+                     *             "late": false,
+                     *             "steps": [
+                     *               {
+                     *                 "day": "2026-11-20",
+                     *                 "done": false,
+                     *                 "kind": "notify"
+                     *               }
+                     *             ],
+                     *             "term_rule": "text"
+                     *           },
+                     *           "position": 1,
+                     *           "post": {
+                     *             "at": "2026-11-20T09:00:00.000000Z",
+                     *             "item": "text",
+                     *             "pages": 1,
+                     *             "partner": "text",
+                     *             "sha256": "text"
+                     *           },
+                     *           "received_by": {
+                     *             "at": "2026-11-20T09:00:00.000000Z",
+                     *             "level": "text",
+                     *             "mandate": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
+                     *             "mandate_given": "naming",
+                     *             "method": "text",
+                     *             "name": {
+                     *               "family": "text",
+                     *               "given": "text"
+                     *             }
+                     *           },
+                     *           "recipient": {
+                     *             "email": "text",
+                     *             "language": "text",
+                     *             "mobile": "text",
+                     *             "name": {
+                     *               "family": "text",
+                     *               "given": "text"
+                     *             },
+                     *             "organisation": {
+                     *               "enterprise_number": "text",
+                     *               "name": "text"
+                     *             },
+                     *             "postal_address": {
+                     *               "city": "text",
+                     *               "country": "text",
+                     *               "lines": [
+                     *                 "text"
+                     *               ],
+                     *               "postcode": "text"
+                     *             }
+                     *           },
+                     *           "respond_by": "2026-11-20T09:00:00.000000Z",
+                     *           "state": "submitted",
+                     *           "state_since": "2026-11-20T09:00:00.000000Z"
+                     *         }
+                     *       ],
+                     *       "id": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
+                     *       "legal_hold": false,
+                     *       "number": "K7Q4-M2XD-9F3T",
+                     *       "parts": [
+                     *         {
+                     *           "media_type": "text",
+                     *           "name": "text",
+                     *           "sha256": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+                     *           "size": 1
+                     *         }
+                     *       ],
+                     *       "policy": {
+                     *         "class": "text",
+                     *         "collect_days": 1,
+                     *         "fallback": "text",
+                     *         "level": "text",
+                     *         "methods": [
+                     *           "text"
+                     *         ],
+                     *         "mode": "text",
+                     *         "post_at_once": false,
+                     *         "receipts": false,
+                     *         "reminders": false,
+                     *         "retention_months": 1,
+                     *         "serve_by": "2026-11-20",
+                     *         "term_rule": "be-53bis-2@1"
+                     *       },
+                     *       "reference": "text",
+                     *       "retain_until": "2026-11-20T09:00:00.000000Z",
+                     *       "states": {
+                     *         "notified": 1
+                     *       },
+                     *       "status": "in_progress",
+                     *       "subject": "text",
+                     *       "submitted_at": "2026-11-20T09:00:00.000000Z",
+                     *       "test": false
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Message"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listDeliveries: {
+        parameters: {
+            query?: {
+                /** @description Entries per page */
+                limit?: components["parameters"]["Limit"];
+                /** @description Opaque; from `next` of the page before */
+                cursor?: components["parameters"]["Cursor"];
+            };
+            header?: never;
+            path: {
+                id: components["parameters"]["ID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "channels": {
+                     *             "email": "open",
+                     *             "sms": "open"
+                     *           },
+                     *           "decided_at": "2026-11-20T09:00:00.000000Z",
+                     *           "events": 1,
+                     *           "handed_over_at": "2026-11-20T09:00:00.000000Z",
+                     *           "id": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
+                     *           "identified_by": {
+                     *             "at": "2026-11-20T09:00:00.000000Z",
+                     *             "level": "text",
+                     *             "method": "text",
+                     *             "name": {
+                     *               "family": "text",
+                     *               "given": "text"
+                     *             }
+                     *           },
+                     *           "message_id": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
+                     *           "notified_at": "2026-11-20T09:00:00.000000Z",
+                     *           "plan": {
+                     *             "last_paper": "2026-11-20T09:00:00.000000Z",
+                     *             "late": false,
+                     *             "steps": [
+                     *               {
+                     *                 "at": "2026-11-20T09:00:00.000000Z",
+                     *                 "day": "2026-11-20",
+                     *                 "done": false,
+                     *                 "kind": "notify"
+                     *               }
+                     *             ],
+                     *             "term_rule": "text"
+                     *           },
+                     *           "position": 1,
+                     *           "post": {
+                     *             "at": "2026-11-20T09:00:00.000000Z",
+                     *             "item": "text",
+                     *             "pages": 1,
+                     *             "partner": "text",
+                     *             "sha256": "text"
+                     *           },
+                     *           "received_by": {
+                     *             "at": "2026-11-20T09:00:00.000000Z",
+                     *             "level": "text",
+                     *             "mandate": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
+                     *             "mandate_given": "naming",
+                     *             "method": "text",
+                     *             "name": {
+                     *               "family": "text",
+                     *               "given": "text"
+                     *             }
+                     *           },
+                     *           "recipient": {
+                     *             "email": "text",
+                     *             "language": "text",
+                     *             "mobile": "text",
+                     *             "name": {
+                     *               "family": "text",
+                     *               "given": "text"
+                     *             },
+                     *             "organisation": {
+                     *               "enterprise_number": "text",
+                     *               "name": "text"
+                     *             },
+                     *             "postal_address": {
+                     *               "city": "text",
+                     *               "country": "text",
+                     *               "lines": [
+                     *                 "text"
+                     *               ],
+                     *               "postcode": "text"
+                     *             }
+                     *           },
+                     *           "respond_by": "2026-11-20T09:00:00.000000Z",
+                     *           "state": "submitted",
+                     *           "state_since": "2026-11-20T09:00:00.000000Z"
+                     *         }
+                     *       ],
+                     *       "next": "text"
+                     *     }
+                     */
+                    "application/json": {
+                        data: components["schemas"]["Delivery"][];
+                        next?: string;
+                    };
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    grantToken: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "client_assertion": "eyJhbGciOiJFUzI1NiJ9.e30.AA",
+                 *       "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+                 *       "grant_type": "client_credentials",
+                 *       "scope": "send read"
+                 *     }
+                 */
+                "application/x-www-form-urlencoded": {
+                    client_assertion: string;
+                    /** @constant */
+                    client_assertion_type: "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+                    /** @constant */
+                    grant_type: "client_credentials";
+                    /** @description Separated by blanks; all that the client has when it is absent */
+                    scope?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description A token */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "access_token": "text",
+                     *       "expires_in": 1,
+                     *       "scope": "text",
+                     *       "token_type": "Bearer"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Token"];
+                };
+            };
+            /** @description Not a request for a token, or for more than the client may */
+            400: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "invalid_request",
+                     *       "error_description": "text"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TokenRefused"];
+                };
+            };
+            /** @description The assertion proves nothing */
+            401: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "invalid_request",
+                     *       "error_description": "text"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TokenRefused"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getOpenAPI: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OpenAPI 3.1 */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /** @example {} */
+                    "application/json": Record<string, never>;
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getOverview: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How they stand now, and what was collected in the last 30 days */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "collected": [
+                     *         {
+                     *           "count": 0,
+                     *           "day": "2026-11-20"
+                     *         }
+                     *       ],
+                     *       "median_seconds": 0,
+                     *       "statuses": {
+                     *         "refused": {
+                     *           "count": 1000,
+                     *           "more": true
+                     *         },
+                     *         "soon": {
+                     *           "count": 2,
+                     *           "more": false
+                     *         },
+                     *         "waiting": {
+                     *           "count": 12,
+                     *           "more": false
+                     *         }
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Overview"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    createPreview: {
         parameters: {
             query?: never;
             header?: {
@@ -1300,84 +5834,85 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Submitted */
-            201: {
-                headers: {
-                    "Idempotency-Replayed"?: "true";
-                    Location?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Message"];
-                };
-            };
-            default: components["responses"]["Problem"];
-        };
-    };
-    getMessage: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: components["parameters"]["ID"];
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The message */
+            /** @description What it would become */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Message"];
+                    /**
+                     * @example {
+                     *       "plan": {
+                     *         "last_paper": "2026-11-20T09:00:00.000000Z",
+                     *         "late": false,
+                     *         "steps": [
+                     *           {
+                     *             "at": "2026-11-20T09:00:00.000000Z",
+                     *             "day": "2026-11-20",
+                     *             "done": false,
+                     *             "kind": "notify"
+                     *           }
+                     *         ],
+                     *         "term_rule": "text"
+                     *       },
+                     *       "recipients": [
+                     *         {
+                     *           "letter": {
+                     *             "country": "text",
+                     *             "envelope": "C5/6",
+                     *             "grams": 1,
+                     *             "notes": [
+                     *               "number_first"
+                     *             ],
+                     *             "pages": 1,
+                     *             "parts": [
+                     *               {
+                     *                 "name": "text",
+                     *                 "pages": 1,
+                     *                 "printed": false,
+                     *                 "sha256": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+                     *               }
+                     *             ],
+                     *             "price_online": 1,
+                     *             "price_posted": 1,
+                     *             "product": "registered",
+                     *             "sheets": 1
+                     *           },
+                     *           "paper": false,
+                     *           "position": 1
+                     *         }
+                     *       ],
+                     *       "total": {
+                     *         "grams": 1,
+                     *         "letters": 1,
+                     *         "pages": 1,
+                     *         "price_online": 1,
+                     *         "price_posted": 1,
+                     *         "recipients": 1,
+                     *         "sheets": 1
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Preview"];
                 };
             };
             default: components["responses"]["Problem"];
         };
     };
-    cancelMessage: {
-        parameters: {
-            query?: never;
-            header?: {
-                /**
-                 * @description 1 to 255 printable ASCII characters
-                 * @example 8e03978e-40d5-43dd-bc93-6894a57f9324
-                 */
-                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
-            };
-            path: {
-                id: components["parameters"]["ID"];
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The message as it is now */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Message"];
-                };
-            };
-            default: components["responses"]["Problem"];
-        };
-    };
-    listDeliveries: {
+    listTemplates: {
         parameters: {
             query?: {
+                /** @description Those that are archived instead */
+                archived?: boolean;
                 /** @description Entries per page */
                 limit?: components["parameters"]["Limit"];
                 /** @description Opaque; from `next` of the page before */
                 cursor?: components["parameters"]["Cursor"];
             };
             header?: never;
-            path: {
-                id: components["parameters"]["ID"];
-            };
+            path?: never;
             cookie?: never;
         };
         requestBody?: never;
@@ -1385,11 +5920,53 @@ export interface operations {
             /** @description One page */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "archived": false,
+                     *           "body": "text",
+                     *           "changed_at": "2026-11-20T09:00:00.000000Z",
+                     *           "cost_centre": "text",
+                     *           "created_at": "2026-11-20T09:00:00.000000Z",
+                     *           "id": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
+                     *           "language": "text",
+                     *           "name": "text",
+                     *           "newest_version": 1,
+                     *           "policy": {
+                     *             "class": "text",
+                     *             "collect_days": 1,
+                     *             "fallback": "text",
+                     *             "level": "text",
+                     *             "methods": [
+                     *               "text"
+                     *             ],
+                     *             "mode": "text",
+                     *             "post_at_once": false,
+                     *             "receipts": false,
+                     *             "reminders": false,
+                     *             "retention_months": 1,
+                     *             "serve_by": "2026-11-20",
+                     *             "term_rule": "be-53bis-2@1"
+                     *           },
+                     *           "reference": "text",
+                     *           "subject": "text",
+                     *           "variables": [
+                     *             "amount"
+                     *           ],
+                     *           "version": 1
+                     *         }
+                     *       ],
+                     *       "next": "text"
+                     *     }
+                     */
                     "application/json": {
-                        data: components["schemas"]["Delivery"][];
+                        data: components["schemas"]["Template"][];
                         next?: string;
                     };
                 };
@@ -1397,27 +5974,7 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
-    getOpenAPI: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OpenAPI 3.1 */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": Record<string, never>;
-                };
-            };
-        };
-    };
-    createPreview: {
+    createTemplate: {
         parameters: {
             query?: never;
             header?: {
@@ -1432,17 +5989,358 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["NewMessage"];
+                /**
+                 * @example {
+                 *       "body": "You owe us ((amount)) euro.",
+                 *       "language": "en",
+                 *       "name": "Reminder",
+                 *       "subject": "Invoice ((number))"
+                 *     }
+                 */
+                "application/json": components["schemas"]["NewTemplate"];
             };
         };
         responses: {
-            /** @description What it would become */
-            200: {
+            /** @description Kept, as version 1 */
+            201: {
                 headers: {
+                    "Idempotency-Replayed"?: "true";
+                    Location?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Preview"];
+                    /**
+                     * @example {
+                     *       "archived": false,
+                     *       "body": "text",
+                     *       "changed_at": "2026-11-20T09:00:00.000000Z",
+                     *       "cost_centre": "text",
+                     *       "created_at": "2026-11-20T09:00:00.000000Z",
+                     *       "id": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
+                     *       "language": "text",
+                     *       "name": "text",
+                     *       "newest_version": 1,
+                     *       "policy": {
+                     *         "class": "text",
+                     *         "collect_days": 1,
+                     *         "fallback": "text",
+                     *         "level": "text",
+                     *         "methods": [
+                     *           "text"
+                     *         ],
+                     *         "mode": "text",
+                     *         "post_at_once": false,
+                     *         "receipts": false,
+                     *         "reminders": false,
+                     *         "retention_months": 1,
+                     *         "serve_by": "2026-11-20",
+                     *         "term_rule": "be-53bis-2@1"
+                     *       },
+                     *       "reference": "text",
+                     *       "subject": "text",
+                     *       "variables": [
+                     *         "amount"
+                     *       ],
+                     *       "version": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Template"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getTemplate: {
+        parameters: {
+            query?: {
+                /** @description The newest when absent */
+                version?: number;
+            };
+            header?: never;
+            path: {
+                id: components["parameters"]["ID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The template */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "archived": false,
+                     *       "body": "text",
+                     *       "changed_at": "2026-11-20T09:00:00.000000Z",
+                     *       "cost_centre": "text",
+                     *       "created_at": "2026-11-20T09:00:00.000000Z",
+                     *       "id": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
+                     *       "language": "text",
+                     *       "name": "text",
+                     *       "newest_version": 1,
+                     *       "policy": {
+                     *         "class": "text",
+                     *         "collect_days": 1,
+                     *         "fallback": "text",
+                     *         "level": "text",
+                     *         "methods": [
+                     *           "text"
+                     *         ],
+                     *         "mode": "text",
+                     *         "post_at_once": false,
+                     *         "receipts": false,
+                     *         "reminders": false,
+                     *         "retention_months": 1,
+                     *         "serve_by": "2026-11-20",
+                     *         "term_rule": "be-53bis-2@1"
+                     *       },
+                     *       "reference": "text",
+                     *       "subject": "text",
+                     *       "variables": [
+                     *         "amount"
+                     *       ],
+                     *       "version": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Template"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    changeTemplate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["ID"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "body": "You still owe us ((amount)) euro.",
+                 *       "language": "en",
+                 *       "name": "Reminder",
+                 *       "subject": "Invoice ((number))",
+                 *       "version": 1
+                 *     }
+                 */
+                "application/json": components["schemas"]["ChangedTemplate"];
+            };
+        };
+        responses: {
+            /** @description The new version */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "archived": false,
+                     *       "body": "text",
+                     *       "changed_at": "2026-11-20T09:00:00.000000Z",
+                     *       "cost_centre": "text",
+                     *       "created_at": "2026-11-20T09:00:00.000000Z",
+                     *       "id": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
+                     *       "language": "text",
+                     *       "name": "text",
+                     *       "newest_version": 1,
+                     *       "policy": {
+                     *         "class": "text",
+                     *         "collect_days": 1,
+                     *         "fallback": "text",
+                     *         "level": "text",
+                     *         "methods": [
+                     *           "text"
+                     *         ],
+                     *         "mode": "text",
+                     *         "post_at_once": false,
+                     *         "receipts": false,
+                     *         "reminders": false,
+                     *         "retention_months": 1,
+                     *         "serve_by": "2026-11-20",
+                     *         "term_rule": "be-53bis-2@1"
+                     *       },
+                     *       "reference": "text",
+                     *       "subject": "text",
+                     *       "variables": [
+                     *         "amount"
+                     *       ],
+                     *       "version": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Template"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    archiveTemplate: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description 1 to 255 printable ASCII characters
+                 * @example 8e03978e-40d5-43dd-bc93-6894a57f9324
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                id: components["parameters"]["ID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The template as it is now */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "archived": false,
+                     *       "body": "text",
+                     *       "changed_at": "2026-11-20T09:00:00.000000Z",
+                     *       "cost_centre": "text",
+                     *       "created_at": "2026-11-20T09:00:00.000000Z",
+                     *       "id": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
+                     *       "language": "text",
+                     *       "name": "text",
+                     *       "newest_version": 1,
+                     *       "policy": {
+                     *         "class": "text",
+                     *         "collect_days": 1,
+                     *         "fallback": "text",
+                     *         "level": "text",
+                     *         "methods": [
+                     *           "text"
+                     *         ],
+                     *         "mode": "text",
+                     *         "post_at_once": false,
+                     *         "receipts": false,
+                     *         "reminders": false,
+                     *         "retention_months": 1,
+                     *         "serve_by": "2026-11-20",
+                     *         "term_rule": "be-53bis-2@1"
+                     *       },
+                     *       "reference": "text",
+                     *       "subject": "text",
+                     *       "variables": [
+                     *         "amount"
+                     *       ],
+                     *       "version": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Template"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    previewTemplate: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description 1 to 255 printable ASCII characters
+                 * @example 8e03978e-40d5-43dd-bc93-6894a57f9324
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                id: components["parameters"]["ID"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "values": {
+                 *         "amount": "42,50",
+                 *         "number": "2026-17"
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["TemplateValues"];
+            };
+        };
+        responses: {
+            /** @description What is sent */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "body": "text",
+                     *       "subject": "text"
+                     *     }
+                     */
+                    "application/json": {
+                        body: string;
+                        subject: string;
+                    };
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listTemplateVersions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["ID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The versions */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "created_at": "2026-11-20T09:00:00.000000Z",
+                     *           "version": 1
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": {
+                        data: {
+                            created_at: components["schemas"]["Instant"];
+                            version: number;
+                        }[];
+                    };
                 };
             };
             default: components["responses"]["Problem"];
@@ -1475,13 +6373,743 @@ export interface operations {
             /** @description The new time */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "now": "2026-11-20T09:00:00.000000Z"
+                     *     }
+                     */
                     "application/json": {
                         /** Format: date-time */
                         now: string;
                     };
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    createTopUp: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description 1 to 255 printable ASCII characters
+                 * @example 8e03978e-40d5-43dd-bc93-6894a57f9324
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "amount": 10000,
+                 *       "language": "en"
+                 *     }
+                 */
+                "application/json": components["schemas"]["NewTopUp"];
+            };
+        };
+        responses: {
+            /** @description Asked for */
+            201: {
+                headers: {
+                    "Idempotency-Replayed"?: "true";
+                    Location?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "amount": 1,
+                     *       "back": 1,
+                     *       "booked_at": "2026-11-20T09:00:00.000000Z",
+                     *       "checkout": "https://zilverlinde.example/bode",
+                     *       "created_at": "2026-11-20T09:00:00.000000Z",
+                     *       "credit": 1,
+                     *       "id": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
+                     *       "status": "open",
+                     *       "vat": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TopUp"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getTopUp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["ID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The payment */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "amount": 1,
+                     *       "back": 1,
+                     *       "booked_at": "2026-11-20T09:00:00.000000Z",
+                     *       "checkout": "https://zilverlinde.example/bode",
+                     *       "created_at": "2026-11-20T09:00:00.000000Z",
+                     *       "credit": 1,
+                     *       "id": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
+                     *       "status": "open",
+                     *       "vat": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TopUp"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    createVerification: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Its name
+                 * @example dossier.asice
+                 */
+                filename?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "*/*": string;
+            };
+        };
+        responses: {
+            /** @description What was found */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "checks": [
+                     *         {
+                     *           "code": "text",
+                     *           "detail": "text",
+                     *           "ok": false
+                     *         }
+                     *       ],
+                     *       "evidence": {
+                     *         "at": "2026-11-20T09:00:00.000000Z",
+                     *         "delivery_id": "text",
+                     *         "hash": "text",
+                     *         "id": "text",
+                     *         "issuer": "text",
+                     *         "message_id": "text",
+                     *         "name": "text",
+                     *         "number": "text",
+                     *         "test": false
+                     *       },
+                     *       "log": {
+                     *         "index": 1,
+                     *         "origin": "text",
+                     *         "size": 1,
+                     *         "witnesses": [
+                     *           "text"
+                     *         ]
+                     *       },
+                     *       "members": [
+                     *         {
+                     *           "evidence": {
+                     *             "at": "2026-11-20T09:00:00.000000Z",
+                     *             "delivery_id": "text",
+                     *             "hash": "text",
+                     *             "id": "text",
+                     *             "issuer": "text",
+                     *             "message_id": "text",
+                     *             "name": "text",
+                     *             "number": "text",
+                     *             "test": false
+                     *           },
+                     *           "name": "text",
+                     *           "sha256": "text",
+                     *           "valid": false
+                     *         }
+                     *       ],
+                     *       "sha256": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+                     *       "signer": "text",
+                     *       "stamps": [
+                     *         {
+                     *           "authority": "text",
+                     *           "policy": "text",
+                     *           "serial": "text",
+                     *           "time": "2026-11-20T09:00:00.000000Z"
+                     *         }
+                     *       ],
+                     *       "unchecked": [
+                     *         {
+                     *           "code": "text",
+                     *           "detail": "text"
+                     *         }
+                     *       ],
+                     *       "valid": false
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Verification"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listWebhooks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page, the whole list, oldest first */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "created_at": "2026-11-20T09:00:00.000000Z",
+                     *           "description": "text",
+                     *           "failing_since": "2026-11-20T09:00:00.000000Z",
+                     *           "id": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
+                     *           "keys": [
+                     *             {
+                     *               "created_at": "2026-11-20T09:00:00.000000Z",
+                     *               "ends_at": "2026-11-20T09:00:00.000000Z",
+                     *               "public": "text"
+                     *             }
+                     *           ],
+                     *           "proven_at": "2026-11-20T09:00:00.000000Z",
+                     *           "reason": "asked",
+                     *           "secret": "text",
+                     *           "state": "pending",
+                     *           "test": false,
+                     *           "types": [
+                     *             "text"
+                     *           ],
+                     *           "url": "text",
+                     *           "waiting": 1
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": {
+                        data: components["schemas"]["Webhook"][];
+                    };
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    createWebhook: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description 1 to 255 printable ASCII characters
+                 * @example 8e03978e-40d5-43dd-bc93-6894a57f9324
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "description": "bookkeeping",
+                 *       "types": [
+                 *         "default"
+                 *       ],
+                 *       "url": "https://example.com/bode"
+                 *     }
+                 */
+                "application/json": components["schemas"]["NewWebhook"];
+            };
+        };
+        responses: {
+            /** @description Registered, and waiting for its proof */
+            201: {
+                headers: {
+                    "Idempotency-Replayed"?: "true";
+                    Location?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "created_at": "2026-11-20T09:00:00.000000Z",
+                     *       "id": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
+                     *       "keys": [
+                     *         {
+                     *           "created_at": "2026-11-20T09:00:00.000000Z",
+                     *           "public": "whpk_D3VPk9Nk1i8pRkYvdY5gC0c1gVdV1u2l8b3n5h6r0wE="
+                     *         }
+                     *       ],
+                     *       "secret": "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oDQSEVSWvM5aA=",
+                     *       "state": "pending",
+                     *       "test": true,
+                     *       "types": [
+                     *         "default"
+                     *       ],
+                     *       "url": "https://example.com/bode",
+                     *       "waiting": 0
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["ID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The webhook */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "created_at": "2026-11-20T09:00:00.000000Z",
+                     *       "description": "text",
+                     *       "failing_since": "2026-11-20T09:00:00.000000Z",
+                     *       "id": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
+                     *       "keys": [
+                     *         {
+                     *           "created_at": "2026-11-20T09:00:00.000000Z",
+                     *           "ends_at": "2026-11-20T09:00:00.000000Z",
+                     *           "public": "text"
+                     *         }
+                     *       ],
+                     *       "proven_at": "2026-11-20T09:00:00.000000Z",
+                     *       "reason": "asked",
+                     *       "secret": "text",
+                     *       "state": "pending",
+                     *       "test": false,
+                     *       "types": [
+                     *         "text"
+                     *       ],
+                     *       "url": "text",
+                     *       "waiting": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    deleteWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["ID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Removed */
+            204: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    changeWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["ID"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "enabled": false
+                 *     }
+                 */
+                "application/json": components["schemas"]["WebhookChange"];
+            };
+        };
+        responses: {
+            /** @description The webhook as it is now */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "created_at": "2026-11-20T09:00:00.000000Z",
+                     *       "description": "text",
+                     *       "failing_since": "2026-11-20T09:00:00.000000Z",
+                     *       "id": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
+                     *       "keys": [
+                     *         {
+                     *           "created_at": "2026-11-20T09:00:00.000000Z",
+                     *           "ends_at": "2026-11-20T09:00:00.000000Z",
+                     *           "public": "text"
+                     *         }
+                     *       ],
+                     *       "proven_at": "2026-11-20T09:00:00.000000Z",
+                     *       "reason": "asked",
+                     *       "secret": "text",
+                     *       "state": "pending",
+                     *       "test": false,
+                     *       "types": [
+                     *         "text"
+                     *       ],
+                     *       "url": "text",
+                     *       "waiting": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listWebhookAttempts: {
+        parameters: {
+            query?: {
+                /** @description Entries per page */
+                limit?: components["parameters"]["Limit"];
+                /** @description Opaque; from `next` of the page before */
+                cursor?: components["parameters"]["Cursor"];
+            };
+            header?: never;
+            path: {
+                id: components["parameters"]["ID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "answer": "text",
+                     *           "at": "2026-11-20T09:00:00.000000Z",
+                     *           "delivered": false,
+                     *           "event_id": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
+                     *           "fault": "address",
+                     *           "number": 1,
+                     *           "retry_at": "2026-11-20T09:00:00.000000Z",
+                     *           "status": 1,
+                     *           "took_ms": 1,
+                     *           "type": "text"
+                     *         }
+                     *       ],
+                     *       "next": "text"
+                     *     }
+                     */
+                    "application/json": {
+                        data: components["schemas"]["WebhookAttempt"][];
+                        next?: string;
+                    };
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    resendWebhookAttempt: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description 1 to 255 printable ASCII characters
+                 * @example 8e03978e-40d5-43dd-bc93-6894a57f9324
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                id: components["parameters"]["ID"];
+                /** @example 3 */
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The webhook */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "created_at": "2026-11-20T09:00:00.000000Z",
+                     *       "description": "text",
+                     *       "failing_since": "2026-11-20T09:00:00.000000Z",
+                     *       "id": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
+                     *       "keys": [
+                     *         {
+                     *           "created_at": "2026-11-20T09:00:00.000000Z",
+                     *           "ends_at": "2026-11-20T09:00:00.000000Z",
+                     *           "public": "text"
+                     *         }
+                     *       ],
+                     *       "proven_at": "2026-11-20T09:00:00.000000Z",
+                     *       "reason": "asked",
+                     *       "secret": "text",
+                     *       "state": "pending",
+                     *       "test": false,
+                     *       "types": [
+                     *         "text"
+                     *       ],
+                     *       "url": "text",
+                     *       "waiting": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    resendWebhook: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description 1 to 255 printable ASCII characters
+                 * @example 8e03978e-40d5-43dd-bc93-6894a57f9324
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                id: components["parameters"]["ID"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "after": "AAAAAAAAAusBk8XSex58OppBDW8eWywR"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ResendWebhook"];
+            };
+        };
+        responses: {
+            /** @description The webhook */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "created_at": "2026-11-20T09:00:00.000000Z",
+                     *       "description": "text",
+                     *       "failing_since": "2026-11-20T09:00:00.000000Z",
+                     *       "id": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
+                     *       "keys": [
+                     *         {
+                     *           "created_at": "2026-11-20T09:00:00.000000Z",
+                     *           "ends_at": "2026-11-20T09:00:00.000000Z",
+                     *           "public": "text"
+                     *         }
+                     *       ],
+                     *       "proven_at": "2026-11-20T09:00:00.000000Z",
+                     *       "reason": "asked",
+                     *       "secret": "text",
+                     *       "state": "pending",
+                     *       "test": false,
+                     *       "types": [
+                     *         "text"
+                     *       ],
+                     *       "url": "text",
+                     *       "waiting": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    rotateWebhook: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description 1 to 255 printable ASCII characters
+                 * @example 8e03978e-40d5-43dd-bc93-6894a57f9324
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                id: components["parameters"]["ID"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "overlap": "P1D"
+                 *     }
+                 */
+                "application/json": components["schemas"]["RotateWebhook"];
+            };
+        };
+        responses: {
+            /** @description The webhook with its new key */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "created_at": "2026-11-20T09:00:00.000000Z",
+                     *       "description": "text",
+                     *       "failing_since": "2026-11-20T09:00:00.000000Z",
+                     *       "id": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
+                     *       "keys": [
+                     *         {
+                     *           "created_at": "2026-11-20T09:00:00.000000Z",
+                     *           "ends_at": "2026-11-20T09:00:00.000000Z",
+                     *           "public": "text"
+                     *         }
+                     *       ],
+                     *       "proven_at": "2026-11-20T09:00:00.000000Z",
+                     *       "reason": "asked",
+                     *       "secret": "text",
+                     *       "state": "pending",
+                     *       "test": false,
+                     *       "types": [
+                     *         "text"
+                     *       ],
+                     *       "url": "text",
+                     *       "waiting": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    testWebhook: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description 1 to 255 printable ASCII characters
+                 * @example 8e03978e-40d5-43dd-bc93-6894a57f9324
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                id: components["parameters"]["ID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What came of it */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "answer": "text",
+                     *       "at": "2026-11-20T09:00:00.000000Z",
+                     *       "delivered": false,
+                     *       "event_id": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
+                     *       "fault": "address",
+                     *       "number": 1,
+                     *       "retry_at": "2026-11-20T09:00:00.000000Z",
+                     *       "status": 1,
+                     *       "took_ms": 1,
+                     *       "type": "text"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["WebhookAttempt"];
                 };
             };
             default: components["responses"]["Problem"];
