@@ -28,6 +28,7 @@ type benchCmd struct {
 	SMTP     benchMails    `cmd:"" name:"smtp" help:"Mails per second by SMTP, each registered, next to what smtp-sink swallows."`
 	Campaign benchCampaign `cmd:"" help:"Announcements per second through queue, evidence and relay, next to the mail client alone, and the memory of 100 000."`
 	Big      benchBig      `cmd:"" help:"Memory that a document of 1 GiB costs on its way in and out."`
+	CSV      benchCSV      `cmd:"" name:"csv" help:"Time and memory of uploading and checking a list of 100 000 rows, next to one of 1000."`
 	Grow     benchGrow     `cmd:"" help:"How the time to read a delivery grows with the number of deliveries."`
 	Evidence benchEvidence `cmd:"" help:"Processor time of making evidence, next to that of a signature of OpenSSL."`
 	Ledger   benchLedger   `cmd:"" help:"Evidence per second from event to PDF, entries of the log per second, and the time to verify a dossier."`
