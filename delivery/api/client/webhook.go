@@ -21,10 +21,10 @@ var ErrSignature = errors.New("client: signature of a webhook")
 // a call may be.
 const Tolerance = 5 * time.Minute
 
-// Webhook checks calls to you. Secrets are what the service gave you for the
+// Receiver checks calls to you. Secrets are what the service gave you for the
 // endpoint: whsec_… for HMAC-SHA256, whpk_… for Ed25519; during a rotation both
 // the old and the new one. Standard Webhooks 1.0 "Signature scheme"
-type Webhook struct {
+type Receiver struct {
 	Secrets []string
 	Now     func() time.Time // default time.Now
 }
@@ -32,7 +32,7 @@ type Webhook struct {
 // Check holds the header of a call against its body, which must be the octets as
 // they came. Errors: ErrSignature, and one that says which secret is none. Calls
 // can come twice: their webhook-id stays the same.
-func (w Webhook) Check(h http.Header, body []byte) error {
+func (w Receiver) Check(h http.Header, body []byte) error {
 	now := time.Now
 	if w.Now != nil {
 		now = w.Now

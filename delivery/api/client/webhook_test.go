@@ -56,13 +56,13 @@ func TestWebhook(t *testing.T) {
 		h.Set("webhook-id", x.id)
 		h.Set("webhook-timestamp", x.stamp)
 		h.Set("webhook-signature", x.signature)
-		err := client.Webhook{Secrets: x.secrets, Now: func() time.Time { return x.now }}.Check(h, []byte(x.body))
+		err := client.Receiver{Secrets: x.secrets, Now: func() time.Time { return x.now }}.Check(h, []byte(x.body))
 		if (err == nil) != x.ok {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	h := http.Header{"Webhook-Id": {id}, "Webhook-Timestamp": {strconv.FormatInt(time.Now().Unix(), 10)}, "Webhook-Signature": {good}}
-	if err := (client.Webhook{Secrets: []string{secret}}).Check(h, []byte(body)); !errors.Is(err, client.ErrSignature) {
+	if err := (client.Receiver{Secrets: []string{secret}}).Check(h, []byte(body)); !errors.Is(err, client.ErrSignature) {
 		t.Error(err)
 	}
 }
