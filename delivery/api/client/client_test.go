@@ -83,7 +83,7 @@ func TestTriesAgain(t *testing.T) {
 	c, s := newClient(t, says(429, slower, "Retry-After", "1"), func(w http.ResponseWriter) { panic(http.ErrAbortHandler) },
 		says(201, `{"id":"m","subject":"s"}`))
 	began := time.Now()
-	m, err := c.CreateMessage(t.Context(), client.CreateMessageParams{}, client.NewMessage{Subject: "s"})
+	m, err := c.CreateMessage(t.Context(), client.CreateMessageParams{}, client.NewMessage{Subject: new("s")})
 	if err != nil || m.ID != "m" {
 		t.Fatal(m, err)
 	}
@@ -186,7 +186,7 @@ func TestUnknownFieldsPass(t *testing.T) {
 	if err != nil || d.State != "lost_in_space" {
 		t.Errorf("%+v, %v", d, err)
 	}
-	if b, err := json.Marshal(client.NewMessage{Subject: "s"}); err != nil || strings.Contains(string(b), "policy") {
+	if b, err := json.Marshal(client.NewMessage{Subject: new("s")}); err != nil || strings.Contains(string(b), "policy") {
 		t.Errorf("%s, %v", b, err)
 	}
 }

@@ -48,7 +48,7 @@ func run(ctx context.Context, trust string) error {
 	}
 	none := client.NewPolicyFallback("none")
 	message, err := bode.CreateMessage(ctx, client.CreateMessageParams{}, client.NewMessage{
-		Subject: "Termination of the lease", Body: "Please find the notice attached.", Documents: []string{document.ID},
+		Subject: new("Termination of the lease"), Body: new("Please find the notice attached."), Documents: []string{document.ID},
 		Recipients: []client.NewRecipient{{Name: client.NewName{Given: "An", Family: "Peeters"},
 			Email: "an@example.be", Mobile: "+32470123456", Language: "nl"}},
 		Policy: &client.NewPolicy{Fallback: &none},
