@@ -122,7 +122,9 @@ func mayImport(from, to string) bool {
 	case isRoot(from):
 		return false
 	case isRoot(to):
-		return true
+		return from != "delivery/api/client" // which knows the contract and nothing behind it
+	case from == "delivery/api/client/example":
+		return to == "delivery/api/client" // as any program of somebody else's does
 	case to == "delivery/web":
 		return slices.Contains([]string{"delivery/portal", "delivery/collect", "delivery/identify"}, from)
 	}
