@@ -46,7 +46,11 @@ func TestFuzzAPI(t *testing.T) {
 		"--max-examples", most, "--seed", seed, "--workers", "1", "--request-timeout", "30", "--rate-limit", "40/s",
 		"--suppress-health-check", "all", "--no-shrink", "--continue-on-failure", "--warnings", "off")
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "NO_COLOR=1", "HYPOTHESIS_STORAGE_DIRECTORY="+filepath.Join(dir, "hypothesis"), "COLUMNS=160")
+	hooks, err := filepath.Abs(filepath.Join("testdata", "schemathesis"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Env = append(os.Environ(), "NO_COLOR=1", "SCHEMATHESIS_HOOKS=hooks", "PYTHONPATH="+hooks, "PYTHONDONTWRITEBYTECODE=1", "HYPOTHESIS_STORAGE_DIRECTORY="+filepath.Join(dir, "hypothesis"), "COLUMNS=160")
 	out, err := cmd.CombinedOutput()
 	t.Logf("%s", tail(out, 6000))
 	if err != nil {
