@@ -73,5 +73,7 @@ func (p *Portal) Register(e *echo.Echo) error {
 	e.POST("/portal/deliveries/:id/proposals/:proposal", sender(p.answerProposal), form)
 
 	p.registerKeys(e, form)
+	p.registerWebhooks(e, form)
+	p.registerOperators(e, form)
 	return nil
 }
