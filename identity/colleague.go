@@ -73,7 +73,7 @@ func (s *Service) StillSends(ctx context.Context, by Actor) (err error) {
 	case ActorPerson:
 		err = s.pool.QueryRow(ctx, `SELECT EXISTS (SELECT `+sqlMaySend+` AND m.person_id = $2)`, by.Account, by.Subject).Scan(&may)
 	case ActorKey:
-		err = s.pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM api_key WHERE id = $2 AND account_id = $1 AND revoked_at IS NULL)`,
+		err = s.pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM api_key WHERE id = $2 AND account_id = $1 AND revoked_at IS NULL AND blocked_at IS NULL)`,
 			by.Account, by.Subject).Scan(&may)
 	}
 	if err != nil {

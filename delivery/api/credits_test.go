@@ -22,8 +22,7 @@ func charging(t *testing.T) (*rig, *pay.StandIn) {
 	var stand *pay.StandIn
 	till := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) { stand.ServeHTTP(w, q) }))
 	t.Cleanup(till.Close)
-	var r *rig
-	r = newRig(t, func(c *api.Config) {
+	r := newRig(t, func(c *api.Config) {
 		cfg := c.Deliveries.Config
 		prices, err := delivery.ExamplePrices()
 		if err != nil {

@@ -248,13 +248,13 @@ func TestKeySetAddress(t *testing.T) {
 		return s
 	}
 	r.fetched = func(string) ([]byte, error) { asked++; return nil, io.ErrUnexpectedEOF }
-	if status() != 401 || status() != 401 || asked != 1 {
-		t.Errorf("nothing there: asked %d times", asked)
+	if first, second := status(), status(); first != 401 || second != 401 || asked != 1 {
+		t.Errorf("nothing there: %d, %d, asked %d times", first, second, asked)
 	}
 	r.clock.pass(time.Minute)
 	r.fetched = func(string) ([]byte, error) { asked++; return []byte(c.jwks()), nil }
-	if status() != 200 || status() != 200 || asked != 2 {
-		t.Errorf("there: asked %d times", asked)
+	if first, second := status(), status(); first != 200 || second != 200 || asked != 2 {
+		t.Errorf("there: %d, %d, asked %d times", first, second, asked)
 	}
 	old := c
 	if c.key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {

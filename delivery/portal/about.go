@@ -34,7 +34,7 @@ func (a About) validate() error {
 		}
 	}
 	if u, err := url.Parse(a.Security); a.Security != "" && (err != nil || u.Scheme != "mailto" && u.Scheme != "https") {
-		return fmt.Errorf("portal: security contact %q is neither mailto: nor https:", a.Security)
+		return fmt.Errorf("portal: security contact %q is no address of mailto or https", a.Security)
 	}
 	return nil
 }

@@ -158,7 +158,8 @@ func draftFault(err error) (web.Fault, bool) {
 		return web.Fault{Field: "documents", Key: "fault.document_gone"}, true
 	}
 	for e, key := range map[error]string{delivery.ErrNotOpen: "fault.draft_not_open", delivery.ErrDraftChanged: "fault.draft_changed",
-		delivery.ErrTooManyDrafts: "fault.too_many_drafts", delivery.ErrKeyReused: "fault.sent_before"} {
+		delivery.ErrTooManyDrafts: "fault.too_many_drafts", delivery.ErrKeyReused: "fault.sent_before",
+		delivery.ErrDailyCap: "fault.daily_cap"} {
 		if errors.Is(err, e) {
 			return web.Fault{Key: key}, true
 		}

@@ -192,7 +192,7 @@ func TestOperatorRegisters(t *testing.T) {
 	if b.post(path, next); b.status != http.StatusConflict {
 		t.Errorf("written over version 2: %d", b.status)
 	}
-	b.to("/operator/registers/incident/" + r.account).want(http.StatusNotFound, r.account)
+	b.to("/operator/registers/incident/"+r.account).want(http.StatusNotFound, r.account)
 	b.to("/operator/registers/nothing").want(http.StatusNotFound, "/nothing")
 	if n := r.count(`SELECT count(*) FROM register_incident t WHERE t::text LIKE '%gelekt%'`); n != 0 {
 		t.Error("fields stand open")

@@ -170,7 +170,8 @@ func (p *Portal) notReleased(v *visitor, err error) error {
 		}
 	}
 	for e, key := range map[error]string{delivery.ErrDraftChanged: "fault.draft_changed", delivery.ErrNotOpen: "fault.draft_not_waiting",
-		delivery.ErrSecondPerson: "fault.second_person", delivery.ErrInsufficientCredit: "fault.draft_credit"} {
+		delivery.ErrSecondPerson: "fault.second_person", delivery.ErrInsufficientCredit: "fault.draft_credit",
+		delivery.ErrDailyCap: "fault.daily_cap"} {
 		if errors.Is(err, e) {
 			faults.Add("", key)
 		}

@@ -51,6 +51,9 @@ func (p *Portal) send(v *visitor) error {
 	if errors.Is(err, delivery.ErrSecondPerson) {
 		return p.showAnswers(v, http.StatusConflict, p.readDraft(v, f), web.Fault{Key: "fault.second_person"})
 	}
+	if errors.Is(err, delivery.ErrDailyCap) {
+		return p.showAnswers(v, http.StatusTooManyRequests, p.readDraft(v, f), web.Fault{Key: "fault.daily_cap"})
+	}
 	if errors.Is(err, delivery.ErrKeyReused) {
 		d := p.readDraft(v, f)
 		d.Once = rand.Text()

@@ -152,12 +152,14 @@ func TestAnswers(t *testing.T) {
 		status int
 		fault  string
 	}{
-		"taken":       {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) }, 204, ""},
-		"broken":      {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }, 500, delivery.FaultStatus},
-		"gone":        {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(410) }, 410, delivery.FaultStatus},
-		"to loopback": {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, secret.URL, 307) }, 307, delivery.FaultRedirect},
+		"taken":  {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) }, 204, ""},
+		"broken": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }, 500, delivery.FaultStatus},
+		"gone":   {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(410) }, 410, delivery.FaultStatus},
+		"to loopback": {func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, secret.URL, http.StatusTemporaryRedirect)
+		}, 307, delivery.FaultRedirect},
 		"to metadata": {func(w http.ResponseWriter, r *http.Request) {
-			http.Redirect(w, r, "http://169.254.169.254/latest/", 302)
+			http.Redirect(w, r, "http://169.254.169.254/latest/", http.StatusFound)
 		}, 302, delivery.FaultRedirect},
 		"never":        {func(http.ResponseWriter, *http.Request) { <-hang }, 0, delivery.FaultTimeout},
 		"drop by drop": {drops, 200, delivery.FaultTimeout},

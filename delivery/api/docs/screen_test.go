@@ -2,7 +2,6 @@ package docs_test
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -66,7 +65,7 @@ func TestScreens(t *testing.T) {
 				t.Fatal(path, err)
 			}
 			for _, v := range found {
-				t.Error(fmt.Sprintf("%s: %s", name, v))
+				t.Errorf("%s: %s", name, v)
 			}
 		}
 	}
