@@ -116,7 +116,7 @@ func (a *app) benchKeys(ctx context.Context, like string, n int) ([]string, erro
 	}
 	keys := make([]string, n)
 	for i := range keys {
-		if keys[i], _, err = a.identity.CreateKey(ctx, identity.System, k.Account, identity.Live, "bench "+strconv.Itoa(i)); err != nil {
+		if keys[i], _, err = a.identity.CreateKey(ctx, identity.System, k.Account, identity.Live, "bench "+strconv.Itoa(os.Getpid())+" "+strconv.Itoa(i)); err != nil {
 			return nil, err
 		}
 	}
