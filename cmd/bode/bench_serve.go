@@ -13,6 +13,7 @@ import (
 	"runtime/pprof"
 	"strconv"
 
+	"github.com/bode-erds/bode/delivery"
 	"github.com/bode-erds/bode/identity"
 )
 
@@ -108,10 +109,14 @@ func (c benchServe) Run(ctx context.Context, _ *slog.Logger) (err error) {
 	return err
 }
 
-// benchKeys makes n live keys for the account of a key.
+// benchKeys makes n live keys for the account of a key, which is charged like any
+// other and cannot run out of credit.
 func (a *app) benchKeys(ctx context.Context, like string, n int) ([]string, error) {
 	k, err := a.identity.AuthenticateKey(ctx, like, "")
 	if err != nil {
+		return nil, err
+	}
+	if err := a.deliveries.SetTerms(ctx, identity.System, k.Account, delivery.CreditTerms{Mode: delivery.Free}, "measurement"); err != nil {
 		return nil, err
 	}
 	keys := make([]string, n)
