@@ -43,7 +43,7 @@ func TestFuzzAPI(t *testing.T) {
 	cmd := exec.CommandContext(ctx, tool, "run", c.base+"/api/v1/openapi.json", "--origin", c.base,
 		"--header", "Authorization: Bearer "+c.seeds.TestKey, "--phases", "examples,coverage,fuzzing",
 		"--checks", "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,response_headers_conformance",
-		"--max-examples", most, "--seed", seed, "--workers", "1", "--request-timeout", "30", "--rate-limit", "40/s",
+		"--max-examples", most, "--seed", seed, "--workers", "1", "--request-timeout", "300", "--rate-limit", "40/s",
 		"--suppress-health-check", "all", "--no-shrink", "--continue-on-failure", "--warnings", "off")
 	cmd.Dir = dir
 	hooks, err := filepath.Abs(filepath.Join("testdata", "schemathesis"))
