@@ -79,6 +79,9 @@ var guards = []struct {
 	{"collect_session_codes_before_actor", []string{`UPDATE collect_session SET actor = '{}', sms_at = NULL`}},
 	{"collect_session_codes_before_actor", []string{`UPDATE collect_session SET actor = '{}', email_at = NULL`}},
 	{"legal_hold_lifted_by_somebody", []string{`INSERT INTO legal_hold VALUES (gen_random_uuid(), {m}, 'x', 'x', now(), 'x', NULL)`}},
+	{"legal_hold_ends_after_placed", []string{`INSERT INTO legal_hold (id, message_id, reason, placed_by, placed_at, ends_at) VALUES (gen_random_uuid(), {m}, 'x', 'x', now(), now())`}},
+	{"document_shared_unbound", []string{`UPDATE document SET shared = true WHERE message_id IS NOT NULL`}},
+	{"deadline_rehearsed_is_test", []string{`INSERT INTO deadline (delivery_id, kind, account_id, test, due_at) SELECT id, 'rehearse', account_id, false, now() FROM delivery`}},
 	{"legal_hold_one_open", []string{`INSERT INTO legal_hold SELECT gen_random_uuid(), {m}, 'x', 'x', now() FROM generate_series(1, 2)`}},
 	{"letter_object_unique", []string{`INSERT INTO letter SELECT id, 'o', 'k', 'w', 1, sha256('x'), now() FROM delivery`}},
 

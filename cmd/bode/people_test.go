@@ -266,11 +266,23 @@ func (c *citizen) withdraws(mandate string) {
 func (c *citizen) cannotSend() {
 	c.t.Helper()
 	c.received("mandate_withdrawn", c.person.Email, 1)
+	before, _ := c.town.kept(c.t)
 	c.writes()
 	c.press(`.actions button`)
-	if !strings.HasPrefix(c.at(), "/portal/send") {
-		c.t.Fatalf("%s: sent without a mandate, at %s\n%s", c.name, c.at(), c.text())
+	after, waiting := c.town.kept(c.t)
+	if !strings.HasPrefix(c.at(), "/portal/drafts/") || after != before || waiting != 1 { // a colleague may release it
+		c.t.Fatalf("%s: without a mandate: at %s, %d messages of %d before, %d drafts wait\n%s", c.name, c.at(), after, before, waiting, c.text())
 	}
+}
+
+// kept counts the messages that were sent, and the drafts that wait for release.
+func (w *town) kept(t *testing.T) (messages, waiting int) {
+	t.Helper()
+	if err := w.pool.QueryRow(t.Context(), `SELECT (SELECT count(*) FROM message), (SELECT count(*) FROM draft WHERE state = 'waiting')`).
+		Scan(&messages, &waiting); err != nil {
+		t.Fatal(err)
+	}
+	return messages, waiting
 }
 
 // leaves leaves the company, and keeps the own account: R7.
