@@ -2,7 +2,6 @@ package api_test
 
 import (
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -146,12 +145,13 @@ func (r *rig) pages(path string, most int) (ids []string) {
 			ids = append(ids, d.ID)
 		}
 		path = ""
-		if link := a.header.Get("Link"); link != "" {
-			var target string
-			if _, err := fmt.Sscanf(link, "<%s", &target); err != nil || p.Next == "" {
-				r.t.Fatalf("Link %q, next %q", link, p.Next)
+		for _, link := range a.header.Values("Link") {
+			if target, ok := strings.CutSuffix(link, `>; rel="next"`); ok {
+				path = strings.TrimPrefix(strings.TrimPrefix(target, "<"), api.Prefix)
 			}
-			path = strings.TrimPrefix(strings.TrimSuffix(target, `>;`), api.Prefix)
+		}
+		if (path == "") != (p.Next == "") {
+			r.t.Fatalf("Link %q, next %q", a.header.Values("Link"), p.Next)
 		}
 	}
 	return ids
