@@ -165,7 +165,7 @@ func TestHostileText(t *testing.T) {
 	})[0]
 	r.attempt(d, notify.Email, notify.Permanent)
 	b := r.lotte()
-	for _, path := range []string{"/portal", "/portal/messages/" + string(d.Message.ID), "/portal/messages/" + string(d.Message.ID) + "/cancel", "/portal/deliveries/" + string(d.ID)} {
+	for _, path := range []string{"/portal/messages", "/portal/messages/" + string(d.Message.ID), "/portal/messages/" + string(d.Message.ID) + "/cancel", "/portal/deliveries/" + string(d.ID)} {
 		b.to(path).want(http.StatusOK, path).hides("<img src=x", "</title><script>", "<b>Ok</b>").shows(evil)
 	}
 	b.to("/portal/new")
