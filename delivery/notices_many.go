@@ -167,10 +167,11 @@ func (s *Service) attempted(ctx context.Context, tx pgx.Tx, all []notify.Finishe
 		}
 	}
 	for i, m := range moves {
-		if err := s.settleCharge(ctx, tx, feet[i].before, feet[i].after(m), feet[i].at); err != nil {
+		w := saves[i]
+		if err := s.settleCharge(ctx, tx, w.before, w.after, w.at); err != nil {
 			return err
 		}
-		if err := s.follow(ctx, tx, feet[i].after(m), m); err != nil {
+		if err := s.follow(ctx, tx, w.after, m); err != nil {
 			return err
 		}
 	}

@@ -177,25 +177,16 @@ func (s *Service) queueDeliveries(b *pgx.Batch, starts ...start) ([]river.Insert
 	return append(jobs, sending...), err
 }
 
-const sqlInsertDeadlines = `
-INSERT INTO deadline (delivery_id, kind, account_id, test, due_at)
-SELECT * FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::boolean[], $5::timestamptz[])`
-
 // queueLastTries adds to b what ends the attempts to tell recipients in time for
 // the letter, where there is a date to keep.
 func queueLastTries(b *pgx.Batch, begun []*Delivery) {
-	var id, kind, account []string
-	var test []bool
-	var due []time.Time
+	var ends []saving
 	for _, d := range begun {
 		if at := d.Message.Policy.lastTry(); !at.IsZero() {
-			id, kind, account = append(id, string(d.ID)), append(kind, string(Expiry)), append(account, d.Message.Account)
-			test, due = append(test, d.Message.Test), append(due, at)
+			ends = append(ends, saving{after: *d, set: []Deadline{{Kind: Expiry, DueAt: at}}})
 		}
 	}
-	if len(id) > 0 {
-		b.Queue(sqlInsertDeadlines, id, kind, account, test, due)
-	}
+	queueDeadlines(b, ends)
 }
 
 // begin is a delivery as its first event finds it.
