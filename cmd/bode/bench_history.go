@@ -70,6 +70,9 @@ func openYard(ctx context.Context, log *slog.Logger) (y *yard, err error) {
 	if err != nil {
 		return y, err
 	}
+	if err := y.neverShort(ctx, key.Account); err != nil {
+		return y, err
+	}
 	y.by = delivery.Submitter{By: key.Actor("192.0.2.1", "bench", time.Now()), Sender: delivery.SenderParty(profile)}
 	y.postmaster, err = postmaster(ctx, pool)
 	return y, err

@@ -93,8 +93,8 @@ func (c benchSubmit) withWorkers(ctx context.Context, b *bench, flags []string, 
 		return err
 	}
 	defer pool.Close()
-	sealed := func() (n float64) {
-		if e := pool.QueryRow(ctx, `SELECT count(*) FROM evidence WHERE sealed_at IS NOT NULL`).Scan(&n); e != nil {
+	signed := func() (n float64) {
+		if e := pool.QueryRow(ctx, `SELECT count(*) FROM evidence WHERE xml IS NOT NULL OR signed_xml IS NOT NULL`).Scan(&n); e != nil {
 			err = errors.Join(err, e)
 		}
 		return n
@@ -104,7 +104,7 @@ func (c benchSubmit) withWorkers(ctx context.Context, b *bench, flags []string, 
 		return err
 	}
 	for _, load := range []bool{true, false} {
-		before, began := sealed(), time.Now()
+		before, began := signed(), time.Now()
 		rate, note := 0.0, "no submissions"
 		if load {
 			if note, rate, err = run.press(ctx, 2*c.Span); err != nil {
@@ -113,8 +113,8 @@ func (c benchSubmit) withWorkers(ctx context.Context, b *bench, flags []string, 
 		} else if err := pause(ctx, 2*c.Span); err != nil {
 			return err
 		}
-		made := (sealed() - before) / time.Since(began).Seconds()
-		say("workers on, backlog waiting: %7.1f submissions/s (%s), %.1f sealed evidence/s; ratio to pgbench %.2f",
+		made := (signed() - before) / time.Since(began).Seconds()
+		say("workers on, backlog waiting: %7.1f submissions/s (%s), %.1f signed evidence/s; ratio to pgbench %.2f",
 			rate, note, made, rate/median(tested[0].clone()))
 	}
 	return err
