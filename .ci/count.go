@@ -1,8 +1,8 @@
 //go:build ignore
 
 // Command count reads the events of "go test -json" and says, for people, what
-// failed and why, what was skipped and why, and in the end how many passed and
-// failed. A package that does not build, or fails outside a test, counts as one
+// failed and why, what was skipped and why, what took long, and in the end how
+// many passed and failed. A package that does not build, or fails outside a test, counts as one
 // failure. Lines that are no events are passed on.
 //
 // The closing line goes to standard output, or to the file that COUNT_RESULT
@@ -27,6 +27,9 @@ type event struct {
 	Output      string
 	FailedBuild string
 }
+
+// slow is how long a test may take before it is named, in seconds.
+const slow = 20
 
 func main() {
 	passed, failed := 0, 0
@@ -60,6 +63,9 @@ func main() {
 		text := ""
 		if b := said[key(e)]; b != nil {
 			text = b.String()
+		}
+		if e.Elapsed >= slow && e.Test != "" && e.Action != "skip" {
+			fmt.Printf("slow %s %s %.0fs\n", e.Package, e.Test, e.Elapsed)
 		}
 		switch {
 		case e.Action == "pass" && e.Test != "":
