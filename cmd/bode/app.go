@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"runtime"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -69,7 +70,9 @@ type outside struct {
 	clients    clientsConfig
 	about      portal.About
 	viewer     delivery.PageViewer // nil: recipients can save PDF, not look at it here
+	tracing    *tracing            // nil: off
 	pace       pace
+	lead       time.Duration // how long this process answers after it was told to stop
 }
 
 // pace is how often what is due is looked for.
@@ -90,6 +93,7 @@ type app struct {
 	pages        *echo.Echo   // every page, for tests that walk over all of them
 	verifier     verifier
 	monitor      *monitor
+	leaving      atomic.Bool // told to stop
 	out          outside
 	log          *slog.Logger
 }
@@ -115,11 +119,11 @@ func build(pool *pgxpool.Pool, out outside, log *slog.Logger) (*app, error) {
 		return nil, err
 	}
 	workers := river.NewWorkers()
-	if a.jobs, err = river.NewClient(riverpgxv5.New(pool), jobsConfig(workers, log)); err != nil {
+	if a.jobs, err = river.NewClient(riverpgxv5.New(pool), jobsConfig(workers, out.tracing, log)); err != nil {
 		return nil, err
 	}
 	a.notices.UseJobs(a.jobs)
-	if a.ledger, err = ledger.New(ledger.Config{Pool: pool, Outbox: a.jobs, Engine: out.engine, Issuer: out.issuer, Stamper: out.stamper,
+	if a.ledger, err = ledger.New(ledger.Config{Pool: pool, Outbox: a.outbox(), Engine: out.engine, Issuer: out.issuer, Stamper: out.stamper,
 		Log: out.log, Records: records{out.engine.Trust}, Own: out.own, Pace: out.pace.batch, Witnesses: out.witnesses,
 		Validator: out.validator, Logger: log}); err != nil {
 		return nil, err
@@ -131,10 +135,10 @@ func build(pool *pgxpool.Pool, out outside, log *slog.Logger) (*app, error) {
 	a.deliveries, err = delivery.New(delivery.Config{
 		Prices: out.credits.prices, Opening: out.credits.opening, Operators: a.identity, Billing: billing,
 		Previews: out.previews,
-		Pool:     pool, Journal: a.ledger, Notices: a.notices, Outbox: a.jobs, Vault: out.vault, Scanner: out.scanner, Box: out.keyring,
+		Pool:     pool, Journal: a.ledger, Notices: a.notices, Outbox: a.outbox(), Vault: out.vault, Scanner: out.scanner, Box: out.keyring,
 		Codes: challenges{pool, a.codes}, Identities: a.identity, Post: out.post, Trials: a.identity, Daily: delivery.DefaultDaily(), Refusals: refusals{a.suppressions}, LinkKey: out.secrets.link,
 		BaseURL: out.baseURL, Service: out.service, Log: log, PrintCutoff: out.printing.Cutoff, PrintDays: out.printing.Days, TrackingURL: out.printing.Track,
-		Hooks: out.hooks, HookAlarm: a.identity, Sandbox: out.sandbox,
+		Hooks: a.hooks(), HookAlarm: a.identity, Sandbox: out.sandbox,
 	})
 	if err != nil {
 		return nil, err
@@ -159,7 +163,7 @@ func build(pool *pgxpool.Pool, out outside, log *slog.Logger) (*app, error) {
 
 // jobsConfig gives each kind of work its own room, so that a slow relay does
 // not hold up evidence.
-func jobsConfig(workers *river.Workers, log *slog.Logger) *river.Config {
+func jobsConfig(workers *river.Workers, traces *tracing, log *slog.Logger) *river.Config {
 	return &river.Config{
 		Workers: workers,
 		Queues: map[string]river.QueueConfig{
@@ -171,6 +175,7 @@ func jobsConfig(workers *river.Workers, log *slog.Logger) *river.Config {
 		FetchCooldown:        20 * time.Millisecond, // else a queue takes no more than its workers ten times a second
 		RescueStuckJobsAfter: 5 * time.Minute,       // soon after an attempt's own timeout
 		ErrorHandler:         told{log},
+		Middleware:           traces.middleware(),
 		Logger:               slog.New(quieter{log.Handler()}),
 	}
 }
@@ -235,11 +240,15 @@ func (a *app) faces() (http.Handler, error) {
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	mux.HandleFunc("GET /readyz", a.ready)
 	mux.Handle("/", e)
-	return a.monitor.counted(mux), nil
+	return a.out.tracing.requests(a.monitor.counted(mux)), nil
 }
 
-// ready says whether this process can serve: its database answers.
+// ready says whether this process can serve: it stays, and its database answers.
 func (a *app) ready(w http.ResponseWriter, r *http.Request) {
+	if a.leaving.Load() {
+		http.Error(w, "told to stop", http.StatusServiceUnavailable)
+		return
+	}
 	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
 	defer cancel()
 	if err := a.pool.Ping(ctx); err != nil {

@@ -50,7 +50,7 @@ func (a *app) bounces(ctx context.Context, l net.Listener, c bounceConfig) error
 		l.Close()
 		return err
 	}
-	return drained(ctx, func() error { return s.Serve(l) }, func(drain context.Context) {
+	return a.drained(ctx, func() error { return s.Serve(l) }, func(drain context.Context) {
 		if err := s.Shutdown(drain); err != nil {
 			a.log.WarnContext(ctx, "reports were cut off", "err", err)
 		}

@@ -47,11 +47,11 @@ func (c clientsConfig) tls() (*tls.Config, error) {
 // withCertificates serves the API alone on l until ctx ends.
 func (a *app) withCertificates(ctx context.Context, l net.Listener, conf *tls.Config) error {
 	server := &http.Server{
-		Handler: a.software, TLSConfig: conf, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		Handler: a.polite(a.software), TLSConfig: conf, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 		ErrorLog:    slog.NewLogLogger(a.log.Handler(), slog.LevelDebug), // every scanner is a failed handshake
 		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
 	}
-	return drained(ctx, func() error {
+	return a.drained(ctx, func() error {
 		if err := server.ServeTLS(l, "", ""); !errors.Is(err, http.ErrServerClosed) {
 			return err
 		}
@@ -71,5 +71,5 @@ func (a *app) mountAPI(mux *http.ServeMux, rest *api.API) {
 		m.Handle(api.Prefix+"/", rest.Handler())
 		m.Handle("GET "+api.MetadataPath, rest.Metadata())
 	}
-	a.software = own
+	a.software = a.out.tracing.requests(own)
 }

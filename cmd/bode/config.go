@@ -36,6 +36,7 @@ type config struct {
 	Listen  string         `help:"Address to answer on." default:"127.0.0.1:8080" env:"BODE_LISTEN"`
 	Clamd   string         `help:"ClamAV's daemon, host:port or the path of its socket, which sees every upload; empty: nobody looks for malware." env:"BODE_CLAMD"`
 	Admin   string         `name:"admin-listen" help:"Address for the operator's own network: figures for Prometheus, health, profiles. Nobody is asked who they are there; empty: nowhere." env:"BODE_ADMIN_LISTEN" placeholder:"127.0.0.1:9090"`
+	Drain   time.Duration  `help:"How long a process that is told to stop still answers while /readyz says no, so that whoever leads requests to it goes elsewhere; a minute at most." default:"5s" env:"BODE_DRAIN"`
 	BaseURL string         `help:"Public address, without a slash at the end." env:"BODE_BASE_URL" placeholder:"https://bode.example"`
 	Service string         `help:"What the service calls itself to people." default:"Bode" env:"BODE_SERVICE"`
 	Proxies []netip.Prefix `help:"Networks of proxies whose X-Forwarded-For is believed." env:"BODE_PROXIES"`
@@ -54,6 +55,7 @@ type config struct {
 	Credits creditsConfig `embed:"" prefix:"credits-"`
 	About   aboutConfig   `embed:"" prefix:"about-"`
 	Push    pushConfig    `embed:""`
+	Trace   traceConfig   `embed:"" prefix:"trace-"`
 	Poppler string        `help:"Directory of pdfinfo, pdftotext and pdftoppm below /usr or /opt, to show recipients the pages of PDF; empty: they can save them only." type:"path" env:"BODE_POPPLER"`
 
 	Clients   clientsConfig   `embed:"" prefix:"clients-"`
@@ -212,7 +214,9 @@ func (c config) validate() error {
 	c.Post.validate(need)
 	c.Credits.validate(need)
 	c.About.validate(need)
+	c.Trace.validate(need)
 	c.validateClients(need)
+	need(c.Drain >= 0 && c.Drain <= time.Minute, "drain", "between nothing and a minute")
 	return errors.Join(errs...)
 }
 

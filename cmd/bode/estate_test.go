@@ -84,6 +84,7 @@ func newEstate(t *testing.T) *estate {
 	writeFile(t, e.path("trust/log.pub"), key.Public()+"\n")
 	e.settings = map[string]string{
 		"DATABASE_URL": e.database, "BODE_LISTEN": e.listen, "BODE_BASE_URL": base,
+		"BODE_DRAIN":   "0s", // nobody leads requests
 		"BODE_SECRETS": e.path("secrets"), "BODE_KEYS": e.path("keys"), "BODE_CONTENT_DIR": e.path("content"),
 		"BODE_SMTP_ADDR": e.catcher.SMTPAddr(), "BODE_SMTP_SECURITY": "plain", "BODE_SMTP_FROM": "Bode <no-reply@bode.example>",
 		"BODE_SMS_URL": e.catcher.SMSURL(), "BODE_SMS_TOKEN": writeFile(t, e.path("sms-token"), "sms secret\n"), "BODE_SMS_FROM": "Bode", "BODE_QUIET_HOURS": "none", // tests run at night, too

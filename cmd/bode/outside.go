@@ -30,7 +30,7 @@ func (c config) outside(ctx context.Context, log *slog.Logger) (o outside, err e
 	if err = c.validate(); err != nil {
 		return o, err
 	}
-	o = outside{baseURL: c.BaseURL, service: c.Service, issuer: c.issuer(), proxies: c.Proxies, clients: c.Clients, pace: production}
+	o = outside{baseURL: c.BaseURL, service: c.Service, issuer: c.issuer(), proxies: c.Proxies, clients: c.Clients, pace: production, lead: c.Drain}
 	for _, part := range []struct {
 		name string
 		open func() error
@@ -47,6 +47,7 @@ func (c config) outside(ctx context.Context, log *slog.Logger) (o outside, err e
 		{"credits", func() (err error) { o.credits, err = c.Credits.open(); return err }},
 		{"poppler", func() error { return c.openViewer(ctx, &o) }},
 		{"about", func() (err error) { o.about, err = c.about(); return err }},
+		{"trace", func() (err error) { o.tracing, err = c.Trace.open(ctx, c.Proxies, log); return err }},
 	} {
 		if err := part.open(); err != nil {
 			return o, fmt.Errorf("%s: %w", part.name, err)

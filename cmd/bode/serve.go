@@ -115,7 +115,7 @@ func (c config) open(ctx context.Context, log *slog.Logger) (*app, error) {
 	if err != nil {
 		return nil, err
 	}
-	pool, err := openPool(ctx, c.Database)
+	pool, err := openPool(ctx, c.Database, out.tracing)
 	if err != nil {
 		return nil, err
 	}
@@ -169,7 +169,7 @@ func (a *app) submission(ctx context.Context, l net.Listener, conf *tls.Config, 
 		l.Close()
 		return err
 	}
-	return drained(ctx, func() error { return s.Serve(l) }, func(drain context.Context) {
+	return a.drained(ctx, func() error { return s.Serve(l) }, func(drain context.Context) {
 		if err := s.Shutdown(drain); err != nil {
 			a.log.WarnContext(ctx, "mails were cut off", "err", err)
 		}
