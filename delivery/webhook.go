@@ -65,6 +65,8 @@ type HookCall struct {
 	URL  string
 	Body []byte
 	Keys []HookKey // all sign, the newest first
+
+	Trace string // traceparent of the push; empty: none
 }
 
 // HookAnswer is what came of a push.

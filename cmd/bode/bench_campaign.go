@@ -208,7 +208,7 @@ func (b *campaign) work(ctx context.Context, n int) (float64, error) {
 	}
 	workers := river.NewWorkers()
 	river.AddWorker(workers, teller)
-	cfg := jobsConfig(workers, b.log)
+	cfg := jobsConfig(workers, nil, b.log)
 	cfg.Queues = map[string]river.QueueConfig{notify.Queue: cfg.Queues[notify.Queue]}
 	jobs, err := river.NewClient(riverpgxv5.New(pool), cfg)
 	if err != nil {

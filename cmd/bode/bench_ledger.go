@@ -118,7 +118,7 @@ func (y *yard) work(ctx context.Context, pace time.Duration) (stop func() error,
 	workers := river.NewWorkers()
 	river.AddWorker(workers, ledger.SealWorker{Ledger: y.ledger})
 	river.AddWorker(workers, ledger.FinishWorker{Ledger: y.ledger})
-	cfg := jobsConfig(workers, y.log)
+	cfg := jobsConfig(workers, nil, y.log)
 	cfg.Queues = map[string]river.QueueConfig{ledger.Queue: cfg.Queues[ledger.Queue]}
 	jobs, err := river.NewClient(riverpgxv5.New(y.pool), cfg)
 	if err != nil {

@@ -6,10 +6,12 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/bode-erds/bode/identity"
 )
 
-// openPool connects and makes sure that the server answers.
-func openPool(ctx context.Context, url string) (*pgxpool.Pool, error) {
+// openPool connects and makes sure that the server answers. traces may be nil.
+func openPool(ctx context.Context, url string, traces *tracing) (*pgxpool.Pool, error) {
 	cfg, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return nil, fmt.Errorf("database address: %w", err)
@@ -19,6 +21,10 @@ func openPool(ctx context.Context, url string) (*pgxpool.Pool, error) {
 	}
 	cfg.ConnConfig.RuntimeParams["application_name"] = "bode"
 	cfg.ConnConfig.RuntimeParams["timezone"] = "UTC"
+	if traces != nil {
+		cfg.ConnConfig.Tracer = sqlTracer{traces}
+	}
+	identity.Wall(cfg)
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
 		return nil, err

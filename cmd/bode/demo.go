@@ -130,7 +130,7 @@ func demoDatabase(ctx context.Context, dir string, log *slog.Logger) (*pgxpool.P
 			return server.Stop(ctx)
 		}
 	}
-	pool, err := openPool(ctx, url)
+	pool, err := openPool(ctx, url, nil)
 	if err == nil {
 		if err = migrations.Apply(ctx, pool); err == nil {
 			return pool, func() error { pool.Close(); return stop() }, nil

@@ -44,7 +44,7 @@ func (c doctorCmd) Run(ctx context.Context, log *slog.Logger) error {
 		}
 	}
 	if c.Database != "" {
-		pool, err := openPool(ctx, c.Database)
+		pool, err := openPool(ctx, c.Database, nil)
 		say("database answers", err)
 		if err == nil {
 			defer pool.Close()

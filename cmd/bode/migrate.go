@@ -18,7 +18,7 @@ type migrateCmd struct {
 // Run brings the database to this version and makes the bucket of the content,
 // where one is named and is not there yet. It may be run again at any time.
 func (c migrateCmd) Run(ctx context.Context, log *slog.Logger) error {
-	pool, err := openPool(ctx, c.Database)
+	pool, err := openPool(ctx, c.Database, nil)
 	if err != nil {
 		return err
 	}

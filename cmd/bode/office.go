@@ -41,7 +41,7 @@ func (d desk) at(ctx context.Context, log *slog.Logger, work func(office) error)
 	if err != nil {
 		return fmt.Errorf("secrets: %w", err)
 	}
-	pool, err := openPool(ctx, d.Database)
+	pool, err := openPool(ctx, d.Database, nil)
 	if err != nil {
 		return err
 	}

@@ -133,6 +133,9 @@ func (a *app) close() {
 	}
 	a.codes.Close()
 	a.pool.Close()
+	if err := a.out.tracing.Close(); err != nil {
+		a.log.Warn("the last traces were not exported")
+	}
 }
 
 // ending is a certificate that ends soon, or has ended.

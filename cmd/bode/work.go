@@ -97,7 +97,7 @@ func (a *app) retain(ctx context.Context) error {
 		return err
 	})
 	_, over := a.suppressions.Sweep(ctx)
-	return errors.Join(err, forget, over, a.deliveries.ForgetLooks(ctx), a.identity.Sweep(ctx), a.identity.FlushKeyUses(ctx),
+	return errors.Join(err, forget, over, a.forgetTraces(ctx), a.deliveries.ForgetLooks(ctx), a.identity.Sweep(ctx), a.identity.FlushKeyUses(ctx),
 		a.identity.WarnOfKeys(ctx), a.deliveries.ForgetDaily(ctx), a.endHolds(ctx), a.deliveries.RetainBulks(ctx, 50))
 }
 

@@ -85,6 +85,9 @@ func (s *Sender) Send(ctx context.Context, c delivery.HookCall) (a delivery.Hook
 	r.Header.Set("webhook-id", c.ID)
 	r.Header.Set("webhook-timestamp", stamp(c.At))
 	r.Header.Set("webhook-signature", signatures(c.ID, c.At, c.Body, c.Keys))
+	if c.Trace != "" {
+		r.Header.Set("traceparent", c.Trace) // W3C Trace Context §3.2
+	}
 	answer, err := s.client.Do(r)
 	if err != nil {
 		return delivery.HookAnswer{Fault: fault(err)}
