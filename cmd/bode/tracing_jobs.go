@@ -25,21 +25,21 @@ type jobMiddleware struct {
 }
 
 var (
-	_ rivertype.JobInsertMiddleware = jobMiddleware{}
-	_ rivertype.WorkerMiddleware    = jobMiddleware{}
+	_ rivertype.JobInsertMiddleware = (*jobMiddleware)(nil)
+	_ rivertype.WorkerMiddleware    = (*jobMiddleware)(nil)
 )
 
 func (t *tracing) middleware() []rivertype.Middleware {
 	if t == nil {
 		return nil
 	}
-	return []rivertype.Middleware{jobMiddleware{tracing: t}}
+	return []rivertype.Middleware{&jobMiddleware{tracing: t}}
 }
 
 const traceKey = "traceparent"
 
 // InsertMany implements [rivertype.JobInsertMiddleware].
-func (m jobMiddleware) InsertMany(ctx context.Context, jobs []*rivertype.JobInsertParams, do func(context.Context) ([]*rivertype.JobInsertResult, error)) ([]*rivertype.JobInsertResult, error) {
+func (m *jobMiddleware) InsertMany(ctx context.Context, jobs []*rivertype.JobInsertParams, do func(context.Context) ([]*rivertype.JobInsertResult, error)) ([]*rivertype.JobInsertResult, error) {
 	if text := m.text(ctx); text != "" {
 		for _, j := range jobs {
 			if b, err := withTrace(j.Metadata, text); err == nil {
@@ -66,7 +66,7 @@ func withTrace(metadata []byte, text string) ([]byte, error) {
 }
 
 // Work implements [rivertype.WorkerMiddleware].
-func (m jobMiddleware) Work(ctx context.Context, job *rivertype.JobRow, do func(context.Context) error) error {
+func (m *jobMiddleware) Work(ctx context.Context, job *rivertype.JobRow, do func(context.Context) error) error {
 	var meta struct {
 		Traceparent string `json:"traceparent"`
 	}
