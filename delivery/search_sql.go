@@ -11,6 +11,8 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+
+	"github.com/bode-erds/bode/identity"
 )
 
 // The expressions of the indexes of migration 23.
@@ -134,7 +136,7 @@ func compose(sql string, args []any, from Place, by string, all bool) query {
 }
 
 // set are the deliveries that a word, or the end of the window, may mean, when
-// they are few enough to be sorted.
+// they are few enough to be sorted. Beyond the wall, as in walk.
 func (s *Service) set(ctx context.Context, account string, f Find, args []any) (set []string, few bool, err error) {
 	var sql string
 	var with []any
@@ -148,7 +150,7 @@ func (s *Service) set(ctx context.Context, account string, f Find, args []any) (
 	default:
 		return nil, false, nil
 	}
-	rows, err := s.Pool.Query(ctx, strings.ReplaceAll(sql, "{set}", strconv.Itoa(maxSet+1)), with...)
+	rows, err := s.Pool.Query(identity.Beyond(ctx), strings.ReplaceAll(sql, "{set}", strconv.Itoa(maxSet+1)), with...)
 	if err != nil {
 		return nil, false, err
 	}

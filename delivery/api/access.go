@@ -49,10 +49,11 @@ func (a *API) admit(r route, c *call) (err error) {
 		return errNoKey
 	}
 	shown := identity.Presented{Bearer: bearer, IP: c.RealIP(), Certificate: a.certificate(c.Request())}
+	ctx := identity.Beyond(c.ctx()) // whose key it is, is what is asked
 	if r.sender {
-		c.key, c.sender, err = a.Identity.AuthenticateAs(c.ctx(), shown)
+		c.key, c.sender, err = a.Identity.AuthenticateAs(ctx, shown)
 	} else {
-		c.key, err = a.Identity.Authenticate(c.ctx(), shown)
+		c.key, err = a.Identity.Authenticate(ctx, shown)
 	}
 	switch {
 	case errors.Is(err, identity.ErrCertificate):
@@ -62,6 +63,7 @@ func (a *API) admit(r route, c *call) (err error) {
 	case err != nil:
 		return err
 	}
+	c.SetRequest(c.Request().WithContext(identity.Within(c.ctx(), c.key.Account)))
 	left, err := a.limits.call(c.key.ID, c.key.Mode, a.Now())
 	left.write(c.Response().Header())
 	if err != nil {

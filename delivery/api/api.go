@@ -90,7 +90,8 @@ func (c *call) actor(now time.Time) identity.Actor {
 	return c.key.Actor(c.RealIP(), c.Request().UserAgent(), now)
 }
 
-// guard sets what every answer carries, whatever it will be.
+// guard sets what every answer carries, whatever it will be, and lets no query see
+// anything before it is known who asks.
 func guard(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		h := c.Response().Header()
@@ -98,6 +99,7 @@ func guard(next echo.HandlerFunc) echo.HandlerFunc {
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+		c.SetRequest(c.Request().WithContext(identity.Nobody(c.Request().Context())))
 		return next(c)
 	}
 }

@@ -55,7 +55,7 @@ func (a *API) grantToken(c *call) error {
 	if refused != nil {
 		return writeJSON(c, refused.status, refused)
 	}
-	t, err := a.Identity.GrantToken(c.ctx(), identity.Grant{Assertion: f.Get("client_assertion"), Scopes: f.Get("scope"),
+	t, err := a.Identity.GrantToken(identity.Beyond(c.ctx()), identity.Grant{Assertion: f.Get("client_assertion"), Scopes: f.Get("scope"),
 		Audiences: a.audiences(), Certificate: a.certificate(c.Request()), IP: c.RealIP()})
 	switch {
 	case errors.Is(err, identity.ErrCertificate):

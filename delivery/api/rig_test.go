@@ -68,7 +68,7 @@ func (c *clock) pass(d time.Duration) { c.us.Add(d.Microseconds()) }
 
 func newRig(t testing.TB, change ...func(*api.Config)) *rig {
 	t.Helper()
-	r := &rig{t: t, pool: pgtest.New(t), objects: t.TempDir(), clock: &clock{}, log: &logBuffer{}, dossiers: &dossiers{}}
+	r := &rig{t: t, pool: pgtest.New(t, identity.Wall), objects: t.TempDir(), clock: &clock{}, log: &logBuffer{}, dossiers: &dossiers{}}
 	r.clock.us.Store(time.Date(2026, 11, 20, 9, 0, 0, 0, time.UTC).UnixMicro())
 	box, err := identity.NewBox(bytes.Repeat([]byte{1}, 32))
 	r.must(err)

@@ -15,7 +15,7 @@
 // owns its databases and is no superuser.
 //
 // TEST_DATABASE_URL names another server to use instead; its role needs
-// CREATEDB. BODE_PGTEST_DIR moves the cache.
+// CREATEDB and CREATEROLE. BODE_PGTEST_DIR moves the cache.
 package pgtest
 
 import (
@@ -42,9 +42,10 @@ const patience = time.Minute
 // New returns a pool on a fresh database with the schema of this program. The
 // database goes when the test ends; a connection still in use then fails it.
 // The address, for code that connects by itself, is pool.Config().ConnString().
-func New(t testing.TB) *pgxpool.Pool {
+// What the program does to the configuration of its pool is done to this one too.
+func New(t testing.TB, as ...func(*pgxpool.Config)) *pgxpool.Pool {
 	t.Helper()
-	return open(t, func(ctx context.Context, s *server) (string, error) {
+	return open(t, as, func(ctx context.Context, s *server) (string, error) {
 		fingerprint, err := migrations.Fingerprint()
 		if err != nil {
 			return "", err
@@ -56,11 +57,11 @@ func New(t testing.TB) *pgxpool.Pool {
 // Empty is New without the schema, for tests of the migrations themselves.
 func Empty(t testing.TB) *pgxpool.Pool {
 	t.Helper()
-	return open(t, func(context.Context, *server) (string, error) { return "template0", nil })
+	return open(t, nil, func(context.Context, *server) (string, error) { return "template0", nil })
 }
 
 // open makes a database from the template that pick names.
-func open(t testing.TB, pick func(context.Context, *server) (string, error)) *pgxpool.Pool {
+func open(t testing.TB, as []func(*pgxpool.Config), pick func(context.Context, *server) (string, error)) *pgxpool.Pool {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
@@ -76,7 +77,7 @@ func open(t testing.TB, pick func(context.Context, *server) (string, error)) *pg
 	if _, err := s.admin.Exec(ctx, `CREATE DATABASE `+name+` TEMPLATE `+template); err != nil {
 		t.Fatalf("pgtest: %v", err)
 	}
-	pool, err := connect(ctx, s.url, name)
+	pool, err := connect(ctx, s.url, name, as)
 	if err != nil {
 		t.Fatalf("pgtest: %v", err)
 	}
@@ -85,7 +86,7 @@ func open(t testing.TB, pick func(context.Context, *server) (string, error)) *pg
 }
 
 // connect opens a pool on the database name of the server at base.
-func connect(ctx context.Context, base, name string) (*pgxpool.Pool, error) {
+func connect(ctx context.Context, base, name string, as []func(*pgxpool.Config)) (*pgxpool.Pool, error) {
 	u, err := url.Parse(base)
 	if err != nil {
 		return nil, fmt.Errorf("address of the test server: %w", err)
@@ -96,6 +97,9 @@ func connect(ctx context.Context, base, name string) (*pgxpool.Pool, error) {
 		return nil, err
 	}
 	cfg.MaxConns = maxConns
+	for _, change := range as {
+		change(cfg)
+	}
 	return pgxpool.NewWithConfig(ctx, cfg)
 }
 

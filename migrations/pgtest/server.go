@@ -96,7 +96,7 @@ func (s *server) makeTemplate(ctx context.Context, admin *pgx.Conn, name string)
 	if _, err := admin.Exec(ctx, `CREATE DATABASE `+name+` TEMPLATE template0`); err != nil {
 		return err
 	}
-	pool, err := connect(ctx, s.url, name)
+	pool, err := connect(ctx, s.url, name, nil)
 	if err != nil {
 		return err
 	}
