@@ -164,4 +164,6 @@ func PlainCell(s string) string {
 	return s
 }
 
-func formula(s string) bool { return s != "" && strings.ContainsRune("=+-@\t\r\n", rune(s[0])) }
+// formula reports whether a spreadsheet may compute s; some take the wide forms of
+// the signs too.
+func formula(s string) bool { return strings.IndexAny(s, "=+-@\t\r\n＝＋－＠") == 0 }

@@ -124,7 +124,7 @@ func TestBulkSheet(t *testing.T) {
 
 func TestSheetCell(t *testing.T) {
 	t.Parallel()
-	for s, want := range map[string]string{"=1+1": "'=1+1", "+32470": "'+32470", "-1": "'-1", "@x": "'@x", "\tx": "'\tx", "a": "a", "": "", "'a": "'a", "1=1": "1=1"} {
+	for s, want := range map[string]string{"=1+1": "'=1+1", "+32470": "'+32470", "-1": "'-1", "@x": "'@x", "\tx": "'\tx", "＝1": "'＝1", "\nx": "'\nx", "é": "é", "a": "a", "": "", "'a": "'a", "1=1": "1=1"} {
 		if got := SheetCell(s); got != want || PlainCell(got) != s {
 			t.Errorf("%q: %q and back %q", s, got, PlainCell(got))
 		}

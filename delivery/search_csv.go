@@ -5,7 +5,6 @@ import (
 	"encoding/csv"
 	"io"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -45,7 +44,7 @@ func (s *Service) Export(ctx context.Context, account string, f Find, sheet Shee
 	out.Comma, out.UseCRLF = sheet.Comma, true
 	titles := make([]string, len(Columns))
 	for i, c := range Columns {
-		titles[i] = inert(sheet.Title(c))
+		titles[i] = SheetCell(sheet.Title(c))
 	}
 	if err := out.Write(titles); err != nil {
 		return err
@@ -86,15 +85,7 @@ func (d Delivery) row(sheet Sheet) []string {
 		sheet.Status(d.State.Status()), sheet.State(d.State), at(d.MovedAt), at(d.NotifiedAt), at(d.RespondBy), at(d.DecidedAt), at(d.HandedOverAt), tracking,
 		string(d.ID), string(m.ID)}
 	for i := range row {
-		row[i] = inert(row[i])
+		row[i] = SheetCell(row[i])
 	}
 	return row
-}
-
-// inert keeps a spreadsheet from computing what somebody typed.
-func inert(s string) string {
-	if s != "" && strings.ContainsRune("=+-@\t\r\n＝＋－＠", []rune(s)[0]) {
-		return "'" + s
-	}
-	return s
 }

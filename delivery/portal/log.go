@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bode-erds/bode/delivery"
 	"github.com/bode-erds/bode/delivery/web"
 	"github.com/bode-erds/bode/identity"
 )
@@ -127,7 +128,7 @@ func (p *Portal) accessLogCSV(v *visitor) error {
 	for len(list) > 0 {
 		for _, a := range list {
 			id := a.Person + a.Key
-			row := []string{a.At.UTC().Format(time.RFC3339), harmless(a.Name), id, a.Action, a.IP, harmless(a.Language), harmless(a.UserAgent)}
+			row := []string{a.At.UTC().Format(time.RFC3339), delivery.SheetCell(a.Name), id, a.Action, a.IP, delivery.SheetCell(a.Language), delivery.SheetCell(a.UserAgent)}
 			if err := out.Write(row); err != nil {
 				return err
 			}
@@ -139,12 +140,4 @@ func (p *Portal) accessLogCSV(v *visitor) error {
 	}
 	out.Flush()
 	return out.Error()
-}
-
-// harmless keeps a cell from being run by a spreadsheet.
-func harmless(s string) string {
-	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
-		return "'" + s
-	}
-	return s
 }
