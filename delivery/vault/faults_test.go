@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -29,9 +28,7 @@ var oneAndMany = []int{1000, 17 << 20}
 func TestLostAnswerIsNoFailure(t *testing.T) {
 	t.Parallel()
 	for _, size := range oneAndMany {
-		t.Run(fmt.Sprint(size), func(t *testing.T) {
-			t.Parallel()
-			s, f := newS3(t)
+		onS3(t, func(t *testing.T, s store, f *fake) {
 			var lost atomic.Bool
 			f.breakWith(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
 				if finishes(r) && lost.CompareAndSwap(false, true) {
@@ -55,9 +52,7 @@ func TestLostAnswerIsNoFailure(t *testing.T) {
 func TestAbandonedPutLeavesNothing(t *testing.T) {
 	t.Parallel()
 	for _, size := range oneAndMany {
-		t.Run(fmt.Sprint(size), func(t *testing.T) {
-			t.Parallel()
-			s, f := newS3(t)
+		onS3(t, func(t *testing.T, s store, f *fake) {
 			ctx, cancel := context.WithCancel(t.Context())
 			f.breakWith(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
 				if finishes(r) {
@@ -87,63 +82,66 @@ func TestRefusingServerLeavesNothing(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s, f := newS3(t)
-			f.breakWith(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
-				if refused(r) {
-					http.Error(w, "no", http.StatusForbidden)
-					return
+			onS3(t, func(t *testing.T, s store, f *fake) {
+				f.breakWith(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+					if refused(r) {
+						http.Error(w, "no", http.StatusForbidden)
+						return
+					}
+					next.ServeHTTP(w, r)
+				})
+				_, err := s.Put(t.Context(), "refused", bytes.NewReader(random(20<<20, 42)))
+				if err == nil || errors.Is(err, vault.ErrExists) {
+					t.Errorf("got %v", err)
 				}
-				next.ServeHTTP(w, r)
+				f.breakWith(nil)
+				nothing(t, s)
 			})
-			_, err := s.Put(t.Context(), "refused", bytes.NewReader(random(20<<20, 42)))
-			if err == nil || errors.Is(err, vault.ErrExists) {
-				t.Errorf("got %v", err)
-			}
-			f.breakWith(nil)
-			nothing(t, s)
 		})
 	}
 }
 
 func TestBrokenConnectionIsNoAlteration(t *testing.T) {
 	t.Parallel()
-	s, f := newS3(t)
-	content := random(3<<20, 43)
-	stored := mustPut(t, s, "broken-off", content)
-	full := len(s.read(t, "broken-off"))
-	for _, n := range []int{0, 10, header, 1000, segment - 1, segment, segment + 1, 2 * segment, full - 1} {
-		f.breakWith(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
-			answer := httptest.NewRecorder()
-			next.ServeHTTP(answer, r)
-			for k, v := range answer.Header() {
-				w.Header()[k] = v
+	onS3(t, func(t *testing.T, s store, f *fake) {
+		content := random(3<<20, 43)
+		stored := mustPut(t, s, "broken-off", content)
+		full := len(s.read(t, "broken-off"))
+		for _, n := range []int{0, 10, header, 1000, segment - 1, segment, segment + 1, 2 * segment, full - 1} {
+			f.breakWith(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+				answer := httptest.NewRecorder()
+				next.ServeHTTP(answer, r)
+				for k, v := range answer.Header() {
+					w.Header()[k] = v
+				}
+				w.WriteHeader(answer.Code)
+				_, _ = w.Write(answer.Body.Bytes()[:n])
+				_ = http.NewResponseController(w).Flush()
+				panic(http.ErrAbortHandler)
+			})
+			if got, err := open(t.Context(), s, stored); err == nil || errors.Is(err, vault.ErrAltered) || errors.Is(err, vault.ErrMissing) {
+				t.Errorf("broken off after %d: %d octets, %v", n, len(got), err)
 			}
-			w.WriteHeader(answer.Code)
-			_, _ = w.Write(answer.Body.Bytes()[:n])
-			_ = http.NewResponseController(w).Flush()
-			panic(http.ErrAbortHandler)
-		})
-		if got, err := open(t.Context(), s, stored); err == nil || errors.Is(err, vault.ErrAltered) || errors.Is(err, vault.ErrMissing) {
-			t.Errorf("broken off after %d: %d octets, %v", n, len(got), err)
 		}
-	}
-	f.breakWith(nil)
-	mustOpen(t, s, stored, content)
+		f.breakWith(nil)
+		mustOpen(t, s, stored, content)
+	})
 }
 
 func TestFailingServerIsNoMissingObject(t *testing.T) {
 	t.Parallel()
-	s, f := newS3(t)
-	stored := mustPut(t, s, "here", []byte("x"))
-	f.breakWith(func(w http.ResponseWriter, _ *http.Request, _ http.Handler) {
-		http.Error(w, "no", http.StatusForbidden)
+	onS3(t, func(t *testing.T, s store, f *fake) {
+		stored := mustPut(t, s, "here", []byte("x"))
+		f.breakWith(func(w http.ResponseWriter, _ *http.Request, _ http.Handler) {
+			http.Error(w, "no", http.StatusForbidden)
+		})
+		if _, err := open(t.Context(), s, stored); err == nil || errors.Is(err, vault.ErrMissing) || errors.Is(err, vault.ErrAltered) {
+			t.Errorf("Open: %v", err)
+		}
+		if err := s.Delete(t.Context(), "here"); err == nil {
+			t.Error("Delete succeeded")
+		}
 	})
-	if _, err := open(t.Context(), s, stored); err == nil || errors.Is(err, vault.ErrMissing) || errors.Is(err, vault.ErrAltered) {
-		t.Errorf("Open: %v", err)
-	}
-	if err := s.Delete(t.Context(), "here"); err == nil {
-		t.Error("Delete succeeded")
-	}
 }
 
 func TestCheckOfTheBucket(t *testing.T) {

@@ -32,7 +32,9 @@ func TestMain(m *testing.M) {
 	roles := map[string]func() error{"put": rolePut, "puts": rolePuts, "full": roleFull, "memory": roleMemory}
 	role, ok := roles[os.Getenv(roleEnv)]
 	if !ok {
-		os.Exit(m.Run())
+		code := m.Run()
+		endGateway()
+		os.Exit(code)
 	}
 	if err := role(); err != nil {
 		fmt.Println("FAILED:", err)

@@ -121,11 +121,12 @@ func files(t testing.TB, root string) []string {
 
 const bucket = "content"
 
-// fake is an in-process S3 server. In front of it stands a handler that a test
-// may replace to break things.
+// fake is an S3 server within this process, or what stands before a real one. In
+// front of it is a handler that a test may replace to break things.
 type fake struct {
-	backend  *s3mem.Backend
-	core     *minio.Core // straight to it
+	backend  *s3mem.Backend // nil: a real one
+	core     *minio.Core    // straight to it
+	bucket   string
 	next     http.Handler
 	endpoint string
 	writes   sync.Mutex // its check of If-None-Match and its write are not one step
@@ -135,13 +136,13 @@ type fake struct {
 }
 
 func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	// It takes the empty delimiter of a flat listing for a delimiter, and then
-	// lists nothing.
-	if q := r.URL.Query(); q.Has("delimiter") && q.Get("delimiter") == "" {
+	// The one within this process takes the empty delimiter of a flat listing for a
+	// delimiter, and then lists nothing.
+	if q := r.URL.Query(); f.backend != nil && q.Has("delimiter") && q.Get("delimiter") == "" {
 		q.Del("delimiter")
 		r.URL.RawQuery = q.Encode()
 	}
-	if r.Header.Get("If-None-Match") != "" {
+	if f.backend != nil && r.Header.Get("If-None-Match") != "" {
 		f.writes.Lock()
 		defer f.writes.Unlock()
 	}
@@ -163,7 +164,7 @@ func (f *fake) breakWith(front func(http.ResponseWriter, *http.Request, http.Han
 
 func newS3(t testing.TB) (store, *fake) {
 	t.Helper()
-	f := &fake{backend: s3mem.New()}
+	f := &fake{backend: s3mem.New(), bucket: bucket}
 	if err := f.backend.CreateBucket(t.Context(), bucket); err != nil {
 		t.Fatal(err)
 	}
@@ -243,7 +244,14 @@ func onBoth(t *testing.T, test func(t *testing.T, s store)) {
 	t.Helper()
 	t.Run("directory", func(t *testing.T) { t.Parallel(); test(t, newDir(t, false)) })
 	t.Run("directory, named drafts", func(t *testing.T) { t.Parallel(); test(t, newDir(t, true)) })
-	t.Run("S3", func(t *testing.T) { t.Parallel(); s, _ := newS3(t); test(t, s) })
+	onS3(t, func(t *testing.T, s store, _ *fake) { test(t, s) })
+}
+
+// onS3 runs a test against the server within the test process, and a real one.
+func onS3(t *testing.T, test func(t *testing.T, s store, f *fake)) {
+	t.Helper()
+	t.Run("S3", func(t *testing.T) { t.Parallel(); s, f := newS3(t); test(t, s, f) })
+	t.Run("S3 server", func(t *testing.T) { t.Parallel(); s, f := newGatewayS3(t); test(t, s, f) })
 }
 
 // random returns n octets that differ from one seed to the next.

@@ -83,23 +83,24 @@ func TestSweepLeavesStrangersAlone(t *testing.T) {
 
 func TestSweepAbortsUnfinishedUploads(t *testing.T) {
 	t.Parallel()
-	s, f := newS3(t)
-	for _, name := range []string{"messages/torn", "not ours.txt"} {
-		id, err := f.core.NewMultipartUpload(t.Context(), bucket, name, minio.PutObjectOptions{})
-		if err != nil {
-			t.Fatal(err)
+	onS3(t, func(t *testing.T, s store, f *fake) {
+		for _, name := range []string{"messages/torn", "not ours.txt"} {
+			id, err := f.core.NewMultipartUpload(t.Context(), f.bucket, name, minio.PutObjectOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := f.core.PutObjectPart(t.Context(), f.bucket, name, id, 1, bytes.NewReader([]byte("x")), 1, minio.PutObjectPartOptions{}); err != nil {
+				t.Fatal(err)
+			}
 		}
-		if _, err := f.core.PutObjectPart(t.Context(), bucket, name, id, 1, bytes.NewReader([]byte("x")), 1, minio.PutObjectPartOptions{}); err != nil {
-			t.Fatal(err)
+		if n, err := s.sweep(t.Context(), time.Now().Add(-time.Hour), func(string) bool { return false }); n != 0 || err != nil {
+			t.Errorf("young: %d swept, %v", n, err)
 		}
-	}
-	if n, err := s.sweep(t.Context(), time.Now().Add(-time.Hour), func(string) bool { return false }); n != 0 || err != nil {
-		t.Errorf("young: %d swept, %v", n, err)
-	}
-	if n, err := s.sweep(t.Context(), time.Now().Add(time.Hour), func(string) bool { return false }); n != 1 || err != nil {
-		t.Errorf("%d swept, %v; want 1", n, err)
-	}
-	if left := s.all(t); len(left) != 1 {
-		t.Errorf("left: %q", left)
-	}
+		if n, err := s.sweep(t.Context(), time.Now().Add(time.Hour), func(string) bool { return false }); n != 1 || err != nil {
+			t.Errorf("%d swept, %v; want 1", n, err)
+		}
+		if left := s.all(t); len(left) != 1 {
+			t.Errorf("left: %q", left)
+		}
+	})
 }
