@@ -165,6 +165,7 @@ func build(pool *pgxpool.Pool, out outside, log *slog.Logger) (*app, error) {
 // not hold up evidence.
 func jobsConfig(workers *river.Workers, traces *tracing, log *slog.Logger) *river.Config {
 	return &river.Config{
+		ID:      instanceID(),
 		Workers: workers,
 		Queues: map[string]river.QueueConfig{
 			river.QueueDefault: {MaxWorkers: 8},

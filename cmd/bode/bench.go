@@ -94,11 +94,19 @@ type subject struct {
 // subject starts a service on the database at address and waits until it answers. Its
 // directory is named after the database, because keys and secrets belong to it.
 func (b *bench) subject(ctx context.Context, name, address string, flags ...string) (*subject, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, err
+	return b.subjectOf(ctx, "", name, address, flags...)
+}
+
+// subjectOf is subject with another program than this one; empty: this one.
+func (b *bench) subjectOf(ctx context.Context, program, name, address string, flags ...string) (*subject, error) {
+	if program == "" {
+		self, err := os.Executable()
+		if err != nil {
+			return nil, err
+		}
+		program = self
 	}
-	cmd := exec.CommandContext(ctx, self, append([]string{"bench", "serve", "--dir", filepath.Join(b.dir, name)}, flags...)...)
+	cmd := exec.CommandContext(ctx, program, append([]string{"bench", "serve", "--dir", filepath.Join(b.dir, name)}, flags...)...)
 	cmd.Env = append(os.Environ(), "DATABASE_URL="+address)
 	cmd.Stderr = os.Stderr
 	stdin, err := cmd.StdinPipe()

@@ -12,6 +12,7 @@ import (
 	"runtime/debug"
 	"runtime/pprof"
 	"strconv"
+	"time"
 
 	"github.com/bode-erds/bode/delivery"
 	"github.com/bode-erds/bode/identity"
@@ -21,11 +22,12 @@ import (
 // same log file, but workers only on request. It prints what a subject needs and
 // ends when standard input does, so that it never outlives its measurement.
 type benchServe struct {
-	Dir     string `help:"Directory of the service." required:"" type:"path"`
-	Workers bool   `help:"Work on jobs too."`
-	Mails   bool   `help:"Take mails too, on connections that show a key by themselves."`
-	Keys    int    `help:"How many API keys to make." default:"1"`
-	Profile string `help:"Write a CPU profile to this file." type:"path"`
+	Dir     string        `help:"Directory of the service." required:"" type:"path"`
+	Workers bool          `help:"Work on jobs too."`
+	Mails   bool          `help:"Take mails too, on connections that show a key by themselves."`
+	Keys    int           `help:"How many API keys to make." default:"1"`
+	Lead    time.Duration `help:"How long it still answers when it is told to end."`
+	Profile string        `help:"Write a CPU profile to this file." type:"path"`
 }
 
 // Run serves until standard input ends.
@@ -59,6 +61,7 @@ func (c benchServe) Run(ctx context.Context, _ *slog.Logger) (err error) {
 	if err != nil {
 		return err
 	}
+	out.lead = c.Lead
 	if d.app, err = build(pool, out, log); err != nil {
 		return err
 	}

@@ -19,6 +19,7 @@ import (
 // directory of its own. They end with status 1 when something was lost.
 type drillCmd struct {
 	Restore drillRestore `cmd:"" help:"Lose the machine of the database while messages come in, restore it to the end and to a moment, and count what is missing."`
+	Upgrade drillUpgrade `cmd:"" help:"Migrate and replace the instances of a service one after the other while clients use it, and count the requests that failed."`
 	Soak    drillSoak    `cmd:"" help:"Kill processes and cut connections while messages come in, and count what is missing or double."`
 }
 

@@ -30,9 +30,7 @@ func submitUntilBroken(ctx context.Context, s *subject, n int) *acknowledged {
 				if _, err := submitOne(ctx, s.BaseURL, s.Keys[(c+i*n)%len(s.Keys)], reference, i%8 == 7); err != nil {
 					return
 				}
-				a.mu.Lock()
-				a.at[reference] = time.Now()
-				a.mu.Unlock()
+				a.add(reference)
 			}
 		})
 	}
@@ -76,6 +74,12 @@ func postTo(ctx context.Context, address, key, media, once string, body io.Reade
 		return fmt.Errorf("answer %s", resp.Status)
 	}
 	return json.NewDecoder(resp.Body).Decode(answer)
+}
+
+func (a *acknowledged) add(reference string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.at[reference] = time.Now()
 }
 
 func (a *acknowledged) wait() { a.clients.Wait() }
