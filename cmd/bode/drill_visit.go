@@ -36,7 +36,7 @@ func visitAll(ctx context.Context, base string, keys []string, n int) *visitors 
 				if v.count(err) {
 					v.acked.add(reference)
 				}
-				v.count(read(rest, base+"/api/v1/messages?limit=5", key))
+				v.count(getOne(rest, base+"/api/v1/messages?limit=5", key))
 			}
 		})
 	}
@@ -74,7 +74,7 @@ func (v *visitors) answered() int { v.mu.Lock(); defer v.mu.Unlock(); return v.d
 func (v *visitors) uploads() int  { v.mu.Lock(); defer v.mu.Unlock(); return v.slow }
 func (v *visitors) failures() int { v.mu.Lock(); defer v.mu.Unlock(); return v.failed }
 
-func read(ctx context.Context, address, key string) error {
+func getOne(ctx context.Context, address, key string) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
