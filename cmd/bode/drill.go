@@ -18,9 +18,14 @@ import (
 // drillCmd are exercises of bad days, each on a service of its own in a
 // directory of its own. They end with status 1 when something was lost.
 type drillCmd struct {
-	Restore drillRestore `cmd:"" help:"Lose the machine of the database while messages come in, restore it to the end and to a moment, and count what is missing."`
-	Upgrade drillUpgrade `cmd:"" help:"Migrate and replace the instances of a service one after the other while clients use it, and count the requests that failed."`
-	Soak    drillSoak    `cmd:"" help:"Kill processes and cut connections while messages come in, and count what is missing or double."`
+	Restore  drillRestore  `cmd:"" help:"Lose the machine of the database while messages come in, restore it to the end and to a moment, and count what is missing."`
+	Upgrade  drillUpgrade  `cmd:"" help:"Migrate and replace the instances of a service one after the other while clients use it, and count the requests that failed."`
+	Failover drillFailover `cmd:"" help:"Kill the primary of a pair of databases while messages come in, promote the standby, and count what is missing."`
+	Power    drillPower    `cmd:"" help:"Cut the power of database and content while messages come in, and count what is missing; and once more without syncing, where something must be."`
+	Disk     drillDisk     `cmd:"" help:"Fill the disk of the database, of its log and of the content, and look at how the service refuses and recovers."`
+	Link     drillLink     `cmd:"" help:"Cut connections after a request went and before its answer came, and count what is missing or double."`
+	Overload drillOverload `cmd:"" help:"Ask ten times as much as the service can, and look at what it takes, what it refuses and how fast."`
+	Soak     drillSoak     `cmd:"" help:"Kill processes and cut connections while messages come in, and count what is missing or double."`
 }
 
 // shadow keeps what a database writes in a second place, as it is written: the

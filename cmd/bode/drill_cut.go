@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"io"
+	"math/rand/v2"
 	"net"
 	"sync"
 )
@@ -15,6 +16,8 @@ type cutter struct {
 	kind  string            // guarded by mu
 	to    []string          // guarded by mu; in turn
 	next  int               // guarded by mu
+	lose  float64           // share of the answers that are lost; guarded by mu
+	lost  int               // answers that were lost; guarded by mu
 	conns map[net.Conn]bool // guarded by mu
 }
 
@@ -79,10 +82,45 @@ func (c *cutter) pass(in net.Conn) {
 	defer out.Close()
 	defer c.keep(in, out)()
 	both := make(chan struct{}, 2)
-	for _, way := range [][2]net.Conn{{in, out}, {out, in}} {
-		go func() { _, _ = io.Copy(way[0], way[1]); both <- struct{}{} }()
-	}
+	go func() { _, _ = io.Copy(out, in); both <- struct{}{} }()
+	go func() { _, _ = io.Copy(answers{in, c}, out); both <- struct{}{} }()
 	<-both // one way ended: closing ends the other
+}
+
+// losing says which share of the answers is lost: the connection ends when such
+// an answer comes, so that what was asked for was done and nobody was told.
+func (c *cutter) losing(share float64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lose = share
+}
+
+// losses is how many answers were lost so far.
+func (c *cutter) losses() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.lost
+}
+
+// answers is the way back to a client.
+type answers struct {
+	net.Conn
+	c *cutter
+}
+
+var errAnswerLost = errors.New("answer lost")
+
+func (a answers) Write(p []byte) (int, error) {
+	a.c.mu.Lock()
+	lost := a.c.lose > 0 && rand.Float64() < a.c.lose
+	if lost {
+		a.c.lost++
+	}
+	a.c.mu.Unlock()
+	if lost {
+		return 0, errAnswerLost
+	}
+	return a.Conn.Write(p)
 }
 
 func (c *cutter) target() (kind, to string) {

@@ -220,20 +220,25 @@ func fsckAgain(ctx context.Context, dir, address string) error {
 
 // killServer ends a server as a loss of power does.
 func killServer(data string) error {
-	text, err := os.ReadFile(filepath.Join(data, "postmaster.pid"))
-	if err != nil {
-		return err
-	}
-	first, _, _ := strings.Cut(string(text), "\n")
-	pid, err := strconv.Atoi(strings.TrimSpace(first))
-	if err != nil {
-		return err
-	}
-	p, err := os.FindProcess(pid)
+	p, err := postmasterIn(data)
 	if err != nil {
 		return err
 	}
 	return p.Kill()
+}
+
+// postmasterIn is the process that serves the files in data.
+func postmasterIn(data string) (*os.Process, error) {
+	text, err := os.ReadFile(filepath.Join(data, "postmaster.pid"))
+	if err != nil {
+		return nil, err
+	}
+	first, _, _ := strings.Cut(string(text), "\n")
+	pid, err := strconv.Atoi(strings.TrimSpace(first))
+	if err != nil {
+		return nil, err
+	}
+	return os.FindProcess(pid)
 }
 
 // sizeOf is how many octets lie below dir.

@@ -12,9 +12,12 @@
 //	bode hold      keep a message while legal proceedings run
 //	bode suppress  say which addresses are not written to, and mend it
 //	bode config    show every setting and where its value comes from
+//	bode backup    keep database, log and content in a store on another machine
+//	bode restore   make from a store what a database server can be started on
+//	bode drill     exercise bad days on a service of its own
 //	bode openapi   print the contract of the API
 //
-// Exit status: 0 success, 1 failure, 2 wrong use.
+// Exit status: 0 success, 1 failure, 2 wrong use, 3 a drill cannot be had here.
 package main
 
 import (
@@ -23,6 +26,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"os/exec"
 	"os/signal"
 	"syscall"
 	_ "time/tzdata" // terms are counted in Europe/Brussels wherever we run
@@ -47,6 +51,8 @@ type cli struct {
 	Suppress  suppressCmd `cmd:"" help:"Say which addresses are not written to, and why."`
 	Config    configCmd   `cmd:"" help:"Show every setting and where its value comes from."`
 	OpenAPI   openapiCmd  `cmd:"" name:"openapi" help:"Print the contract of the API (OpenAPI 3.1)."`
+	Backup    backupCmd   `cmd:"" help:"Keep database, log and content in a store on another machine."`
+	Restore   restoreCmd  `cmd:"" help:"Make from a store what a database server can be started on."`
 	Drill     drillCmd    `cmd:"" help:"Exercise bad days on a service of their own."`
 	Bench     benchCmd    `cmd:"" hidden:"" help:"Measure this program as ratios to what the machine can do."`
 }
@@ -92,12 +98,18 @@ func run(ctx context.Context, args []string) int {
 	}
 	k.BindTo(ctx, (*context.Context)(nil))
 	err = k.Run(c.Log.logger())
+	if child, ok := errors.AsType[*exec.ExitError](err); ok && errors.Is(err, errInside) {
+		return child.ExitCode() // which has said why
+	}
 	switch {
 	case err == nil:
 		return 0
 	case errors.Is(err, errUsage):
 		fmt.Fprintln(os.Stderr, "bode:", err)
 		return 2
+	case errors.Is(err, errNotHere):
+		fmt.Fprintln(os.Stderr, "bode:", err)
+		return 3
 	default:
 		fmt.Fprintln(os.Stderr, "bode:", err)
 		return 1

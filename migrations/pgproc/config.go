@@ -66,6 +66,9 @@ type Config struct {
 	Unsafe bool
 	// TCP also listens on a free port of 127.0.0.1, for tools without unix sockets.
 	TCP bool
+	// Standby says that the server follows another one (its data holds
+	// standby.signal): Start returns once it answers readers.
+	Standby bool
 	// Settings are further server settings by name; they win over ours.
 	Settings map[string]string
 	// StartTimeout bounds the wait for the server, recovery after a crash

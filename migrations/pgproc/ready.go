@@ -94,7 +94,7 @@ func (s *Server) ready(ctx context.Context) error {
 }
 
 // awaitAccepting watches the status the server writes into postmaster.pid: its
-// eighth line says "ready" once connections are welcome.
+// eighth line says "ready" once connections are welcome, of a standby "standby".
 func (s *Server) awaitAccepting(ctx context.Context) error {
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
@@ -102,7 +102,7 @@ func (s *Server) awaitAccepting(ctx context.Context) error {
 	for {
 		text, _ := os.ReadFile(path) // not there yet
 		lines := strings.Split(string(text), "\n")
-		if len(lines) >= 8 && strings.TrimSpace(lines[7]) == "ready" &&
+		if len(lines) >= 8 && s.welcome(strings.TrimSpace(lines[7])) &&
 			strings.TrimSpace(lines[0]) == strconv.Itoa(s.cmd.Process.Pid) {
 			return nil
 		}
@@ -114,6 +114,11 @@ func (s *Server) awaitAccepting(ctx context.Context) error {
 			return fmt.Errorf("%w: not ready in time: %w", ErrStart, ctx.Err())
 		}
 	}
+}
+
+// welcome says whether a status means that connections are welcome.
+func (s *Server) welcome(status string) bool {
+	return status == "ready" || s.inst.cfg.Standby && status == "standby"
 }
 
 func (s *Server) dsn(role, password, database string) string {

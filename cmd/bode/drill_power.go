@@ -1,0 +1,200 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/bode-erds/bode/migrations/pgproc"
+)
+
+// drillPower takes the power away from database and content.
+type drillPower struct {
+	Clients int           `help:"Connections that submit." default:"8"`
+	Span    time.Duration `help:"Time before each cut, on average." default:"4s"`
+	Rounds  int           `help:"Cuts." default:"5"`
+	Seed    uint64        `help:"Of the moments of the cuts; 0: a new one, which is printed."`
+	Check   int           `help:"Run fsck after every so many cuts, and after the last." default:"5"`
+}
+
+// powered is a service with everything that it keeps on a disk of its own.
+type powered struct {
+	drillPower
+	disk   *fragile
+	bench  *bench
+	random *rand.Rand
+	told   map[string]string // of all rounds
+}
+
+// Run cuts, boots and counts: nothing acknowledged may be missing, neither row
+// nor content. Then once more with fsync off, where something must be missing, or
+// the cut was none.
+func (c drillPower) Run(ctx context.Context, log *slog.Logger) error {
+	if c.Seed == 0 {
+		c.Seed = rand.Uint64()
+	}
+	if inside, err := ownMounts(ctx); !inside {
+		return err
+	}
+	say("power, seed %d: %d cuts, and one with fsync off", c.Seed, c.Rounds)
+	if err := c.suffer(ctx, log); err != nil {
+		return err
+	}
+	return c.control(ctx, log)
+}
+
+func (c drillPower) open(ctx context.Context, log *slog.Logger) (p *powered, err error) {
+	dir, remove, err := demoDir("")
+	if err != nil {
+		return nil, err
+	}
+	p = &powered{drillPower: c, random: rand.New(rand.NewPCG(c.Seed, 0)), told: map[string]string{}}
+	if p.disk, err = makeFragile(ctx, filepath.Join(dir, "disk"), 1<<30); err != nil {
+		return nil, errors.Join(err, remove())
+	}
+	p.bench = &bench{dir: p.disk.dir, log: log}
+	return p, p.start(ctx, nil)
+}
+
+// start starts the database on what is there.
+func (p *powered) start(ctx context.Context, settings map[string]string) (err error) {
+	p.bench.server, err = pgproc.Start(ctx, pgproc.Config{Dir: filepath.Join(p.disk.dir, "postgres"), Settings: settings, StartTimeout: 5 * time.Minute})
+	return err
+}
+
+// Close ends everything and removes the disk.
+func (p *powered) Close() error {
+	var err error
+	if p.bench.server != nil {
+		err = p.bench.server.Stop(context.Background())
+	}
+	return errors.Join(err, p.disk.Close(), os.RemoveAll(filepath.Dir(p.disk.dir)))
+}
+
+// suffer does the cuts.
+func (c drillPower) suffer(ctx context.Context, log *slog.Logger) (err error) {
+	p, err := c.open(ctx, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, p.Close()) }()
+	for round := range c.Rounds {
+		n, err := p.press(ctx, fmt.Sprintf("POWER-%d", round), c.Span/2+time.Duration(p.random.Int64N(int64(c.Span))))
+		if err != nil {
+			return err
+		}
+		began := time.Now()
+		if err := errors.Join(p.disk.boot(ctx), p.start(ctx, nil)); err != nil {
+			return fmt.Errorf("round %d: %w", round+1, err)
+		}
+		there, err := stored(ctx, p.bench.server.URL(), "POWER")
+		if err != nil {
+			return err
+		}
+		v := compare(p.told, there)
+		say("round %d: cut after %d messages, up again in %s; so far %s", round+1, n, time.Since(began).Round(time.Millisecond), v)
+		if err := v.fault(c.Seed); err != nil {
+			return err
+		}
+		if (round+1)%max(1, c.Check) == 0 || round == c.Rounds-1 {
+			if err := fsckAgain(ctx, filepath.Join(p.disk.dir, "bode"), p.bench.server.URL()); err != nil {
+				return fmt.Errorf("after round %d, seed %d: %w", round+1, c.Seed, err)
+			}
+		}
+	}
+	return nil
+}
+
+// press lets clients submit until the power is cut, and returns how many messages
+// were acknowledged.
+func (p *powered) press(ctx context.Context, prefix string, span time.Duration) (int, error) {
+	service, err := p.bench.subject(ctx, "bode", p.bench.server.URL(), "--keys", strconv.Itoa(benchKeyCount), "--workers")
+	if err != nil {
+		return 0, err
+	}
+	pressing, stop := context.WithCancel(ctx)
+	defer stop()
+	s := &senders{base: service.BaseURL, keys: service.Keys, prefix: prefix, documents: true, once: true}
+	s.start(pressing, p.Clients)
+	if err := errors.Join(pause(ctx, span), p.mark()); err != nil {
+		return 0, err
+	}
+	database, err := postmasterIn(filepath.Join(p.disk.dir, "postgres", "data"))
+	if err != nil {
+		return 0, err
+	}
+	if err := p.disk.cut(); err != nil {
+		return 0, err
+	}
+	// The disk answers nobody any more; what still runs goes with the machine.
+	_, _ = service.cmd.Process.Kill(), database.Kill()
+	_ = p.bench.server.Stop(context.Background()) // lets go of its files
+	p.bench.server = nil
+	stop()
+	_ = service.Close()
+	s.clients.Wait()
+	for reference, number := range s.told {
+		p.told[reference] = number
+	}
+	if len(s.told) == 0 {
+		return 0, fmt.Errorf("%w: nothing was acknowledged before the cut", errNothingShown)
+	}
+	return len(s.told), nil
+}
+
+// mark writes a file that is not synced: it must be gone after the cut, or the
+// cut is none.
+func (p *powered) mark() error {
+	return os.WriteFile(filepath.Join(p.disk.dir, "unsynced"), make([]byte, 4096), 0o600)
+}
+
+// control is one cut of a database that does not sync: it must lose something.
+func (c drillPower) control(ctx context.Context, log *slog.Logger) (err error) {
+	p, err := c.open(ctx, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, p.Close()) }()
+	// Made and migrated in good order, so that only what is pressed can be lost.
+	service, err := p.bench.subject(ctx, "bode", p.bench.server.URL())
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(service.Close(), p.bench.server.Stop(ctx)); err != nil {
+		return err
+	}
+	if err := p.start(ctx, map[string]string{"fsync": "off"}); err != nil {
+		return err
+	}
+	n, err := p.press(ctx, "POWER-C", c.Span)
+	if err != nil {
+		return err
+	}
+	if err := p.disk.boot(ctx); err != nil {
+		return err
+	}
+	if info, err := os.Stat(filepath.Join(p.disk.dir, "unsynced")); err == nil && info.Size() > 0 {
+		return fmt.Errorf("%w: a file that was not synced is still there", errNothingShown)
+	}
+	if err := p.start(ctx, nil); err != nil {
+		say("control, fsync off: the database does not start again: lost %d of %d", n, n)
+		return nil
+	}
+	there, err := stored(ctx, p.bench.server.URL(), "POWER")
+	if err != nil {
+		say("control, fsync off: the database cannot be read: lost %d of %d", n, n)
+		return nil
+	}
+	v := compare(p.told, there)
+	say("control, fsync off: lost %d of %d", v.lost, n)
+	if v.lost == 0 {
+		return fmt.Errorf("%w: with fsync off nothing was lost", errNothingShown)
+	}
+	return nil
+}
