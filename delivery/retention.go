@@ -13,6 +13,10 @@ import (
 	"github.com/bode-erds/bode/identity"
 )
 
+// sweepMost is how many rows of a kind one call of Retain takes with one statement:
+// few enough that nobody waits for them.
+const sweepMost = 10_000
+
 // Retain removes what has reached the end of its retention, at most limit
 // messages, documents that no message took within a day, old sessions, and
 // idempotency keys but those of messages, which live as long as their message. It
@@ -29,10 +33,11 @@ func (s *Service) Retain(ctx context.Context, limit int) (int, error) {
 		sql string
 		age time.Duration
 	}{
-		{`DELETE FROM idempotency WHERE created_at < $1 AND kind <> 'message'`, 30 * 24 * time.Hour},
-		{`DELETE FROM collect_session WHERE expires_at < $1`, 0},
+		{`DELETE FROM idempotency WHERE (account_id, key) IN (SELECT account_id, key FROM idempotency
+			WHERE created_at < $1 AND kind <> 'message' ORDER BY created_at LIMIT $2)`, 30 * 24 * time.Hour},
+		{`DELETE FROM collect_session WHERE token_hash IN (SELECT token_hash FROM collect_session WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)`, 0},
 	} {
-		if _, err := s.Pool.Exec(ctx, q.sql, now.Add(-q.age)); err != nil {
+		if _, err := s.Pool.Exec(ctx, q.sql, now.Add(-q.age), sweepMost); err != nil {
 			return 0, err
 		}
 	}
@@ -177,8 +182,18 @@ var erasures = []string{
 const sqlRest = `
 INSERT INTO event_rest (id, account_id, test, delivery_id, message_id, seq, name, at, hash, tx, state, keep_until)
 SELECT e.id, e.account_id, d.test, e.delivery_id, e.message_id, e.seq, e.name, e.at, e.hash, e.tx, d.state, e.at + $3 * interval '1 microsecond'
-  FROM erds_event e JOIN delivery d ON d.id = e.delivery_id WHERE e.message_id = $1 AND e.at > $2
+  FROM delivery d JOIN erds_event e ON e.delivery_id = d.id WHERE d.message_id = $1 AND e.at > $2
 ON CONFLICT (id) DO NOTHING`
+
+// sqlErasure leaves what proves the removal, without personal data.
+const sqlErasure = `
+INSERT INTO erasure (message_id, erased_at, deliveries, heads, account_id, due_at, pieces)
+SELECT m.id, $2, $3, $4, m.account_id, m.retain_until,
+       (SELECT count(*) FROM document x WHERE x.message_id = m.id)
+     + (SELECT count(*) FROM letter x JOIN delivery d ON d.id = x.delivery_id WHERE d.message_id = m.id)
+     + (SELECT count(*) FROM postal_document x JOIN delivery d ON d.id = x.delivery_id WHERE d.message_id = m.id)
+  FROM message m WHERE m.id = $1
+ON CONFLICT (message_id) DO UPDATE SET erased_at = excluded.erased_at, deliveries = excluded.deliveries, heads = excluded.heads`
 
 // erase is step 3. It reports false when another process was faster.
 func (s *Service) erase(ctx context.Context, id ID, at time.Time) (done bool, err error) {
@@ -204,9 +219,7 @@ func (s *Service) erase(ctx context.Context, id ID, at time.Time) (done bool, er
 		if err := s.forget(ctx, tx, ids); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, `INSERT INTO erasure (message_id, erased_at, deliveries, heads) VALUES ($1, $2, $3, $4)
-			ON CONFLICT (message_id) DO UPDATE SET erased_at = excluded.erased_at, deliveries = excluded.deliveries, heads = excluded.heads`,
-			string(id), at, len(ids), sum.Sum(nil)); err != nil {
+		if _, err := tx.Exec(ctx, sqlErasure, string(id), at, len(ids), sum.Sum(nil)); err != nil {
 			return err
 		}
 		var b pgx.Batch

@@ -19,6 +19,7 @@ type Access struct {
 	IP        string
 	Language  string
 	UserAgent string // browser and operating system, as sent
+	About     string // id of the message or delivery that it was about; empty: none
 }
 
 // LogAccess records a use of an account by an actor, in the caller's
@@ -39,6 +40,39 @@ func (s *Service) LogAccess(ctx context.Context, tx pgx.Tx, by Actor, action, la
 	return s.log1(ctx, tx, a)
 }
 
+// LogLook records that an actor looked at one thing of the account, or took it
+// away: a message or a delivery, by id (R6, R36). A second look by the same one at the
+// same thing within lookAgain is not another.
+func (s *Service) LogLook(ctx context.Context, by Actor, action, about, language string) error {
+	a := Access{Account: by.Account, At: s.now(), Action: action, IP: by.IP, Language: language, UserAgent: by.UserAgent, About: about}
+	switch by.Kind {
+	case ActorPerson:
+		a.Person = by.Subject
+	case ActorKey:
+		a.Key = by.Subject
+	}
+	var again bool
+	err := s.pool.QueryRow(ctx, `
+SELECT EXISTS (SELECT FROM access_log WHERE account_id = $1 AND id > $2 AND about = $3 AND action = $4 AND at > $5 AND coalesce(person_id, key_id) = $6)`,
+		orNull(a.Account), idAt(a.At.Add(-lookAgain)), about, action, a.At.Add(-lookAgain), orNull(by.Subject)).Scan(&again)
+	if err != nil {
+		return fmt.Errorf("identity: access log: %w", err)
+	}
+	if again {
+		return nil
+	}
+	return s.log1(ctx, s.pool, a)
+}
+
+// lookAgain is how long a look at a page lasts: pages are reloaded.
+const lookAgain = 15 * time.Minute
+
+// idAt is the least UUIDv7 of a moment. RFC 9562 §5.7
+func idAt(at time.Time) string {
+	ms := fmt.Sprintf("%012x", max(0, at.UnixMilli()))
+	return ms[:8] + "-" + ms[8:] + "-7000-8000-000000000000"
+}
+
 // logBy records what an actor did to an account.
 func (s *Service) logBy(ctx context.Context, q querier, by Actor, account string, at time.Time, action string) error {
 	a := Access{Account: account, At: at, Action: action, IP: by.IP, Language: by.Language, UserAgent: by.UserAgent}
@@ -57,10 +91,10 @@ func (s *Service) log1(ctx context.Context, q querier, a Access) error {
 		return err
 	}
 	_, err = q.Exec(ctx, `
-INSERT INTO access_log (id, account_id, person_id, key_id, at, action, ip, language, user_agent)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+INSERT INTO access_log (id, account_id, person_id, key_id, at, action, ip, language, user_agent, about)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
 		id, orNull(a.Account), orNull(a.Person), orNull(a.Key), a.At, a.Action,
-		clean(a.IP, 64), clean(a.Language, 35), clean(a.UserAgent, 500))
+		clean(a.IP, 64), clean(a.Language, 35), clean(a.UserAgent, 500), orNull(a.About))
 	if err != nil {
 		return fmt.Errorf("identity: access log: %w", err)
 	}
@@ -81,7 +115,7 @@ func (s *Service) Accesses(ctx context.Context, by Actor, before string, limit i
 	}
 	rows, err := s.pool.Query(ctx, `
 SELECT l.id, coalesce(l.account_id::text, ''), coalesce(l.person_id::text, ''), coalesce(l.key_id::text, ''),
-       l.at, l.action, l.ip, l.language, l.user_agent
+       l.at, l.action, l.ip, l.language, l.user_agent, coalesce(l.about::text, '')
   FROM access_log l
   JOIN membership m ON m.account_id = l.account_id AND m.person_id = $2
  WHERE l.account_id = $1 AND ($3::uuid IS NULL OR l.id < $3) AND (m.role = 'administrator' OR l.person_id = $2)
@@ -92,7 +126,7 @@ SELECT l.id, coalesce(l.account_id::text, ''), coalesce(l.person_id::text, ''), 
 	return pgx.CollectRows(rows, pgx.RowToStructByPos[Access])
 }
 
-// AccessKept is how long an access is kept (R6).
+// AccessKept is how long an access is kept (R6), unless an operator said otherwise.
 const AccessKept = 24 // months
 
 // ProofKept is how long the identifications of somebody who left are kept: what
@@ -100,20 +134,28 @@ const AccessKept = 24 // months
 // cites them is kept for 24 months after that (R21).
 const ProofKept = 27 // months
 
-// Sweep removes what has outlived its use: accesses older than [AccessKept]
-// months, identifications of those who left [ProofKept] months ago, sessions, links and unfinished sign-ups that ended, attempts nobody repeated, and the
+// Sweep removes what has outlived its use, as [Service.Rules] say: accesses,
+// identifications of those who left, sessions, links and unfinished sign-ups that ended, attempts nobody repeated, and the
 // personal data of accounts that closed long enough ago (R7). Calling it again,
 // or from two processes at once, does no harm.
 func (s *Service) Sweep(ctx context.Context) error {
 	at := s.now()
+	rules, err := s.Rules(ctx)
+	if err != nil {
+		return err
+	}
+	months := map[Class]int{}
+	for _, r := range rules {
+		months[r.Class] = r.Months
+	}
 	for _, d := range []struct {
 		sql  string
 		upTo time.Time
 	}{
-		{`DELETE FROM access_log WHERE at < $1`, at.AddDate(0, -AccessKept, 0)},
+		{`DELETE FROM access_log WHERE at < $1`, at.AddDate(0, -months[ClassAccessLog], 0)},
 		{`
 WITH gone AS (DELETE FROM departure WHERE left_at < $1 RETURNING person_id)
-DELETE FROM identification WHERE delivery_id IS NULL AND person_id IN (SELECT person_id FROM gone)`, at.AddDate(0, -ProofKept, 0)},
+DELETE FROM identification WHERE delivery_id IS NULL AND person_id IN (SELECT person_id FROM gone)`, at.AddDate(0, -months[ClassIdentification], 0)},
 		{`DELETE FROM session WHERE absolute_expires_at < $1`, at},
 		{`DELETE FROM ticket WHERE expires_at < $1`, at},
 		{`DELETE FROM login WHERE expires_at < $1`, at},
@@ -122,7 +164,7 @@ DELETE FROM identification WHERE delivery_id IS NULL AND person_id IN (SELECT pe
 		{`DELETE FROM mandate_draft WHERE expires_at < $1`, at},
 		{`DELETE FROM application WHERE person_id IS NULL AND state <> 'approved' AND filed_at < $1`, at},
 		{`DELETE FROM application WHERE state = 'filed' AND reason = '' AND filed_at < $1`, at.Add(-unsignedKept)},
-		{`DELETE FROM application WHERE state = 'refused' AND decided_at < $1`, at.AddDate(0, -AccessKept, 0)},
+		{`DELETE FROM application WHERE state = 'refused' AND decided_at < $1`, at.AddDate(0, -months[ClassRefused], 0)},
 		{`DELETE FROM webauthn_ceremony WHERE expires_at < $1`, at},
 		{`DELETE FROM access_token WHERE expires_at < $1`, at},
 		{`DELETE FROM client_assertion WHERE expires_at < $1`, at},

@@ -34,7 +34,7 @@ func (s *Service) AccessLog(ctx context.Context, by Actor, f AccessFilter, limit
 	}
 	rows, err := s.pool.Query(ctx, `
 SELECT l.id, coalesce(l.account_id::text, ''), coalesce(l.person_id::text, ''), coalesce(l.key_id::text, ''),
-       l.at, l.action, l.ip, l.language, l.user_agent,
+       l.at, l.action, l.ip, l.language, l.user_agent, coalesce(l.about::text, ''),
        coalesce((SELECT p.given || ' ' || p.family FROM person p WHERE p.id = l.person_id), (SELECT k.name FROM api_key k WHERE k.id = l.key_id), '')
   FROM access_log l
  WHERE l.account_id = $1 AND ($2::uuid IS NULL OR l.person_id = $2 OR l.key_id = $2) AND ($3 = '' OR l.action = $3)

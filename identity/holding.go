@@ -167,7 +167,7 @@ SELECT created_at, seen_at, method, ip, language, user_agent, false FROM session
 		return err
 	}
 	h.Accesses, err = collect[Access](ctx, tx, `
-SELECT id, coalesce(account_id::text, ''), coalesce(person_id::text, ''), coalesce(key_id::text, ''), at, action, ip, language, user_agent
+SELECT id, coalesce(account_id::text, ''), coalesce(person_id::text, ''), coalesce(key_id::text, ''), at, action, ip, language, user_agent, coalesce(about::text, '')
   FROM access_log WHERE person_id = $1 ORDER BY id`, person)
 	return err
 }
@@ -188,8 +188,7 @@ func (s *Service) heldProofs(ctx context.Context, tx pgx.Tx, person, bound strin
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, HeldProof{Record: r.Record, Bound: r.Record == bound, Method: p.Method, Provider: p.Provider, Given: p.Given,
-			Family: p.Family, BirthDate: p.BirthDate, NationalNumber: p.NationalNumber, Level: p.Level, At: p.At})
+		all = append(all, heldProof(r.Record, r.Record == bound, p))
 	}
 	return all, nil
 }

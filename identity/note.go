@@ -33,6 +33,8 @@ const (
 	NoteCreditLow           NoteKind = "credit_low"        // Ref: account
 	NoteWebhookDisabled     NoteKind = "webhook_disabled"  // nothing is pushed any more; Ref: account
 	NoteKeyExpires          NoteKind = "key_expires"       // an API key ends soon; Ref: key
+	NoteProcessor           NoteKind = "processor_planned" // a sub-processor will begin; Ref: its entry
+	NoteRequestExtended     NoteKind = "request_extended"  // the answer to a data subject takes longer; Ref: entry
 )
 
 // Note is one thing to tell one account holder. It holds no secret: codes and

@@ -22,6 +22,7 @@ const (
 	pathReset      = "/portal/reset/"
 	pathInvitation = "/portal/invitation/"
 	pathRecovery   = "/portal/recovery/stop/"
+	pathProcessors = "/sub-processors"
 )
 
 // eraseWithin is when the personal data of a closed account is gone at the latest
@@ -50,6 +51,8 @@ func (s *Service) NoteFacts(ctx context.Context, n Note) (f NoteFacts, err error
 		return s.linkFacts(ctx, ticketRecovery, n.Ref, pathRecovery)
 	case NoteKeyExpires:
 		return s.keyFacts(ctx, n)
+	case NoteProcessor, NoteRequestExtended:
+		return s.registerFacts(ctx, n)
 	case NoteSignInChanged, NoteContactChanged:
 		return NoteFacts{What: n.Ref, Path: pathAccount}, nil
 	case NoteRecoveryDone:

@@ -3,6 +3,7 @@ package identity
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -26,14 +27,17 @@ const (
 func Registers() []Register { return []Register{Processors, Hosting, Disclosures, Incidents, Requests} }
 
 // Fields are what an entry says, in the order in which people fill it in. One that
-// begins with ! has to be there.
+// begins with ! has to be there. Which others a state asks for, says owes.
 func (r Register) Fields() []string {
 	return map[Register][]string{
-		Processors:  {"!name", "!country", "!task", "!data", "contract", "told_at", "from"},
+		Processors: {"!name", "!country", "!task_nl", "!task_fr", "!task_de", "!task_en", "!data_nl", "!data_fr", "!data_de", "!data_en",
+			"contract", "!from", "until", "told_at", "objections"},
 		Hosting:     {"!what", "!where", "!who", "transfer", "safeguard", "from"},
-		Disclosures: {"!authority", "!order", "!law", "!what", "!decided_by", "given_at"},
-		Incidents:   {"!what", "!known_at", "severity", "people", "data", "reported_to", "reported_at", "told_people", "measures"},
-		Requests:    {"!kind", "!name", "!address", "channel", "!asked", "asked_at", "identity", "more", "extended_because", "answer"},
+		Disclosures: {"!authority", "!order", "!law", "!what", "!decided_by", "given_at", "accounts", "secret"},
+		Incidents: {"!what", "!known_at", "severity", "personal", "people", "data", "consequences", "measures", "accounts",
+			"reported_to", "reported_at", "authority_at", "told_people", "final_at"},
+		Requests: {"!kind", "!name", "!address", "language", "channel", "!asked", "asked_at", "means", "identity", "given", "family", "birth_date", "emails", "mobiles", "login",
+			"more", "extended_because", "extended_told", "answer"},
 	}[r]
 }
 
@@ -66,11 +70,6 @@ const (
 	maxRegistered    = 1000 // entries that are listed
 )
 
-// reportWithin is how soon the supervisory body knows of a breach.
-//
-// eIDAS art. 19(2), eIDAS art. 24(2)(fb)
-const reportWithin = 24 * time.Hour
-
 // check tidies an entry and finds what is wrong with it.
 func (r Register) check(e *Entry) (bad FieldErrors) {
 	if !slices.Contains(r.States(), e.State) {
@@ -94,37 +93,12 @@ func (r Register) check(e *Entry) (bad FieldErrors) {
 		}
 	}
 	e.Fields = fields
-	if r == Incidents {
-		if _, err := registerTime(fields["known_at"]); err != nil && fields["known_at"] != "" {
-			bad = append(bad, FieldError{"known_at", "malformed"})
+	for _, name := range r.moments() {
+		if _, err := registerTime(fields[name]); err != nil && fields[name] != "" {
+			bad = append(bad, FieldError{name, "malformed"})
 		}
 	}
-	return bad
-}
-
-// registerTime reads a time as a form sends it, in UTC.
-func registerTime(s string) (time.Time, error) { return time.Parse("2006-01-02T15:04", s) }
-
-// due is when something has to be done about an entry: a breach is reported within
-// a day of being known, a request answered within a month of being received, or
-// three once that was said in time.
-func (r Register) due(e Entry, received time.Time) *time.Time {
-	var at time.Time
-	switch {
-	case r == Incidents && e.State == "open":
-		known, err := registerTime(e.Fields["known_at"])
-		if err != nil {
-			return nil
-		}
-		at = known.Add(reportWithin)
-	case r == Requests && e.State == "extended":
-		at = monthsAfter(received, 3)
-	case r == Requests && e.State != "answered" && e.State != "refused":
-		at = monthsAfter(received, 1)
-	default:
-		return nil
-	}
-	return &at
+	return append(bad, r.owes(*e)...)
 }
 
 // monthsAfter is the same day n months later, or the last of a shorter month.
@@ -192,25 +166,20 @@ func (s *Service) FileRequest(ctx context.Context, fields map[string]string, ip 
 }
 
 func (s *Service) insertEntry(ctx context.Context, tx pgx.Tx, r Register, e Entry, at time.Time) error {
-	received := at
-	if e.Version > 1 {
-		var last int
-		err := tx.QueryRow(ctx, `SELECT coalesce(max(version), 0), coalesce(min(at), $2) FROM `+r.table()+` WHERE entry = $1`, e.ID, at).Scan(&last, &received)
-		if err != nil {
-			return fmt.Errorf("identity: register: %w", err)
-		}
-		if last == 0 {
-			return ErrNotFound
-		}
-		if last != e.Version-1 {
-			return ErrMoved
-		}
+	before, received, err := s.lastEntry(ctx, tx, r, e.ID, at)
+	switch {
+	case err != nil:
+		return err
+	case e.Version > 1 && before.Version == 0:
+		return ErrNotFound
+	case before.Version != e.Version-1:
+		return ErrMoved
 	}
 	if asked, err := time.Parse(time.DateOnly, e.Fields["asked_at"]); err == nil && asked.Before(received) {
 		received = asked // a letter runs from the day on which it came
 	}
-	if r == Requests && e.State == "extended" && at.After(monthsAfter(received, 1)) {
-		return FieldErrors{{"state", "too_late"}}
+	if bad := r.inTime(e, before, received, at); bad != nil {
+		return bad
 	}
 	plain, err := json.Marshal(e.Fields)
 	if err != nil {
@@ -228,5 +197,31 @@ func (s *Service) insertEntry(ctx context.Context, tx pgx.Tx, r Register, e Entr
 	if err != nil {
 		return fmt.Errorf("identity: register: %w", err)
 	}
+	if r == Requests && e.State == "extended" && before.State != "extended" {
+		return s.tellExtended(ctx, tx, e)
+	}
 	return nil
+}
+
+// lastEntry is the newest version of an entry, with Version 0 when there is none,
+// and when its first was written.
+func (s *Service) lastEntry(ctx context.Context, tx pgx.Tx, r Register, id string, at time.Time) (e Entry, first time.Time, err error) {
+	var sealed []byte
+	err = tx.QueryRow(ctx, `SELECT entry, version, state, sealed, (SELECT min(f.at) FROM `+r.table()+` f WHERE f.entry = t.entry)
+ FROM `+r.table()+` t WHERE t.entry = $1 ORDER BY t.version DESC LIMIT 1`, id).Scan(&e.ID, &e.Version, &e.State, &sealed, &first)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return Entry{}, at, nil
+	}
+	if err != nil {
+		return e, at, fmt.Errorf("identity: register: %w", err)
+	}
+	return e, first, s.unsealEntry(r, &e, sealed)
+}
+
+func (s *Service) unsealEntry(r Register, e *Entry, sealed []byte) error {
+	plain, err := s.box.Open(sealed, r.place(e.ID, e.Version))
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(plain, &e.Fields)
 }

@@ -2,7 +2,6 @@ package identity
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 
@@ -36,8 +35,10 @@ func (s *Service) entries(ctx context.Context, by Actor, r Register, sql string,
 	if !slices.Contains(Registers(), r) {
 		return nil, ErrNotFound
 	}
-	if err := s.operates(ctx, s.pool, by); err != nil {
-		return nil, err
+	if by.Kind != ActorSystem {
+		if err := s.operates(ctx, s.pool, by); err != nil {
+			return nil, err
+		}
 	}
 	rows, err := s.pool.Query(ctx, sql, arg)
 	if err != nil {
@@ -48,30 +49,35 @@ func (s *Service) entries(ctx context.Context, by Actor, r Register, sql string,
 		if err := row.Scan(&e.ID, &e.Version, &e.At, &e.By, &e.State, &e.Due, &sealed, &e.Name); err != nil {
 			return e, err
 		}
-		plain, err := s.box.Open(sealed, r.place(e.ID, e.Version))
-		if err != nil {
-			return e, err
-		}
-		return e, json.Unmarshal(plain, &e.Fields)
+		return e, s.unsealEntry(r, &e, sealed)
 	})
 }
 
-// DueEntries counts what is due in each register, and what is late, for operators.
-// Errors: ErrForbidden.
-func (s *Service) DueEntries(ctx context.Context, by Actor) (open, late map[Register]int, err error) {
-	if err := s.operates(ctx, s.pool, by); err != nil {
-		return nil, nil, err
-	}
-	open, late = map[Register]int{}, map[Register]int{}
-	for _, r := range Registers() {
-		var o, l int
-		err := s.pool.QueryRow(ctx, `
-SELECT count(*) FILTER (WHERE due_at IS NOT NULL), count(*) FILTER (WHERE due_at < $1)
-  FROM (SELECT DISTINCT ON (entry) due_at FROM `+r.table()+` ORDER BY entry, version DESC) n`, s.now()).Scan(&o, &l)
-		if err != nil {
-			return nil, nil, fmt.Errorf("identity: register: %w", err)
+// Due is what of a register has to be done, and by when.
+type Due struct {
+	Open int // something has to be done about it
+	Soon int // so soon that somebody should look: see [Register.warning]
+	Late int
+}
+
+// DueEntries counts what is due in each register, for operators and for the
+// system. Errors: ErrForbidden.
+func (s *Service) DueEntries(ctx context.Context, by Actor) (map[Register]Due, error) {
+	if by.Kind != ActorSystem {
+		if err := s.operates(ctx, s.pool, by); err != nil {
+			return nil, err
 		}
-		open[r], late[r] = o, l
 	}
-	return open, late, nil
+	all, now := map[Register]Due{}, s.now()
+	for _, r := range Registers() {
+		var d Due
+		err := s.pool.QueryRow(ctx, `
+SELECT count(*) FILTER (WHERE due_at IS NOT NULL), count(*) FILTER (WHERE due_at >= $1 AND due_at < $2), count(*) FILTER (WHERE due_at < $1)
+  FROM (SELECT DISTINCT ON (entry) due_at FROM `+r.table()+` ORDER BY entry, version DESC) n`, now, now.Add(r.warning())).Scan(&d.Open, &d.Soon, &d.Late)
+		if err != nil {
+			return nil, fmt.Errorf("identity: register: %w", err)
+		}
+		all[r] = d
+	}
+	return all, nil
 }

@@ -28,6 +28,8 @@ const (
 	MandateGiven        Kind = "mandate_given"        // to those who administer the principal
 	MandateEnded        Kind = "mandate_ended"        //
 	KeyExpires          Kind = "key_expires"          // an API key ends soon, and when
+	ProcessorPlanned    Kind = "processor_planned"    // a sub-processor will begin, what it does, and when
+	RequestExtended     Kind = "request_extended"     // to who asked for their rights: the answer takes longer, why, and until when
 	CreditLow           Kind = "credit_low"           // the account will not be able to send for long
 	WebhookDisabled     Kind = "webhook_disabled"     // events are not pushed any more
 )
@@ -36,7 +38,8 @@ const (
 func AccountKinds() []Kind {
 	return []Kind{ContactCode, AccountExists, PasswordReset, Invitation, ApplicationReceived, ApplicationApproved, ApplicationRefused,
 		AccountSuspended, AccountResumed, AccountClosed, RecoveryStarted, RecoveryDone, SignInChanged, ContactChanged, MandateGranted, MandateWithdrawn,
-		ApplicationForm, ReleaseAsked, DraftReleased, DraftGivenBack, DraftFailed, MandateGiven, MandateEnded, KeyExpires, WebhookDisabled, CreditLow, DailyReport}
+		ApplicationForm, ReleaseAsked, DraftReleased, DraftGivenBack, DraftFailed, DraftPostponed, MandateGiven, MandateEnded, KeyExpires, WebhookDisabled, CreditLow, DailyReport,
+		ProcessorPlanned, RequestExtended}
 }
 
 // ofAccount reports whether a notice of kind k belongs to no delivery.
@@ -59,6 +62,8 @@ func accountOutline(k Kind) outline {
 		o.parts = []part{say(kind + ".unasked"), genuineAccount()}
 	case KeyExpires:
 		o.facts = []string{"account", "until"}
+	case RequestExtended:
+		o.parts, o.link = nil, false
 	case Invitation, MandateGranted, MandateWithdrawn:
 		o.facts = []string{"account", "who", "until"}
 	case ApplicationRefused, ApplicationForm, AccountSuspended:
@@ -67,7 +72,7 @@ func accountOutline(k Kind) outline {
 		o.facts = []string{"account"}
 	case DailyReport:
 		return dailyOutline(o)
-	case ReleaseAsked, DraftReleased, DraftGivenBack, DraftFailed:
+	case ReleaseAsked, DraftReleased, DraftGivenBack, DraftFailed, DraftPostponed:
 		return draftOutline(k, o)
 	case AccountClosed:
 		o.facts, o.parts, o.link = []string{"account"}, []part{say(kind + ".unasked")}, false
@@ -101,13 +106,20 @@ func (f Facts) needAccount(k Kind, require func(name string, given bool)) {
 	case KeyExpires:
 		require("Who", f.Who != "")
 		require("Until", !f.Until.IsZero())
+	case ProcessorPlanned:
+		require("Who", f.Who != "")
+		require("Reason", f.Reason != "")
+		require("Until", !f.Until.IsZero())
+	case RequestExtended:
+		require("Reason", f.Reason != "")
+		require("Until", !f.Until.IsZero())
 	case AccountClosed:
 		require("Until", !f.Until.IsZero())
 	case SignInChanged, ContactChanged:
 		require("What", f.What != "")
 	case DailyReport:
 		f.needDaily(require)
-	case ReleaseAsked, DraftReleased, DraftGivenBack, DraftFailed:
+	case ReleaseAsked, DraftReleased, DraftGivenBack, DraftFailed, DraftPostponed:
 		f.needDraft(k, require)
 	}
 }

@@ -14,7 +14,7 @@ import (
 // scrape; one that cannot be had is left out, and an alert notices its absence.
 type queues struct {
 	*app
-	jobs, jobAge, noticeAge, deadlineAge, stampCount, stampAge, days, conns *prometheus.Desc
+	jobs, jobAge, noticeAge, deadlineAge, stampCount, stampAge, days, conns, registers *prometheus.Desc
 }
 
 func newQueues(a *app) queues {
@@ -30,12 +30,13 @@ func newQueues(a *app) queues {
 		d("evidence_unstamped_oldest_seconds", "How long the oldest of them waits."),
 		d("certificate_days_left", "Days until a certificate ends, for those that end within 90 days.", "subject", "serial", "needed"),
 		d("database_connections", "Connections of this process to the database.", "state"),
+		d("register_entries", "Entries of the operators' registers about which something has to be done, by how soon.", "register", "due"),
 	}
 }
 
 // Describe implements prometheus.Collector.
 func (q queues) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{q.jobs, q.jobAge, q.noticeAge, q.deadlineAge, q.stampCount, q.stampAge, q.days, q.conns} {
+	for _, d := range []*prometheus.Desc{q.jobs, q.jobAge, q.noticeAge, q.deadlineAge, q.stampCount, q.stampAge, q.days, q.conns, q.registers} {
 		to <- d
 	}
 }
@@ -55,7 +56,7 @@ func (q queues) Collect(to chan<- prometheus.Metric) {
 	for _, e := range q.out.endings(now) {
 		to <- gauge(q.days, float64(e.left), e.Subject, e.Serial, needed(e))
 	}
-	for _, ask := range []func(context.Context, chan<- prometheus.Metric) error{q.askJobs, q.askDue, q.askStamps} {
+	for _, ask := range []func(context.Context, chan<- prometheus.Metric) error{q.askJobs, q.askDue, q.askStamps, q.askRegisters} {
 		if err := ask(ctx, to); err != nil {
 			q.log.WarnContext(ctx, "figures not read", "err", err)
 		}

@@ -40,6 +40,7 @@ func (a *app) work(ctx context.Context) error {
 		{"validation data", a.out.pace.complete, a.complete},
 		{"time-stamp renewal", a.out.pace.renew, a.renew},
 		{"watching", a.out.pace.watch, a.watch},
+		{"registers", a.out.pace.retain, a.duties},
 	} {
 		rounds.Go(func() { a.every(ctx, r.name, r.pace, r.do) })
 	}

@@ -21,6 +21,14 @@ func (v *visitor) attach(name, kind string) {
 	h.Set("Cache-Control", "private, no-store")
 }
 
+// looked leaves in the log of the account who looked at what (R6, R36). A log that
+// cannot be written keeps nobody from their own messages: operators are told.
+func (p *Portal) looked(v *visitor, action, about string) {
+	if err := p.Identity.LogLook(v.ctx(), v.actor(), action, about, p.Web.Language(v)); err != nil {
+		p.Log.ErrorContext(v.ctx(), "a look was not logged", "action", action, "about", about, "err", err)
+	}
+}
+
 type pendingPage struct {
 	frame
 	Delivery delivery.ID
@@ -48,6 +56,7 @@ func (p *Portal) evidence(v *visitor) error {
 	if err != nil {
 		return err
 	}
+	p.looked(v, "evidence_taken", piece.Delivery)
 	v.attach(fmt.Sprintf("%02d-%s.%s", piece.Seq, piece.Event, f), kind)
 	return v.Blob(http.StatusOK, kind, doc)
 }
@@ -58,6 +67,7 @@ func (p *Portal) dossier(v *visitor) error {
 	if err != nil {
 		return err
 	}
+	p.looked(v, "dossier_taken", string(d.ID))
 	v.attach(fmt.Sprintf("%s-%d.asice", d.Message.Number, d.Position), "application/vnd.etsi.asic-e+zip")
 	err = p.Dossiers.WriteDossier(v.ctx(), v.Response(), string(d.ID))
 	if errors.Is(err, evidence.ErrPending) && !v.Response().Committed {
@@ -77,6 +87,7 @@ func (p *Portal) letter(v *visitor) error {
 		return err
 	}
 	defer r.Close()
+	p.looked(v, "letter_taken", string(d.ID))
 	v.attach(fmt.Sprintf("%s-%d-letter.pdf", d.Message.Number, d.Position), "application/pdf")
 	_, err = io.Copy(v.Response(), r)
 	return err

@@ -32,6 +32,7 @@ func (p *Portal) paper(v *visitor) error {
 		return err
 	}
 	defer r.Close()
+	p.looked(v, "letter_taken", string(d.ID))
 	v.attach(fmt.Sprintf("%s-%d-%s", d.Message.Number, d.Position, list[i].Filename()), list[i].MediaType)
 	_, err = io.Copy(v.Response(), r)
 	return err

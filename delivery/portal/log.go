@@ -122,13 +122,13 @@ func (p *Portal) accessLogCSV(v *visitor) error {
 	h.Set("Content-Disposition", `attachment; filename="log.csv"`)
 	v.Response().WriteHeader(http.StatusOK)
 	out := csv.NewWriter(v.Response())
-	if err := out.Write([]string{"at", "who", "id", "action", "ip", "language", "user_agent"}); err != nil {
+	if err := out.Write([]string{"at", "who", "id", "action", "ip", "language", "user_agent", "about"}); err != nil {
 		return err
 	}
 	for len(list) > 0 {
 		for _, a := range list {
 			id := a.Person + a.Key
-			row := []string{a.At.UTC().Format(time.RFC3339), delivery.SheetCell(a.Name), id, a.Action, a.IP, delivery.SheetCell(a.Language), delivery.SheetCell(a.UserAgent)}
+			row := []string{a.At.UTC().Format(time.RFC3339), delivery.SheetCell(a.Name), id, a.Action, a.IP, delivery.SheetCell(a.Language), delivery.SheetCell(a.UserAgent), a.About}
 			if err := out.Write(row); err != nil {
 				return err
 			}

@@ -205,5 +205,6 @@ func (p *Portal) message(v *visitor) error {
 		list, page.Next = list[:perPage], list[perPage-1].Position
 	}
 	page.Deliveries, page.chrome.Wide, page.chrome.Test = list, true, m.Test
+	p.looked(v, "message_seen", string(m.ID))
 	return p.Web.Render(v, http.StatusOK, "portal/message", page)
 }

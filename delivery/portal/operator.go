@@ -37,7 +37,7 @@ func (v *visitor) operatorFrame(here string) frame {
 	f := frame{chrome: web.Chrome{Home: "/operator", Wide: true, Who: v.session.Given + " " + v.session.Family, SignOut: "/portal/sign-out",
 		Nav: []web.Link{{Key: "nav.overview", URL: "/operator/overview"}, {Key: "nav.applications", URL: "/operator"}, {Key: "nav.accounts", URL: "/operator/accounts"},
 			{Key: "nav.jobs", URL: "/operator/jobs"}, {Key: "nav.silent_letters", URL: "/operator/letters"}, {Key: "nav.doubts", URL: "/operator/notices"},
-			{Key: "nav.suppressed", URL: "/operator/suppressed"}, {Key: "nav.holds", URL: "/operator/holds"}, {Key: "nav.registers", URL: "/operator/registers/processor"},
+			{Key: "nav.suppressed", URL: "/operator/suppressed"}, {Key: "nav.holds", URL: "/operator/holds"}, {Key: "nav.registers", URL: "/operator/registers/processor"}, {Key: "nav.retention", URL: retentionPath},
 			{Key: "nav.acts", URL: "/operator/acts"}, {Key: "nav.messages", URL: "/portal"}}}}
 	for i := range f.chrome.Nav {
 		f.chrome.Nav[i].Here = f.chrome.Nav[i].URL == here

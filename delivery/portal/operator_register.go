@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -75,6 +74,17 @@ type registeredPage struct {
 	Reason   string
 	History  []entryRow
 	Row      entryRow
+	Clocks   []clockRow // of an incident
+	Packable bool       // who asks is known: there is an answer to give
+	PackedBy string     // reason for giving it, as typed
+	Reports  []string   // for whom there is a notification to fill in
+	Langs    []string
+}
+
+// clockRow is a duty about an incident as a page shows it.
+type clockRow struct {
+	identity.Clock
+	Late bool
 }
 
 // registerForm makes the form of an entry.
@@ -90,22 +100,57 @@ func (p *Portal) registerForm(v *visitor, r identity.Register, state string, val
 	for _, name := range r.Fields() {
 		name, needed := strings.CutPrefix(name, "!")
 		f := registerField{Name: name, Value: values[name], Type: "text", Optional: !needed}
-		switch {
-		case strings.HasSuffix(name, "_at") && name == "known_at":
-			f.Type = "datetime-local"
-		case strings.HasSuffix(name, "_at"), name == "from":
-			f.Type = "date"
-		case slices.Contains([]string{"what", "asked", "measures", "answer", "data", "task", "order", "more", "safeguard"}, name):
-			f.Type = "area"
-		case name == "kind":
-			if f.Options, err = p.requestKinds(v); err != nil {
-				return page, err
-			}
-			f.Type = "choice"
+		if f.Type, f.Options, err = p.registerInput(v, r, name); err != nil {
+			return page, err
 		}
 		page.Fields = append(page.Fields, f)
 	}
 	return page, nil
+}
+
+// registerInput is how a field is filled in.
+func (p *Portal) registerInput(v *visitor, r identity.Register, name string) (kind string, options []web.Option, err error) {
+	switch {
+	case name == "kind":
+		options, err = p.requestKinds(v)
+		return "choice", options, err
+	case registerChoices()[name] != nil:
+		options, err = p.registerOptions(v, name)
+		return "choice", options, err
+	case r == identity.Incidents && strings.HasSuffix(name, "_at"):
+		return "datetime-local", nil, nil
+	case strings.HasSuffix(name, "_at"), slices.Contains([]string{"from", "until", "extended_told", "birth_date"}, name):
+		return "date", nil, nil
+	case slices.Contains([]string{"what", "asked", "measures", "answer", "data", "order", "more", "safeguard", "consequences", "objections", "identity", "accounts"}, name):
+		return "area", nil, nil
+	}
+	return "text", nil, nil
+}
+
+// registerChoices are the fields with few values. None of them has to be chosen.
+func registerChoices() map[string][]string {
+	return map[string][]string{
+		"channel":  {"", "form", "mail", "letter"},
+		"means":    {"", "account", "eid", "itsme", "signature", "other"},
+		"personal": {"", "yes", "no"},
+		"secret":   {"", "yes", "no"},
+		"language": append([]string{""}, web.Languages()...),
+	}
+}
+
+func (p *Portal) registerOptions(c echo.Context, name string) (out []web.Option, err error) {
+	for _, value := range registerChoices()[name] {
+		key := "register.option." + name + "." + value
+		if value == "" {
+			key = "register.option.none"
+		}
+		o := web.Option{Value: value}
+		if o.Text, err = p.Web.Text(c, "portal", key); err != nil {
+			return nil, err
+		}
+		out = append(out, o)
+	}
+	return out, nil
 }
 
 // requestKinds are what a data subject may ask for. GDPR art. 15 to 21
@@ -154,6 +199,13 @@ func (p *Portal) showRegistered(v *visitor, status int, r identity.Register, his
 	}
 	if len(history) > 0 {
 		page.ID, page.Version, page.Row = history[0].ID, history[0].Version, page.History[0]
+		page.Packable = r == identity.Requests && identified(history[0])
+	}
+	if r == identity.Incidents && page.ID != "" {
+		page.Reports, page.Langs = reportKinds(), web.Languages()
+		for _, c := range history[0].Clocks() {
+			page.Clocks = append(page.Clocks, clockRow{c, c.Late(p.Now())})
+		}
 	}
 	return p.Web.Render(v, status, "portal/registered", page)
 }
@@ -170,11 +222,16 @@ func (p *Portal) writeEntry(v *visitor) error {
 	id, err := p.Identity.WriteEntry(v.ctx(), v.actor(), r, e, version, f.Get("reason"))
 	faults, status := p.identityFaults(err, nil), http.StatusUnprocessableEntity
 	for i, x := range faults {
-		if x.Field != "reason" && x.Field != "state" {
+		switch code := codeOf(err, x.Field); {
+		case x.Field == "state" && code == "too_early":
+			faults[i].Key = "fault.register.clock"
+		case x.Field == "state":
+			faults[i].Key = "fault.register.late"
+		case x.Field == "from" && code == "too_soon":
+			faults[i].Key, faults[i].Where = "fault.register.too_soon", "field.register."+string(r)+".from"
+		case x.Field != "reason":
 			faults[i].Key = map[bool]string{true: "fault.register.missing", false: "fault.register.malformed"}[f.Get(x.Field) == ""]
 			faults[i].Where = "field.register." + string(r) + "." + x.Field
-		} else if x.Field == "state" {
-			faults[i].Key = "fault.register.late"
 		}
 	}
 	if errors.Is(err, identity.ErrMoved) {
@@ -196,6 +253,17 @@ func (p *Portal) writeEntry(v *visitor) error {
 	return v.Redirect(http.StatusSeeOther, "/operator/registers/"+string(r)+"/"+id)
 }
 
+// codeOf is what is wrong with a field.
+func codeOf(err error, field string) string {
+	found, _ := errors.AsType[identity.FieldErrors](err)
+	for _, x := range found {
+		if x.Field == field {
+			return x.Code
+		}
+	}
+	return ""
+}
+
 // registerValues are the fields of a form that an entry has.
 func registerValues(r identity.Register, f url.Values) map[string]string {
 	out := map[string]string{}
@@ -204,57 +272,4 @@ func registerValues(r identity.Register, f url.Values) map[string]string {
 		out[name] = f.Get(name)
 	}
 	return out
-}
-
-type requestPage struct {
-	frame
-	Kind, Name, Address, Asked string // as typed
-	Kinds                      []web.Option
-	Done                       bool
-	Until                      time.Time
-}
-
-// askRequest shows everybody the form by which to use one's rights (R22, R32).
-func (p *Portal) askRequest(c echo.Context) error {
-	return p.showRequest(c, http.StatusOK, requestPage{Kind: "inspect", Done: c.QueryParam("done") == "1"}, nil)
-}
-
-func (p *Portal) showRequest(c echo.Context, status int, page requestPage, faults web.Faults) (err error) {
-	page.frame = public("/privacy/request")
-	page.Faults = faults
-	if page.Kinds, err = p.requestKinds(c); err != nil {
-		return err
-	}
-	return p.Web.Render(c, status, "portal/privacy-request", page)
-}
-
-// fileRequest registers it. It says nothing of whether we know anybody of that name.
-func (p *Portal) fileRequest(c echo.Context) error {
-	f, err := readForm(c.Request(), dropFiles)
-	if err != nil {
-		return err
-	}
-	page := requestPage{Kind: f.Get("kind"), Name: f.Get("name"), Address: f.Get("address"), Asked: f.Get("asked")}
-	kinds, err := p.requestKinds(c)
-	if err != nil {
-		return err
-	}
-	if !slices.ContainsFunc(kinds, func(o web.Option) bool { return o.Value == page.Kind }) {
-		page.Kind = ""
-	}
-	err = p.Identity.FileRequest(c.Request().Context(), map[string]string{"kind": page.Kind, "name": page.Name, "address": page.Address, "asked": page.Asked}, c.RealIP())
-	faults, status := p.identityFaults(err, nil), http.StatusUnprocessableEntity
-	for i := range faults {
-		faults[i].Key = "fault.request." + faults[i].Field
-	}
-	if locked, ok := errors.AsType[*identity.Locked](err); ok {
-		faults, status = append(faults, p.lockedFault("", locked)), http.StatusTooManyRequests
-	}
-	if len(faults) > 0 {
-		return p.showRequest(c, status, page, faults)
-	}
-	if err != nil {
-		return err
-	}
-	return c.Redirect(http.StatusSeeOther, "/privacy/request?done=1")
 }

@@ -56,7 +56,7 @@ func newDesk(t testing.TB) (*rig, *works) {
 
 // operatorPaths are the pages of operators about the work of the service.
 func operatorPaths() []string {
-	out := []string{"/operator/overview", "/operator/jobs", "/operator/letters", "/operator/notices", "/operator/suppressed", "/operator/holds", "/operator/acts"}
+	out := []string{"/operator/retention", "/operator/overview", "/operator/jobs", "/operator/letters", "/operator/notices", "/operator/suppressed", "/operator/holds", "/operator/acts"}
 	for _, r := range identity.Registers() {
 		out = append(out, "/operator/registers/"+string(r), "/operator/registers/"+string(r)+"/new")
 	}
@@ -182,13 +182,13 @@ func TestOperatorRegisters(t *testing.T) {
 		b.to(entry)
 	}
 	id := entry[strings.LastIndexByte(entry, '/')+1:]
-	next := url.Values{"id": {id}, "version": {"1"}, "what": {"Sleutel gelekt"}, "known_at": {known}, "state": {"reported"}, "reported_to": {"BIPT"}, "reason": {"gemeld"}}
+	next := url.Values{"id": {id}, "version": {"1"}, "what": {"Sleutel gelekt"}, "known_at": {known}, "state": {"reported"}, "reported_to": {"BIPT"}, "reported_at": {known}, "personal": {"no"}, "final_at": {known}, "reason": {"gemeld"}}
 	b.post(path, next)
 	if b.status == http.StatusUnauthorized {
 		b = r.lotte()
 		b.post(path, next)
 	}
-	b.want(http.StatusOK, id).shows("Version 2", "Version 1", "BIPT").hides("hours left", "late")
+	b.want(http.StatusOK, id).shows("Version 2", "Version 1", "BIPT").hides("hours left", "hours late")
 	if b.post(path, next); b.status != http.StatusConflict {
 		t.Errorf("written over version 2: %d", b.status)
 	}

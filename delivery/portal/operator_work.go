@@ -38,8 +38,7 @@ func (p *Portal) registerOperators(e *echo.Echo, form echo.MiddlewareFunc) {
 	e.GET("/operator/registers/:register/new", operator(p.askEntry), form)
 	e.POST("/operator/registers/:register", operator(p.writeEntry), form)
 	e.GET("/operator/registers/:register/:id", operator(p.registered), form)
-	e.GET("/privacy/request", p.askRequest, form)
-	e.POST("/privacy/request", p.fileRequest, form)
+	p.registerPrivacy(e, form)
 }
 
 // perList bounds what a page of trouble shows.
@@ -94,12 +93,12 @@ func (p *Portal) desk(v *visitor) error {
 		return err
 	}
 	add("desk.holds", "/operator/holds", len(holds), false)
-	open, late, err := p.Identity.DueEntries(v.ctx(), v.actor())
+	due, err := p.Identity.DueEntries(v.ctx(), v.actor())
 	if err != nil {
 		return err
 	}
 	for _, r := range identity.Registers() {
-		page.Tiles = append(page.Tiles, tile{Key: "register." + string(r), URL: "/operator/registers/" + string(r), N: open[r], Bad: late[r] > 0})
+		page.Tiles = append(page.Tiles, tile{Key: "register." + string(r), URL: "/operator/registers/" + string(r), N: due[r].Open, Bad: due[r].Late+due[r].Soon > 0})
 	}
 	return p.Web.Render(v, http.StatusOK, "portal/desk", page)
 }

@@ -2,6 +2,7 @@ package portal
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/bode-erds/bode/delivery/web"
+	"github.com/bode-erds/bode/identity"
 )
 
 // Processor is a company that works with data of recipients and senders for us.
@@ -92,10 +94,74 @@ type processorChange struct {
 	Changed        []string // the same name, another task, country or data
 }
 
+// processorLists are the versions of the list, newest first: those of the register,
+// or, until that has entries, those of the file.
+func (p *Portal) processorLists(ctx context.Context) ([]ProcessorList, error) {
+	all, err := p.Identity.Processors(ctx)
+	if err != nil || len(all) == 0 {
+		return p.About.Processors, err
+	}
+	return listsOf(all), nil
+}
+
+// listsOf are the lists that entries of the register make: one for each day on
+// which somebody begins or ends, newest first.
+func listsOf(all []identity.Processor) (lists []ProcessorList) {
+	var days []time.Time
+	for _, x := range all {
+		days = append(days, x.From)
+		if !x.Until.IsZero() {
+			days = append(days, x.Until)
+		}
+	}
+	slices.SortFunc(days, func(a, b time.Time) int { return b.Compare(a) })
+	for _, day := range slices.CompactFunc(days, time.Time.Equal) {
+		l := ProcessorList{Since: day}
+		for _, x := range all {
+			if !x.From.After(day) && (x.Until.IsZero() || x.Until.After(day)) {
+				l.Processors = append(l.Processors, Processor{x.Name, x.Country, x.Task, x.Data})
+			}
+		}
+		lists = append(lists, l)
+	}
+	return lists
+}
+
+// EntriesOf are entries of the register that make the lists of a file: a company
+// whose task, data or country changed is another entry from that day on.
+func EntriesOf(lists []ProcessorList) (all []identity.Processor) {
+	open := map[string]int{} // index in all, by name
+	for _, l := range slices.Backward(lists) {
+		now := map[string]bool{}
+		for _, x := range l.Processors {
+			now[x.Name] = true
+			i, ok := open[x.Name]
+			if ok && x.same(Processor{all[i].Name, all[i].Country, all[i].Task, all[i].Data}) {
+				continue
+			}
+			if ok {
+				all[i].Until = l.Since
+			}
+			open[x.Name] = len(all)
+			all = append(all, identity.Processor{Name: x.Name, Country: x.Country, Task: x.Task, Data: x.Data, From: l.Since})
+		}
+		for name, i := range open {
+			if !now[name] {
+				all[i].Until = l.Since
+				delete(open, name)
+			}
+		}
+	}
+	return all
+}
+
 func (p *Portal) processors(c echo.Context) error {
 	now := p.Now()
 	page := processorsPage{frame: listed("/sub-processors")}
-	lists := p.About.Processors
+	lists, err := p.processorLists(c.Request().Context())
+	if err != nil {
+		return err
+	}
 	for i, l := range lists {
 		if page.Today == nil && !l.Since.After(now) {
 			page.Today = &lists[i]

@@ -105,6 +105,7 @@ func (p *Portal) timeline(v *visitor) error {
 	}
 	page := timelinePage{frame: v.frame(""), Delivery: d, Tone: tone(d.State), Open: d.Open(now) && !d.RespondBy.IsZero()}
 	page.chrome.Test, page.chrome.Wide = d.Message.Test, true
+	p.looked(v, "delivery_seen", string(d.ID))
 	if page.Plan, err = p.planFor(v, d); err != nil {
 		return err
 	}

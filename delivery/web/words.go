@@ -138,6 +138,10 @@ func fill(text string, args []any) (string, error) {
 	return strings.NewReplacer(pairs...).Replace(text), nil
 }
 
+// Word is the text of a key in a language, for what goes out as a file, and whether
+// there is one.
+func (w *Web) Word(face, lang, key string) (string, bool) { return w.lookup(face, lang, key) }
+
 // HasText reports whether a face or the shared catalog has words for a key.
 func (w *Web) HasText(face, key string) bool {
 	_, ok := w.lookup(face, Languages()[0], key)

@@ -1,0 +1,49 @@
+package delivery
+
+import (
+	"context"
+	"encoding/hex"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// MaxRemovals bounds how many removals are listed for a sender.
+const MaxRemovals = 10_000
+
+// Removal is what is left of a message whose retention ended: the evidence that it
+// was removed (R23). Heads is the SHA-256 over the last hashes of its deliveries,
+// which stand in the evidence that people kept: it tells of which chains it was.
+type Removal struct {
+	Message    ID        `json:"message"`
+	DueAt      time.Time `json:"due_at"`
+	ErasedAt   time.Time `json:"erased_at"`
+	Deliveries int       `json:"deliveries"`
+	Pieces     int       `json:"keys_forgotten"`
+	Heads      string    `json:"heads_sha256"`
+}
+
+// Removals lists the newest removals of an account, and says how many there are.
+func (s *Service) Removals(ctx context.Context, account string, limit int) (list []Removal, n int, err error) {
+	if err := s.Pool.QueryRow(ctx, `SELECT count(*) FROM erasure WHERE account_id = $1`, account).Scan(&n); err != nil {
+		return nil, 0, err
+	}
+	rows, err := s.Pool.Query(ctx, `SELECT message_id, due_at, erased_at, deliveries, pieces, heads FROM erasure WHERE account_id = $1
+ ORDER BY erased_at DESC, message_id LIMIT $2`, account, min(limit, MaxRemovals))
+	if err != nil {
+		return nil, 0, err
+	}
+	list, err = pgx.CollectRows(rows, func(r pgx.CollectableRow) (x Removal, err error) {
+		var heads []byte
+		err = r.Scan(&x.Message, &x.DueAt, &x.ErasedAt, &x.Deliveries, &x.Pieces, &heads)
+		x.DueAt, x.ErasedAt, x.Heads = x.DueAt.UTC(), x.ErasedAt.UTC(), hex.EncodeToString(heads)
+		return x, err
+	})
+	return list, n, err
+}
+
+// HeldMessages counts the messages of an account that are under a legal hold.
+func (s *Service) HeldMessages(ctx context.Context, account string) (n int, err error) {
+	err = s.Pool.QueryRow(ctx, `SELECT count(*) FROM legal_hold h JOIN message m ON m.id = h.message_id WHERE h.lifted_at IS NULL AND m.account_id = $1`, account).Scan(&n)
+	return n, err
+}
