@@ -77,7 +77,7 @@ var errInward = errors.New("identity: address is not a public one")
 // dialled and not by its name, only where may says so; nil: public addresses.
 func Fetcher(may func(netip.Addr) bool, transport *http.Transport) FetchKeys {
 	if may == nil {
-		may = public
+		may = Public
 	}
 	if transport == nil {
 		transport = &http.Transport{}
@@ -116,24 +116,4 @@ func Fetcher(may func(netip.Addr) bool, transport *http.Transport) FetchKeys {
 		}
 		return b, nil
 	}
-}
-
-// inward are networks that are not the public Internet although Go calls them
-// global: RFC 6890 and its registry.
-func inward() []string {
-	return []string{"0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "198.18.0.0/15", "198.51.100.0/24",
-		"203.0.113.0/24", "240.0.0.0/4", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20"}
-}
-
-// public reports whether an address is one of the public Internet.
-func public(a netip.Addr) bool {
-	if !a.IsGlobalUnicast() || a.IsPrivate() || a.Zone() != "" {
-		return false
-	}
-	for _, s := range inward() {
-		if p, err := netip.ParsePrefix(s); err != nil || p.Contains(a) {
-			return false
-		}
-	}
-	return true
 }

@@ -68,7 +68,7 @@ func NewBpost(cfg BpostConfig) (*Bpost, error) {
 		return nil, fmt.Errorf("post: configuration: bpost has no product %q", cfg.Product)
 	}
 	if cfg.HTTP == nil {
-		cfg.HTTP = &http.Client{Timeout: time.Minute}
+		cfg.HTTP = &http.Client{Timeout: time.Minute, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	}
 	return &Bpost{cfg}, nil
 }

@@ -71,7 +71,7 @@ func NewPingen(cfg PingenConfig) (*Pingen, error) {
 		}
 	}
 	if cfg.HTTP == nil {
-		cfg.HTTP = &http.Client{Timeout: 2 * time.Minute}
+		cfg.HTTP = &http.Client{Timeout: 2 * time.Minute, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	}
 	d, err := newDesk(cfg.Config)
 	if err != nil {

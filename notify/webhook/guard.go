@@ -7,10 +7,11 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
+
+	"github.com/bode-erds/bode/identity"
 )
 
 // Why an address is not dialled.
@@ -19,36 +20,6 @@ var (
 	ErrPrivate = errors.New("webhook: address is not on the public Internet")
 	ErrName    = errors.New("webhook: name is not known")
 )
-
-// notPublic are the blocks inside the unicast ranges that lead to no stranger on
-// the Internet. RFC 6890 §2.2.2 and §2.2.3, with later entries of the registries
-func notPublic() []netip.Prefix {
-	var out []netip.Prefix
-	for _, p := range []string{
-		"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24", "192.0.2.0/24",
-		"192.31.196.0/24", "192.52.193.0/24", "192.88.99.0/24", "192.168.0.0/16", "192.175.48.0/24", "198.18.0.0/15", "198.51.100.0/24",
-		"203.0.113.0/24", "224.0.0.0/3",
-		"2001::/23", "2001:db8::/32", "2002::/16", "2620:4f:8000::/48", "3fff::/20",
-	} {
-		out = append(out, netip.MustParsePrefix(p))
-	}
-	return out
-}
-
-// global is where IPv6 addresses of the Internet are; what embeds IPv4
-// (64:ff9b::/96 and its like), unique local and link-local ones are outside of it.
-func global() netip.Prefix { return netip.MustParsePrefix("2000::/3") }
-
-// public reports whether an address may belong to a stranger on the Internet.
-func public(a netip.Addr) bool {
-	if !a.IsValid() || a.Zone() != "" {
-		return false
-	}
-	if a = a.Unmap(); a.Is6() && !global().Contains(a) {
-		return false
-	}
-	return !slices.ContainsFunc(notPublic(), func(p netip.Prefix) bool { return p.Contains(a) })
-}
 
 // target reads an address to push to: https, a host, no more than that before
 // the path. Loopback may be named, and in clear, only where that is allowed.
@@ -63,7 +34,7 @@ func target(raw string, loopback bool) (*url.URL, error) {
 	if u.Scheme != "https" && (u.Scheme != "http" || !local) {
 		return nil, ErrURL
 	}
-	if err == nil && !local && !public(host) {
+	if err == nil && !local && !identity.Public(host) {
 		return nil, fmt.Errorf("%w: %s", ErrPrivate, host)
 	}
 	port, err := strconv.Atoi(portOf(u))
@@ -125,7 +96,7 @@ func (d dialer) dial(ctx context.Context, network, address string) (net.Conn, er
 	return nil, failed
 }
 
-func (d dialer) may(a netip.Addr) bool { return public(a) || d.loopback && a.Unmap().IsLoopback() }
+func (d dialer) may(a netip.Addr) bool { return identity.Public(a) || d.loopback && a.Unmap().IsLoopback() }
 
 // control is the last look, at what the socket is about to be connected to.
 func (d dialer) control(_, address string, _ syscall.RawConn) error {
