@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,87 +17,113 @@ import (
 
 type doctorCmd struct{ config }
 
-// Run goes through the configuration and says what is missing and why. Exit
-// status 1 when the service would not start, or would not do its work.
+// Run goes through the configuration and says what is missing, why, and what to do.
+// Exit status 1 when the service would not start, or would not do its work.
 func (c doctorCmd) Run(ctx context.Context, log *slog.Logger) error {
-	sick := 0
-	say := func(what string, err error) {
-		if err == nil {
-			fmt.Fprintf(os.Stdout, "ok       %s\n", what)
-			return
-		}
-		sick++
-		for _, line := range strings.Split(err.Error(), "\n") {
-			fmt.Fprintf(os.Stdout, "MISSING  %s: %s\n", what, line)
-		}
-	}
-	say("settings", c.validate())
+	r := &findings{w: os.Stdout}
+	r.say("settings", c.validate(), "set what is named; docs/configuration.md has every setting")
 	out, err := c.outside(ctx, discard())
-	say("keys, stores and channels open", err)
+	r.say("keys, stores and channels open", err, "mend the file or address that is named; permissions are those of the user that runs the service")
+	c.sayParts(ctx, r, out)
+	c.sayDatabase(ctx, r)
+	if out.sealKeys != nil {
+		defer out.sealKeys.Close()
+		sayKeys(ctx, out, time.Now(), r)
+	}
+	c.sayAuthorities(ctx, r, out)
+	c.sayRelays(ctx, r, out)
+	c.sayFiles(r, time.Now())
+	r.say("keys that sign mails", c.sayMail(os.Stdout), "make the key anew, see docs/operations.md, Mail relays")
+	c.sayNotes(r)
+	if r.sick > 0 {
+		return fmt.Errorf("%d things are missing", r.sick)
+	}
+	return nil
+}
+
+// findings are what doctor says, a line each, with a remedy under what is wrong.
+type findings struct {
+	w    io.Writer
+	sick int
+}
+
+func (r *findings) say(what string, err error, remedy string) {
+	if err == nil {
+		fmt.Fprintf(r.w, "ok       %s\n", what)
+		return
+	}
+	r.sick++
+	for _, line := range strings.Split(err.Error(), "\n") {
+		fmt.Fprintf(r.w, "MISSING  %s: %s\n", what, line)
+	}
+	fmt.Fprintf(r.w, "do       %s\n", remedy)
+}
+
+func (r *findings) note(format string, a ...any) {
+	fmt.Fprintf(r.w, "note     "+format+"\n", a...)
+}
+
+// sayParts asks everything outside that can be asked without doing anything.
+func (c config) sayParts(ctx context.Context, r *findings, out outside) {
 	parts := map[string]any{"content store answers": out.vault, "print and post partner can be handed letters": out.post}
 	for _, m := range out.means {
 		parts["identification with "+m.Method()+" answers"] = m
 	}
 	out.texting.checked(parts)
-	for what, part := range parts {
-		if p, ok := part.(interface{ Check(context.Context) error }); ok {
+	for _, what := range slices.Sorted(maps.Keys(parts)) {
+		if p, ok := parts[what].(interface{ Check(context.Context) error }); ok {
 			ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-			say(what, p.Check(ctx))
+			r.say(what, p.Check(ctx), "ask who runs it, and look at address and credentials; its runbook is in docs/runbooks")
 			cancel()
 		}
 	}
-	if c.Database != "" {
-		pool, err := openPool(ctx, c.Database, nil)
-		say("database answers", err)
-		if err == nil {
-			defer pool.Close()
-			say("database is at this version", atThisVersion(ctx, pool))
+}
+
+// sayNotes says what is left out on purpose.
+func (c config) sayNotes(r *findings) {
+	for _, n := range []struct {
+		absent bool
+		note   string
+	}{
+		{!c.Issuer.Qualified, "not qualified: every document says so"},
+		{c.EID.Anchors == "", "no anchors of identity cards: nobody can identify with one"},
+		{c.Wallet.Cert == "", "no access certificate: nobody can identify with a wallet"},
+		{c.Statement.Anchors == "", "no issuers of qualified certificates: nobody can identify by a signed statement"},
+		{c.Post.Dir == "", "no print and post partner: nothing can go on paper"},
+		{c.Clamd == "", "nobody looks for malware in what senders upload"},
+		{c.Admin == "", "no address for figures: no alert can fire"},
+		{len(c.Seal.TSA) < 2, "one time-stamp authority: evidence waits while it is down"},
+		{len(c.Seal.Witnesses) == 0, "no witness of the log: it shows only that we agree with ourselves"},
+	} {
+		if n.absent {
+			r.note("%s", n.note)
 		}
 	}
-	if out.sealKeys != nil {
-		defer out.sealKeys.Close()
-		sayKeys(ctx, out, time.Now(), say)
+	for _, name := range strayTraceSettings() {
+		r.note("%s is in the environment: OpenTelemetry may follow it; use --trace-… instead", name)
 	}
-	say("keys that sign mails", c.sayMail(os.Stdout))
-	if !c.Issuer.Qualified {
-		fmt.Fprintln(os.Stdout, "note     not qualified: every document says so")
-	}
-	if c.EID.Anchors == "" {
-		fmt.Fprintln(os.Stdout, "note     no anchors of identity cards: nobody can identify with one")
-	}
-	if c.Wallet.Cert == "" {
-		fmt.Fprintln(os.Stdout, "note     no access certificate: nobody can identify with a wallet")
-	}
-	if c.Statement.Anchors == "" {
-		fmt.Fprintln(os.Stdout, "note     no issuers of qualified certificates: nobody can identify by a signed statement")
-	}
-	if c.Post.Dir == "" {
-		fmt.Fprintln(os.Stdout, "note     no print and post partner: nothing can go on paper")
-	}
-	if sick > 0 {
-		return fmt.Errorf("%d things are missing", sick)
-	}
-	return nil
 }
 
 // sayKeys says whether evidence can be sealed, and which certificates end soon.
-func sayKeys(ctx context.Context, out outside, now time.Time, say func(string, error)) {
+func sayKeys(ctx context.Context, out outside, now time.Time, r *findings) {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	say("sealing keys can seal", out.sealKeys.Health(ctx, now))
+	r.say("sealing keys can seal", out.sealKeys.Health(ctx, now), "docs/runbooks/seal-certificate.md")
 	var soon []error
 	for _, e := range out.endings(now) {
 		if e.level == slog.LevelError {
 			soon = append(soon, errors.New(e.String()))
 		} else {
-			fmt.Fprintf(os.Stdout, "note     %s\n", e)
+			r.note("%s", e)
 		}
 	}
-	say("no certificate in use ends within 30 days", errors.Join(soon...))
+	r.say("no certificate in use ends within 30 days", errors.Join(soon...), "docs/runbooks/seal-certificate.md")
 }
 
 type configCmd struct {
 	Print printCmd `cmd:"" default:"1" help:"Print every setting and where its value comes from."`
+
+	Describe describeCmd `cmd:"" help:"Write the reference of all settings (Markdown)."`
 }
 
 type printCmd struct{ config }

@@ -44,9 +44,16 @@ type estate struct {
 
 func newEstate(t *testing.T) *estate {
 	t.Helper()
+	return newEstateOn(t, true)
+}
+
+// newEstateOn is newEstate on a database that, where it is unsafe, is fast and may
+// lose what it confirmed.
+func newEstateOn(t *testing.T, unsafe bool) *estate {
+	t.Helper()
 	e := &estate{dir: openDir(t), listen: freeAddr(t)}
 	base := "http://" + e.listen
-	server, err := pgproc.Start(t.Context(), pgproc.Config{Dir: filepath.Join(e.dir, "postgres"), Unsafe: true, TCP: true})
+	server, err := pgproc.Start(t.Context(), pgproc.Config{Dir: filepath.Join(e.dir, "postgres"), Unsafe: unsafe, TCP: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,8 +15,8 @@ import (
 	"github.com/bode-erds/bode/notify/smtp"
 )
 
-// openMail opens every relay, by priority. bounce is the key of return paths.
-func (c config) openMail(bounce []byte) (notify.Transport, error) {
+// relays are what mails go to, by priority. bounce is the key of return paths.
+func (c config) relays(bounce []byte) ([]smtp.Config, error) {
 	common, err := c.mailConfig(bounce)
 	if err != nil {
 		return nil, err
@@ -33,6 +33,15 @@ func (c config) openMail(bounce []byte) (notify.Transport, error) {
 			return nil, fmt.Errorf("--smtp-more: %w", err)
 		}
 		relays = append(relays, relay)
+	}
+	return relays, nil
+}
+
+// openMail opens every relay, by priority. bounce is the key of return paths.
+func (c config) openMail(bounce []byte) (notify.Transport, error) {
+	relays, err := c.relays(bounce)
+	if err != nil {
+		return nil, err
 	}
 	var providers []notify.NamedTransport
 	for _, r := range relays {

@@ -26,7 +26,7 @@ const stopWithin = 15 * time.Second
 // setting left out doctor says which, with the exit status of a failure.
 func TestDoctor(t *testing.T) {
 	t.Parallel()
-	e := newEstate(t)
+	e := newEstateOn(t, false)
 	e.run(t, nil, "doctor").expect(t, "not migrated", 1, "run bode migrate")
 	e.run(t, nil, "serve").expect(t, "serve, not migrated", 1, "run bode migrate")
 	e.run(t, nil, "migrate").expect(t, "migrate", 0)
@@ -80,7 +80,7 @@ func TestServe(t *testing.T) {
 	t.Parallel()
 	e := newEstate(t)
 	e.run(t, nil, "migrate").expect(t, "migrate", 0)
-	e.run(t, nil, "doctor").expect(t, "doctor", 0)
+	e.run(t, nil, "doctor").expect(t, "doctor", 1, "fsync is off", "synchronous_commit is off", "1 things are missing")
 	account := e.run(t, nil, opening(writeFile(t, e.path("password"), goodPassword))...).field(t, "account")
 	key := strings.TrimSpace(e.run(t, nil, "account", "key", account, "--mode", "live", "--name", "ERP").out)
 	pool, err := pgxpool.New(t.Context(), e.database)
