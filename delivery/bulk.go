@@ -2,6 +2,8 @@ package delivery
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -136,10 +138,18 @@ VALUES ($1, $2, $3, 'csv', $4, 'mapping', $5, $6, $7, $8, $9, $10, $11, $12, $13
 // that waits for its columns to be mapped. Memory stays flat. Errors:
 // FieldErrors, at /file for what is no list; ErrTooLarge; ErrNotFound for the
 // template.
-func (s *Service) UploadBulk(ctx context.Context, by identity.Actor, in NewBulk, r io.Reader) (b Bulk, err error) {
+func (s *Service) UploadBulk(ctx context.Context, by identity.Actor, in NewBulk, r io.Reader) (Bulk, error) {
+	b, _, err := s.UploadBulkOnce(ctx, by, in, r, Once{})
+	return b, err
+}
+
+// UploadBulkOnce is UploadBulk for a caller who may ask twice: the same key with
+// the same list gives the batch of the first time. Errors: as UploadBulk;
+// ErrKeyReused.
+func (s *Service) UploadBulkOnce(ctx context.Context, by identity.Actor, in NewBulk, r io.Reader, once Once) (b Bulk, replayed bool, err error) {
 	t, err := s.Template(ctx, by.Account, in.Template)
 	if err != nil {
-		return Bulk{}, err
+		return Bulk{}, false, err
 	}
 	if in.Language == "" {
 		in.Language = t.Language
@@ -150,26 +160,37 @@ func (s *Service) UploadBulk(ctx context.Context, by identity.Actor, in NewBulk,
 	c.language("/language", in.Language)
 	c.documents(in.Documents)
 	if len(c.faults) > 0 {
-		return Bulk{}, c.faults
+		return Bulk{}, false, c.faults
 	}
 	b = Bulk{ID: ID(evidence.NewID()), Account: by.Account, Test: in.Test, Source: BulkCSV, Name: in.Name, State: BulkMapping,
 		Setup:     BulkSetup{Template: t.ID, Version: t.Version, Documents: in.Documents, Reference: strings.TrimSpace(in.Reference), Language: in.Language},
-		CreatedAt: s.Now().UTC().Truncate(time.Microsecond)}
+		Online: -1, Posted: -1, CreatedAt: s.Now().UTC().Truncate(time.Microsecond)}
+	b.ChangedAt = b.CreatedAt
 	var heard heardList
 	if b.stored, heard, err = s.takeList(ctx, by.Account, b.ID, r); err != nil {
-		return Bulk{}, err
+		return Bulk{}, false, err
 	}
 	b.encoding, b.separator, b.Size = heard.encoding, heard.separator, b.stored.Size
-	err = s.keepBulk(ctx, by, b)
+	asked := strings.Join(append([]string{in.Name, string(in.Template), b.Setup.Reference, in.Language, hex.EncodeToString(b.stored.SHA256)}, in.Documents...), "\x00")
+	sum := sha256.Sum256(append([]byte(asked+"\x00"), once.Digest...))
+	once.Digest = sum[:]
+	err = s.keepBulk(ctx, by, b, once)
 	if err != nil {
 		s.drop(ctx, b.stored)
-		return Bulk{}, err
 	}
-	return b, nil
+	if earlier, ok := errors.AsType[replay](err); ok {
+		b, err = s.Bulk(ctx, by.Account, earlier.ref)
+		return b, true, err
+	}
+	if err != nil {
+		return Bulk{}, false, err
+	}
+	return b, false, nil
 }
 
-// keepBulk stores a batch whose list can be read.
-func (s *Service) keepBulk(ctx context.Context, by identity.Actor, b Bulk) error {
+// keepBulk stores a batch whose list can be read. The error is a replay when once
+// stands for an earlier one.
+func (s *Service) keepBulk(ctx context.Context, by identity.Actor, b Bulk, once Once) error {
 	l, err := s.openBulk(ctx, b)
 	if err != nil {
 		return err
@@ -178,6 +199,15 @@ func (s *Service) keepBulk(ctx context.Context, by identity.Actor, b Bulk) error
 		return err
 	}
 	return pgx.BeginFunc(ctx, s.Pool, func(tx pgx.Tx) error {
+		if once.Key != "" {
+			ref, err := sameOnce(tx.QueryRow(ctx, sqlClaimKey, by.Account, once.Key, "batch", once.Digest, string(b.ID), b.CreatedAt), "batch", once)
+			if err != nil {
+				return err
+			}
+			if ref != b.ID {
+				return replay{ref}
+			}
+		}
 		if err := s.keepShared(ctx, tx, by.Account, b.Setup.Documents, b.CreatedAt.Add(SharedFor)); err != nil {
 			return err
 		}

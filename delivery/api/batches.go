@@ -9,12 +9,12 @@ import (
 
 // batchRoutes are many messages at once.
 func (a *API) batchRoutes() []route {
-	return []route{
+	return append([]route{
 		{method: http.MethodPost, path: "/batches", handle: a.createBatch, sender: true},
 		{method: http.MethodGet, path: "/batches", handle: a.listBatches},
 		{method: http.MethodGet, path: "/batches/{id}", handle: a.getBatch},
 		{method: http.MethodGet, path: "/batches/{id}/items", handle: a.listBatchItems},
-	}
+	}, a.batchListRoutes()...)
 }
 
 type batchView struct {
@@ -25,6 +25,9 @@ type batchView struct {
 	Cause     string     `json:"cause,omitempty"`
 	Test      bool       `json:"test"`
 	Counts    batchCount `json:"counts"`
+	Online    *int       `json:"price_online,omitempty"`
+	Posted    *int       `json:"price_posted,omitempty"`
+	Digest    string     `json:"digest,omitempty"` // of what confirming confirms
 	CreatedAt string     `json:"created_at"`
 	ChangedAt string     `json:"changed_at"`
 	EndedAt   string     `json:"ended_at,omitempty"`
@@ -33,15 +36,20 @@ type batchView struct {
 type batchCount struct {
 	Items  int `json:"items"`
 	Faulty int `json:"faulty"` // cannot be sent
+	Twice  int `json:"twice"`  // to a recipient of a row before
 	Sent   int `json:"sent"`
 	Failed int `json:"failed"`
 	Left   int `json:"left"`
 }
 
 func batchOf(b delivery.Bulk) batchView {
-	return batchView{ID: string(b.ID), Source: b.Source, Name: b.Name, Status: string(b.State), Cause: b.Cause, Test: b.Test,
-		Counts:    batchCount{b.Rows, b.Faulty, b.Sent, b.Failed, b.Left()},
+	v := batchView{ID: string(b.ID), Source: b.Source, Name: b.Name, Status: string(b.State), Cause: b.Cause, Test: b.Test,
+		Counts:    batchCount{b.Rows, b.Faulty, b.Warned, b.Sent, b.Failed, b.Left()},
 		CreatedAt: instant(b.CreatedAt), ChangedAt: instant(b.ChangedAt), EndedAt: since(b.EndedAt)}
+	if b.Online >= 0 {
+		v.Online, v.Posted = &b.Online, &b.Posted
+	}
+	return v
 }
 
 // batch finds a batch of the key's account and kind.
@@ -58,7 +66,7 @@ func (a *API) getBatch(c *call) error {
 	if err != nil {
 		return err
 	}
-	return writeJSON(c, http.StatusOK, batchOf(b))
+	return a.answerBatch(c, http.StatusOK, b)
 }
 
 func (a *API) listBatches(c *call) error {
@@ -90,6 +98,7 @@ func (a *API) listBatches(c *call) error {
 type batchItem struct {
 	Index     int          `json:"index"` // from 0
 	Line      int          `json:"line,omitempty"`
+	SameAs    int          `json:"same_as,omitempty"` // line of the same recipient before
 	Status    string       `json:"status"`
 	MessageID string       `json:"message_id,omitempty"`
 	Number    string       `json:"number,omitempty"`
@@ -109,7 +118,7 @@ type itemDetail struct {
 func (a *API) itemOf(c *call, b delivery.Bulk, r delivery.BulkRow) batchItem {
 	v := batchItem{Index: r.Position - 1, Status: r.State, MessageID: string(r.Message), Number: r.Number, State: string(r.Delivery)}
 	if b.Source == delivery.BulkCSV {
-		v.Line = r.Line
+		v.Line, v.SameAs = r.Line, r.SameAs
 	}
 	for _, f := range r.Faults {
 		d := itemDetail{Code: f.Code, Detail: a.words.text(c.lang, "field."+f.Code, f.Args)}
@@ -142,7 +151,13 @@ func (a *API) listBatchItems(c *call) error {
 			return errCursor
 		}
 	}
-	list, err := a.Deliveries.BulkRows(c.ctx(), c.key.Account, b.ID, delivery.AllRows, position, limit)
+	kind := c.QueryParam("only")
+	switch kind {
+	case delivery.AllRows, delivery.FaultyRows, delivery.WarnedRows, delivery.SentRows:
+	default:
+		return errInvalid.with(delivery.FieldError{Pointer: "/only", Code: "unsupported", Args: map[string]string{"allowed": "faulty, warned, sent"}})
+	}
+	list, err := a.Deliveries.BulkRows(c.ctx(), c.key.Account, b.ID, kind, position, limit)
 	if err != nil {
 		return err
 	}

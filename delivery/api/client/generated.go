@@ -199,10 +199,10 @@ const (
 
 // Defines values for Language.
 const (
-	De Language = "de"
-	En Language = "en"
-	Fr Language = "fr"
-	Nl Language = "nl"
+	LanguageDe Language = "de"
+	LanguageEn Language = "en"
+	LanguageFr Language = "fr"
+	LanguageNl Language = "nl"
 )
 
 // Defines values for MessageStatus.
@@ -234,6 +234,13 @@ const (
 	Envelope     PaperKind = "envelope"
 	Receipt      PaperKind = "receipt"
 	Tracking     PaperKind = "tracking"
+)
+
+// Defines values for PartStatus.
+const (
+	Fails   PartStatus = "fails"
+	Unknown PartStatus = "unknown"
+	Works   PartStatus = "works"
 )
 
 // Defines values for PieceLevel.
@@ -412,6 +419,21 @@ const (
 	StatusWaiting         Status = "waiting"
 )
 
+// Defines values for UploadBatchParamsLanguage.
+const (
+	UploadBatchParamsLanguageDe UploadBatchParamsLanguage = "de"
+	UploadBatchParamsLanguageEn UploadBatchParamsLanguage = "en"
+	UploadBatchParamsLanguageFr UploadBatchParamsLanguage = "fr"
+	UploadBatchParamsLanguageNl UploadBatchParamsLanguage = "nl"
+)
+
+// Defines values for ListBatchItemsParamsOnly.
+const (
+	ListBatchItemsParamsOnlyFaulty ListBatchItemsParamsOnly = "faulty"
+	ListBatchItemsParamsOnlySent   ListBatchItemsParamsOnly = "sent"
+	ListBatchItemsParamsOnlyWarned ListBatchItemsParamsOnly = "warned"
+)
+
 // Defines values for SearchDeliveriesParamsStatus.
 const (
 	SearchDeliveriesParamsStatusCancelled       SearchDeliveriesParamsStatus = "cancelled"
@@ -538,14 +560,23 @@ type Batch struct {
 	ChangedAt Instant      `json:"changed_at"`
 	Counts    Batch_Counts `json:"counts"`
 	CreatedAt Instant      `json:"created_at"`
-	EndedAt   *Instant     `json:"ended_at,omitempty"`
-	ID        string       `json:"id"`
+
+	// Digest In state `checked`: what confirming confirms
+	Digest  *string  `json:"digest,omitempty"`
+	EndedAt *Instant `json:"ended_at,omitempty"`
+	ID      string   `json:"id"`
 
 	// Name Of the list; of the key that called
-	Name   string      `json:"name"`
-	Source BatchSource `json:"source"`
-	Status BatchStatus `json:"status"`
-	Test   bool        `json:"test"`
+	Name string `json:"name"`
+
+	// PriceOnline Cents, when every row that can be sent is collected online
+	PriceOnline *int `json:"price_online,omitempty"`
+
+	// PricePosted Cents, when every letter that can be posted is
+	PricePosted *int        `json:"price_posted,omitempty"`
+	Source      BatchSource `json:"source"`
+	Status      BatchStatus `json:"status"`
+	Test        bool        `json:"test"`
 }
 
 // Batch_Counts defines model for Batch.Counts.
@@ -557,6 +588,9 @@ type Batch_Counts struct {
 	Items  int `json:"items"`
 	Left   int `json:"left"`
 	Sent   int `json:"sent"`
+
+	// Twice Rows to a recipient of a row before; they are sent too
+	Twice int `json:"twice"`
 }
 
 // BatchSource defines model for Batch.Source.
@@ -564,6 +598,18 @@ type BatchSource string
 
 // BatchStatus defines model for Batch.Status.
 type BatchStatus string
+
+// BatchColumns defines model for BatchColumns.
+type BatchColumns struct {
+	// Columns As the first row names them
+	Columns []string `json:"columns"`
+
+	// Mapping What stands in which column, from 0
+	Mapping map[string]int `json:"mapping"`
+
+	// Targets What a column can hold
+	Targets []string `json:"targets"`
+}
 
 // BatchItem defines model for BatchItem.
 type BatchItem struct {
@@ -576,6 +622,9 @@ type BatchItem struct {
 	Line      *int    `json:"line,omitempty"`
 	MessageID *string `json:"message_id,omitempty"`
 	Number    *string `json:"number,omitempty"`
+
+	// SameAs Line of the same recipient before
+	SameAs *int `json:"same_as,omitempty"`
 
 	// State Of the delivery, of a message to one recipient
 	State  *string         `json:"state,omitempty"`
@@ -593,6 +642,12 @@ type BatchItem_Errors struct {
 // BatchItemStatus defines model for BatchItem.Status.
 type BatchItemStatus string
 
+// BatchMapping defines model for BatchMapping.
+type BatchMapping struct {
+	// Mapping By target the column, from 0
+	Mapping map[string]int `json:"mapping"`
+}
+
 // ChangedTemplate defines model for ChangedTemplate.
 type ChangedTemplate struct {
 	Body       string     `json:"body"`
@@ -605,6 +660,12 @@ type ChangedTemplate struct {
 
 	// Version The one that was changed
 	Version int `json:"version"`
+}
+
+// ConfirmBatch defines model for ConfirmBatch.
+type ConfirmBatch struct {
+	// Digest Of the batch in state `checked`
+	Digest string `json:"digest"`
 }
 
 // Contact defines model for Contact.
@@ -1272,6 +1333,20 @@ type NewWebhook struct {
 	URL         string          `json:"url"`
 }
 
+// Outage defines model for Outage.
+type Outage struct {
+	BeganAt Instant `json:"began_at"`
+
+	// Certificate Path of the certificate
+	Certificate *string  `json:"certificate,omitempty"`
+	EndedAt     *Instant `json:"ended_at,omitempty"`
+	ID          string   `json:"id"`
+	Part        string   `json:"part"`
+
+	// Unwatched Nobody looked
+	Unwatched bool `json:"unwatched"`
+}
+
 // Overview defines model for Overview.
 type Overview struct {
 	// Collected 30 days, today last
@@ -1313,6 +1388,9 @@ type Part struct {
 	Sha256    string `json:"sha256"`
 	Size      int64  `json:"size"`
 }
+
+// PartStatus defines model for PartStatus.
+type PartStatus string
 
 // Piece defines model for Piece.
 type Piece struct {
@@ -1539,6 +1617,49 @@ type ResendWebhook struct {
 type RotateWebhook struct {
 	// Overlap How long the keys before sign too; at most P7D, PT0S ends them at once
 	Overlap *string `json:"overlap,omitempty"`
+}
+
+// ServiceStatus defines model for ServiceStatus.
+type ServiceStatus struct {
+	// Figures Deliveries that came to an end in 90 days
+	Figures *ServiceStatus_Figures `json:"figures,omitempty"`
+	Parts   []ServiceStatus_Parts  `json:"parts"`
+	Status  PartStatus             `json:"status"`
+}
+
+// ServiceStatus_Figures Deliveries that came to an end in 90 days
+type ServiceStatus_Figures struct {
+	Ended int `json:"ended"`
+
+	// MedianSeconds From sending to receiving online
+	MedianSeconds *int `json:"median_seconds,omitempty"`
+
+	// Share Collected online
+	Share float32 `json:"share"`
+
+	// Until Exclusively
+	Until string `json:"until"`
+}
+
+// ServiceStatus_Parts_Days defines model for ServiceStatus.Parts.Days.
+type ServiceStatus_Parts_Days struct {
+	Date        string `json:"date"`
+	DownSeconds int    `json:"down_seconds"`
+	Watched     bool   `json:"watched"`
+}
+
+// ServiceStatus_Parts defines model for ServiceStatus.Parts.
+type ServiceStatus_Parts struct {
+	// Days The last 90, oldest first, UTC
+	Days        []ServiceStatus_Parts_Days `json:"days"`
+	DownSeconds int                        `json:"down_seconds"`
+	LookedAt    Instant                    `json:"looked_at"`
+	Part        string                     `json:"part"`
+
+	// Share Of the time since then in which it worked
+	Share  float32    `json:"share"`
+	Since  Instant    `json:"since"`
+	Status PartStatus `json:"status"`
 }
 
 // State defines model for State.
@@ -1865,8 +1986,47 @@ type CreateBatchParams struct {
 	IdempotencyKey string `json:"Idempotency-Key"`
 }
 
+// UploadBatchParams defines parameters for UploadBatch.
+type UploadBatchParams struct {
+	// Name Of the list
+	Name string `form:"name" json:"name"`
+
+	// TemplateID Its newest version is taken
+	TemplateID string `form:"template_id" json:"template_id"`
+
+	// DocumentID Shared document that every message has; may be given more than once
+	DocumentID []string `form:"document_id,omitempty" json:"document_id,omitempty"`
+
+	// Reference Of rows that have none
+	Reference *string `form:"reference,omitempty" json:"reference,omitempty"`
+
+	// Language Of recipients whose row does not say; otherwise the template's
+	Language *UploadBatchParamsLanguage `form:"language,omitempty" json:"language,omitempty"`
+
+	// IdempotencyKey 1 to 255 printable ASCII characters
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// UploadBatchParamsLanguage defines parameters for UploadBatch.
+type UploadBatchParamsLanguage string
+
+// CancelBatchParams defines parameters for CancelBatch.
+type CancelBatchParams struct {
+	// IdempotencyKey 1 to 255 printable ASCII characters
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ConfirmBatchParams defines parameters for ConfirmBatch.
+type ConfirmBatchParams struct {
+	// IdempotencyKey 1 to 255 printable ASCII characters
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // ListBatchItemsParams defines parameters for ListBatchItems.
 type ListBatchItemsParams struct {
+	// Only Only rows that cannot be sent (`faulty`), rows to a recipient of a row before (`warned`), or rows that were sent
+	Only *ListBatchItemsParamsOnly `form:"only,omitempty" json:"only,omitempty"`
+
 	// Limit Entries per page
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
@@ -1874,10 +2034,25 @@ type ListBatchItemsParams struct {
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
+// ListBatchItemsParamsOnly defines parameters for ListBatchItems.
+type ListBatchItemsParamsOnly string
+
 // ListBatchItemsAnswer defines parameters for ListBatchItems.
 type ListBatchItemsAnswer struct {
 	Data []BatchItem `json:"data"`
 	Next *string     `json:"next,omitempty"`
+}
+
+// PauseBatchParams defines parameters for PauseBatch.
+type PauseBatchParams struct {
+	// IdempotencyKey 1 to 255 printable ASCII characters
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ResumeBatchParams defines parameters for ResumeBatch.
+type ResumeBatchParams struct {
+	// IdempotencyKey 1 to 255 printable ASCII characters
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // ListContactsParams defines parameters for ListContacts.
@@ -2226,6 +2401,21 @@ type CreatePreviewParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// ListOutagesParams defines parameters for ListOutages.
+type ListOutagesParams struct {
+	// Limit Entries per page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Opaque; from `next` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// ListOutagesAnswer defines parameters for ListOutages.
+type ListOutagesAnswer struct {
+	Data []Outage `json:"data"`
+	Next *string  `json:"next,omitempty"`
+}
+
 // ListTemplatesParams defines parameters for ListTemplates.
 type ListTemplatesParams struct {
 	// Archived Those that are archived instead
@@ -2361,6 +2551,12 @@ type TestWebhookParams struct {
 // CreateBatchJSONRequestBody defines body for CreateBatch for application/json ContentType.
 type CreateBatchJSONRequestBody = NewBatch
 
+// SetBatchColumnsJSONRequestBody defines body for SetBatchColumns for application/json ContentType.
+type SetBatchColumnsJSONRequestBody = BatchMapping
+
+// ConfirmBatchJSONRequestBody defines body for ConfirmBatch for application/json ContentType.
+type ConfirmBatchJSONRequestBody = ConfirmBatch
+
 // CreateContactJSONRequestBody defines body for CreateContact for application/json ContentType.
 type CreateContactJSONRequestBody = NewContact
 
@@ -2439,6 +2635,27 @@ func (c *Client) CreateBatch(ctx context.Context, params CreateBatchParams, body
 	return c.file(ctx, call)
 }
 
+// UploadBatch: Upload a list of up to 100 000 rows.
+//
+//	POST /batches/csv
+func (c *Client) UploadBatch(ctx context.Context, params UploadBatchParams, contentType string, body io.Reader) (Batch, error) {
+	call := newCall("POST", "/batches/csv")
+	call.ask("name", params.Name)
+	call.ask("template_id", params.TemplateID)
+	call.ask("document_id", params.DocumentID)
+	if params.Reference != nil {
+		call.ask("reference", *params.Reference)
+	}
+	if params.Language != nil {
+		call.ask("language", *params.Language)
+	}
+	if params.IdempotencyKey != nil {
+		call.header("Idempotency-Key", *params.IdempotencyKey)
+	}
+	call.stream(contentType, body)
+	return send[Batch](ctx, c, call)
+}
+
 // GetBatch: Read how far a batch is.
 //
 //	GET /batches/{id}
@@ -2447,11 +2664,54 @@ func (c *Client) GetBatch(ctx context.Context, id ID) (Batch, error) {
 	return send[Batch](ctx, c, call)
 }
 
+// CancelBatch: Do not send the rest.
+//
+//	POST /batches/{id}/cancel
+func (c *Client) CancelBatch(ctx context.Context, id ID, params CancelBatchParams) (Batch, error) {
+	call := newCall("POST", "/batches/{id}/cancel", id)
+	if params.IdempotencyKey != nil {
+		call.header("Idempotency-Key", *params.IdempotencyKey)
+	}
+	return send[Batch](ctx, c, call)
+}
+
+// GetBatchColumns: Look at the columns of a list.
+//
+//	GET /batches/{id}/columns
+func (c *Client) GetBatchColumns(ctx context.Context, id ID) (BatchColumns, error) {
+	call := newCall("GET", "/batches/{id}/columns", id)
+	return send[BatchColumns](ctx, c, call)
+}
+
+// SetBatchColumns: Say which column holds what, and have every row checked.
+//
+//	PUT /batches/{id}/columns
+func (c *Client) SetBatchColumns(ctx context.Context, id ID, body SetBatchColumnsJSONRequestBody) (Batch, error) {
+	call := newCall("PUT", "/batches/{id}/columns", id)
+	call.json(body)
+	return send[Batch](ctx, c, call)
+}
+
+// ConfirmBatch: Submit every row that can be sent.
+//
+//	POST /batches/{id}/confirm
+func (c *Client) ConfirmBatch(ctx context.Context, id ID, params ConfirmBatchParams, body ConfirmBatchJSONRequestBody) (Batch, error) {
+	call := newCall("POST", "/batches/{id}/confirm", id)
+	if params.IdempotencyKey != nil {
+		call.header("Idempotency-Key", *params.IdempotencyKey)
+	}
+	call.json(body)
+	return send[Batch](ctx, c, call)
+}
+
 // ListBatchItems: List what became of each message of a batch.
 //
 //	GET /batches/{id}/items
 func (c *Client) ListBatchItems(ctx context.Context, id ID, params ListBatchItemsParams) (ListBatchItemsAnswer, error) {
 	call := newCall("GET", "/batches/{id}/items", id)
+	if params.Only != nil {
+		call.ask("only", *params.Only)
+	}
 	if params.Limit != nil {
 		call.ask("limit", *params.Limit)
 	}
@@ -2459,6 +2719,28 @@ func (c *Client) ListBatchItems(ctx context.Context, id ID, params ListBatchItem
 		call.ask("cursor", *params.Cursor)
 	}
 	return send[ListBatchItemsAnswer](ctx, c, call)
+}
+
+// PauseBatch: Stop sending until it is resumed.
+//
+//	POST /batches/{id}/pause
+func (c *Client) PauseBatch(ctx context.Context, id ID, params PauseBatchParams) (Batch, error) {
+	call := newCall("POST", "/batches/{id}/pause", id)
+	if params.IdempotencyKey != nil {
+		call.header("Idempotency-Key", *params.IdempotencyKey)
+	}
+	return send[Batch](ctx, c, call)
+}
+
+// ResumeBatch: Go on with a batch that is paused.
+//
+//	POST /batches/{id}/resume
+func (c *Client) ResumeBatch(ctx context.Context, id ID, params ResumeBatchParams) (Batch, error) {
+	call := newCall("POST", "/batches/{id}/resume", id)
+	if params.IdempotencyKey != nil {
+		call.header("Idempotency-Key", *params.IdempotencyKey)
+	}
+	return send[Batch](ctx, c, call)
 }
 
 // ListContacts: List or search the address book, newest first.
@@ -2985,6 +3267,28 @@ func (c *Client) CreatePreview(ctx context.Context, params CreatePreviewParams, 
 	}
 	call.json(body)
 	return send[Preview](ctx, c, call)
+}
+
+// GetStatus: Read what works.
+//
+//	GET /status
+func (c *Client) GetStatus(ctx context.Context) (ServiceStatus, error) {
+	call := newCall("GET", "/status")
+	return send[ServiceStatus](ctx, c, call)
+}
+
+// ListOutages: List outages, newest first.
+//
+//	GET /status/outages
+func (c *Client) ListOutages(ctx context.Context, params ListOutagesParams) (ListOutagesAnswer, error) {
+	call := newCall("GET", "/status/outages")
+	if params.Limit != nil {
+		call.ask("limit", *params.Limit)
+	}
+	if params.Cursor != nil {
+		call.ask("cursor", *params.Cursor)
+	}
+	return send[ListOutagesAnswer](ctx, c, call)
 }
 
 // ListTemplates: List templates, newest first.

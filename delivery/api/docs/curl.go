@@ -10,7 +10,8 @@ import (
 	"strings"
 )
 
-var identifier = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
+// identifier is what a reader has to fill in: an object's, or the digest of one.
+var identifier = regexp.MustCompile(`^([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{64})$`)
 
 // variable is the name that an identifier has in a call: of what comes before it
 // in a path, or of the member that holds it. "deliveries" becomes DELIVERY.
@@ -56,15 +57,9 @@ func (o operation) path() string {
 // curl is a call that can be pasted into a shell in which BODE_KEY and the
 // variables are set.
 func (o operation) curl(base string) string {
-	query := url.Values{}
-	for _, p := range o.Parameters {
-		if p.In == "query" && p.Required {
-			query.Set(p.Name, fmt.Sprint(p.Example))
-		}
-	}
 	target := base + "/api/v1" + o.path()
-	if len(query) > 0 {
-		target += "?" + query.Encode()
+	if query := o.query(); query != "" {
+		target += "?" + query
 	}
 	lines := []string{"curl -sS -X " + o.Method + ` "` + target + `"`}
 	if !o.Open {
@@ -82,6 +77,23 @@ func (o operation) curl(base string) string {
 		lines = append(lines, "-o answer"+kind)
 	}
 	return strings.Join(lines, " \\\n  ") + end
+}
+
+// query is what a call cannot do without: identifiers as variables.
+func (o operation) query() string {
+	var list []string
+	for _, p := range o.Parameters {
+		if p.In != "query" || !p.Required {
+			continue
+		}
+		value := url.QueryEscape(fmt.Sprint(p.Example))
+		if identifier.MatchString(value) {
+			value = "$" + variable(p.Name)
+		}
+		list = append(list, url.QueryEscape(p.Name)+"="+value)
+	}
+	slices.Sort(list)
+	return strings.Join(list, "&")
 }
 
 // curl is how a body is given, and what follows the command.
@@ -142,7 +154,7 @@ func named(v any, member string, name func(string) string) any {
 // variables are what has to be filled in before a call, without BODE_KEY.
 func (o operation) variables() []string {
 	set := map[string]bool{}
-	for _, m := range regexp.MustCompile(`\$\{?([A-Z_]+)`).FindAllStringSubmatch(o.path(), -1) {
+	for _, m := range regexp.MustCompile(`\$\{?([A-Z_]+)`).FindAllStringSubmatch(o.path()+"?"+o.query(), -1) {
 		set[m[1]] = true
 	}
 	if o.Body != nil {

@@ -35,6 +35,29 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/batches/csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Upload a list of up to 100 000 rows
+         * @description CSV with a first row that names the columns: comma, semicolon or tab, UTF-8, UTF-16 or Windows-1252, at most
+         *     64 MiB. Each row fills in the template and becomes a message of its own; all have the documents named here, which
+         *     were uploaded with `shared=true`. Nothing is sent yet. Next: look at the columns, put them, wait for `checked`,
+         *     read the faults, confirm.
+         */
+        post: operations["uploadBatch"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/batches/{id}": {
         parameters: {
             query?: never;
@@ -44,11 +67,79 @@ export interface paths {
         };
         /**
          * Read how far a batch is
-         * @description A list waits in `mapping` and `checked` for a person in the portal; `paused` says why in `cause`.
+         * @description A list waits in `mapping` until `PUT /batches/{id}/columns`, and in `checked` until it is confirmed; then it has a
+         *     `digest`. `paused` says why in `cause`. Ask again every few seconds while it is `checking` or `running`.
          */
         get: operations["getBatch"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/batches/{id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Do not send the rest
+         * @description Messages that were sent stay; cancel those one by one. Cancelling what is cancelled changes nothing.
+         */
+        post: operations["cancelBatch"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/batches/{id}/columns": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Look at the columns of a list
+         * @description What the first row says, and what each column is, or seems to be by its name in nl, fr, de or en.
+         */
+        get: operations["getBatchColumns"];
+        /**
+         * Say which column holds what, and have every row checked
+         * @description Needed are `given`, `family`, `email` and `mobile`, or `own_key` of the address book, and a column for each
+         *     variable of the template, named `var:` and its name. In state `mapping`, and in `checked` to check again.
+         */
+        put: operations["setBatchColumns"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/batches/{id}/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Submit every row that can be sent
+         * @description `digest` is that of the batch in state `checked`: list, columns, template, documents and what was counted are then
+         *     exactly as they were read. Confirming again with the same digest changes nothing. Where the account asks for a
+         *     second person, a colleague confirms in the portal.
+         */
+        post: operations["confirmBatch"];
         delete?: never;
         options?: never;
         head?: never;
@@ -64,11 +155,51 @@ export interface paths {
         };
         /**
          * List what became of each message of a batch
-         * @description In the order of the call or the list.
+         * @description In the order of the call or the list. With `only=faulty` it is the list of errors: each row that cannot be sent, or could not, with its line, column and fault.
          */
         get: operations["listBatchItems"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/batches/{id}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Stop sending until it is resumed
+         * @description What is being sent at this moment is. Pausing what is paused changes nothing.
+         */
+        post: operations["pauseBatch"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/batches/{id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Go on with a batch that is paused
+         * @description In the name of this key, also when somebody else confirmed it. Resuming what runs changes nothing.
+         */
+        post: operations["resumeBatch"];
         delete?: never;
         options?: never;
         head?: never;
@@ -852,6 +983,48 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read what works
+         * @description Open to everybody, without a key: what `/status` shows people. `unknown` means that nobody looked for some minutes.
+         *     Time in which nobody looked counts as time in which a part did not work. `figures` are absent while too few
+         *     deliveries came to an end.
+         */
+        get: operations["getStatus"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/status/outages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List outages, newest first
+         * @description Open to everybody. Each that ended gets a certificate, a sealed PDF at the path `certificate` of this service.
+         */
+        get: operations["listOutages"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/templates": {
         parameters: {
             query?: never;
@@ -1262,18 +1435,44 @@ export interface components {
                 items: number;
                 left: number;
                 sent: number;
+                /** @description Rows to a recipient of a row before; they are sent too */
+                twice: number;
             };
             created_at: components["schemas"]["Instant"];
+            /** @description In state `checked`: what confirming confirms */
+            digest?: string;
             ended_at?: components["schemas"]["Instant"];
             /** Format: uuid */
             id: string;
             /** @description Of the list; of the key that called */
             name: string;
+            /** @description Cents, when every row that can be sent is collected online */
+            price_online?: number;
+            /** @description Cents, when every letter that can be posted is */
+            price_posted?: number;
             /** @enum {string} */
             source: "api" | "csv";
             /** @enum {string} */
             status: "mapping" | "checking" | "checked" | "running" | "paused" | "stopping" | "refused" | "done" | "cancelled";
             test: boolean;
+        };
+        BatchColumns: {
+            /** @description As the first row names them */
+            columns: string[];
+            /**
+             * @description What stands in which column, from 0
+             * @example {
+             *       "email": 2,
+             *       "family": 1,
+             *       "given": 0,
+             *       "mobile": 3
+             *     }
+             */
+            mapping: {
+                [key: string]: number;
+            };
+            /** @description What a column can hold */
+            targets: string[];
         };
         BatchItem: {
             errors?: {
@@ -1289,10 +1488,18 @@ export interface components {
             /** Format: uuid */
             message_id?: string;
             number?: string;
+            /** @description Line of the same recipient before */
+            same_as?: number;
             /** @description Of the delivery, of a message to one recipient */
             state?: string;
             /** @enum {string} */
             status: "ready" | "faulty" | "sent" | "failed";
+        };
+        BatchMapping: {
+            /** @description By target the column, from 0 */
+            mapping: {
+                [key: string]: number;
+            };
         };
         ChangedTemplate: {
             body: string;
@@ -1304,6 +1511,10 @@ export interface components {
             subject: string;
             /** @description The one that was changed */
             version: number;
+        };
+        ConfirmBatch: {
+            /** @description Of the batch in state `checked` */
+            digest: string;
         };
         Contact: {
             changed_at: components["schemas"]["Instant"];
@@ -1893,6 +2104,21 @@ export interface components {
             /** @example https://example.com/bode */
             url: string;
         };
+        Outage: {
+            began_at: components["schemas"]["Instant"];
+            /**
+             * @description Path of the certificate
+             * @example /status/outages/0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11
+             */
+            certificate?: string;
+            ended_at?: components["schemas"]["Instant"];
+            /** Format: uuid */
+            id: string;
+            /** @example pages */
+            part: string;
+            /** @description Nobody looked */
+            unwatched: boolean;
+        };
         Overview: {
             /** @description 30 days, today last */
             collected: {
@@ -1943,6 +2169,8 @@ export interface components {
             /** Format: int64 */
             size: number;
         };
+        /** @enum {string} */
+        PartStatus: "works" | "fails" | "unknown";
         Piece: {
             at: components["schemas"]["Instant"];
             event: string;
@@ -2149,6 +2377,42 @@ export interface components {
              * @default P1D
              */
             overlap?: string;
+        };
+        ServiceStatus: {
+            /** @description Deliveries that came to an end in 90 days */
+            figures?: {
+                ended: number;
+                /** @description From sending to receiving online */
+                median_seconds?: number;
+                /** @description Collected online */
+                share: number;
+                /**
+                 * Format: date
+                 * @description Exclusively
+                 */
+                until: string;
+            };
+            parts: {
+                /** @description The last 90, oldest first, UTC */
+                days: {
+                    /** Format: date */
+                    date: string;
+                    down_seconds: number;
+                    watched: boolean;
+                }[];
+                down_seconds: number;
+                looked_at: components["schemas"]["Instant"];
+                /** @example pages */
+                part: string;
+                /**
+                 * @description Of the time since then in which it worked
+                 * @example 0.9998
+                 */
+                share: number;
+                since: components["schemas"]["Instant"];
+                status: components["schemas"]["PartStatus"];
+            }[];
+            status: components["schemas"]["PartStatus"];
         };
         /** @enum {string} */
         State: "submitted" | "notified" | "accepted" | "consigned" | "handed_over" | "rejected" | "expired" | "posting" | "posted" | "delivered_by_post" | "returned" | "cancelled";
@@ -2490,12 +2754,16 @@ export interface operations {
                      *             "faulty": 1,
                      *             "items": 1,
                      *             "left": 1,
-                     *             "sent": 1
+                     *             "sent": 1,
+                     *             "twice": 1
                      *           },
                      *           "created_at": "2026-11-20T09:00:00.000000Z",
+                     *           "digest": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
                      *           "ended_at": "2026-11-20T09:00:00.000000Z",
                      *           "id": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
                      *           "name": "text",
+                     *           "price_online": 1,
+                     *           "price_posted": 1,
                      *           "source": "api",
                      *           "status": "mapping",
                      *           "test": false
@@ -2587,6 +2855,87 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    uploadBatch: {
+        parameters: {
+            query: {
+                /**
+                 * @description Of the list
+                 * @example customers.csv
+                 */
+                name: string;
+                /**
+                 * @description Its newest version is taken
+                 * @example 0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11
+                 */
+                template_id: string;
+                /** @description Shared document that every message has; may be given more than once */
+                document_id?: string[];
+                /** @description Of rows that have none */
+                reference?: string;
+                /** @description Of recipients whose row does not say; otherwise the template's */
+                language?: "nl" | "fr" | "de" | "en";
+            };
+            header?: {
+                /**
+                 * @description 1 to 255 printable ASCII characters
+                 * @example 8e03978e-40d5-43dd-bc93-6894a57f9324
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example first name,last name,e-mail,mobile,street,postcode,city,amount
+                 *     An,Peeters,an@example.be,+32470123456,Vlasmarkt 7,9000,Gent,10
+                 *     Bo,Maes,bo@example.be,+32470123457,Kerkstraat 3,2000,Antwerpen,20
+                 */
+                "text/csv": string;
+            };
+        };
+        responses: {
+            /** @description Stored; it waits for its columns */
+            201: {
+                headers: {
+                    "Idempotency-Replayed"?: "true";
+                    Location?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "cause": "text",
+                     *       "changed_at": "2026-11-20T09:00:00.000000Z",
+                     *       "counts": {
+                     *         "failed": 1,
+                     *         "faulty": 1,
+                     *         "items": 1,
+                     *         "left": 1,
+                     *         "sent": 1,
+                     *         "twice": 1
+                     *       },
+                     *       "created_at": "2026-11-20T09:00:00.000000Z",
+                     *       "digest": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+                     *       "ended_at": "2026-11-20T09:00:00.000000Z",
+                     *       "id": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
+                     *       "name": "text",
+                     *       "price_online": 1,
+                     *       "price_posted": 1,
+                     *       "source": "api",
+                     *       "status": "mapping",
+                     *       "test": false
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Batch"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     getBatch: {
         parameters: {
             query?: never;
@@ -2615,12 +2964,243 @@ export interface operations {
                      *         "faulty": 1,
                      *         "items": 1,
                      *         "left": 1,
-                     *         "sent": 1
+                     *         "sent": 1,
+                     *         "twice": 1
                      *       },
                      *       "created_at": "2026-11-20T09:00:00.000000Z",
+                     *       "digest": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
                      *       "ended_at": "2026-11-20T09:00:00.000000Z",
                      *       "id": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
                      *       "name": "text",
+                     *       "price_online": 1,
+                     *       "price_posted": 1,
+                     *       "source": "api",
+                     *       "status": "mapping",
+                     *       "test": false
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Batch"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    cancelBatch: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description 1 to 255 printable ASCII characters
+                 * @example 8e03978e-40d5-43dd-bc93-6894a57f9324
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                id: components["parameters"]["ID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The batch */
+            202: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "cause": "text",
+                     *       "changed_at": "2026-11-20T09:00:00.000000Z",
+                     *       "counts": {
+                     *         "failed": 1,
+                     *         "faulty": 1,
+                     *         "items": 1,
+                     *         "left": 1,
+                     *         "sent": 1,
+                     *         "twice": 1
+                     *       },
+                     *       "created_at": "2026-11-20T09:00:00.000000Z",
+                     *       "digest": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+                     *       "ended_at": "2026-11-20T09:00:00.000000Z",
+                     *       "id": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
+                     *       "name": "text",
+                     *       "price_online": 1,
+                     *       "price_posted": 1,
+                     *       "source": "api",
+                     *       "status": "mapping",
+                     *       "test": false
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Batch"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getBatchColumns: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["ID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The columns */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "columns": [
+                     *         "first name"
+                     *       ],
+                     *       "mapping": {
+                     *         "email": 2,
+                     *         "family": 1,
+                     *         "given": 0,
+                     *         "mobile": 3
+                     *       },
+                     *       "targets": [
+                     *         "given"
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["BatchColumns"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    setBatchColumns: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["ID"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "mapping": {
+                 *         "city": 6,
+                 *         "email": 2,
+                 *         "family": 1,
+                 *         "given": 0,
+                 *         "line1": 4,
+                 *         "mobile": 3,
+                 *         "postcode": 5,
+                 *         "var:amount": 7
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["BatchMapping"];
+            };
+        };
+        responses: {
+            /** @description It is being checked */
+            202: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "cause": "text",
+                     *       "changed_at": "2026-11-20T09:00:00.000000Z",
+                     *       "counts": {
+                     *         "failed": 1,
+                     *         "faulty": 1,
+                     *         "items": 1,
+                     *         "left": 1,
+                     *         "sent": 1,
+                     *         "twice": 1
+                     *       },
+                     *       "created_at": "2026-11-20T09:00:00.000000Z",
+                     *       "digest": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+                     *       "ended_at": "2026-11-20T09:00:00.000000Z",
+                     *       "id": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
+                     *       "name": "text",
+                     *       "price_online": 1,
+                     *       "price_posted": 1,
+                     *       "source": "api",
+                     *       "status": "mapping",
+                     *       "test": false
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Batch"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    confirmBatch: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description 1 to 255 printable ASCII characters
+                 * @example 8e03978e-40d5-43dd-bc93-6894a57f9324
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                id: components["parameters"]["ID"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ConfirmBatch"];
+            };
+        };
+        responses: {
+            /** @description It is being sent */
+            202: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "cause": "text",
+                     *       "changed_at": "2026-11-20T09:00:00.000000Z",
+                     *       "counts": {
+                     *         "failed": 1,
+                     *         "faulty": 1,
+                     *         "items": 1,
+                     *         "left": 1,
+                     *         "sent": 1,
+                     *         "twice": 1
+                     *       },
+                     *       "created_at": "2026-11-20T09:00:00.000000Z",
+                     *       "digest": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+                     *       "ended_at": "2026-11-20T09:00:00.000000Z",
+                     *       "id": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
+                     *       "name": "text",
+                     *       "price_online": 1,
+                     *       "price_posted": 1,
                      *       "source": "api",
                      *       "status": "mapping",
                      *       "test": false
@@ -2635,6 +3215,11 @@ export interface operations {
     listBatchItems: {
         parameters: {
             query?: {
+                /**
+                 * @description Only rows that cannot be sent (`faulty`), rows to a recipient of a row before (`warned`), or rows that were sent
+                 * @example faulty
+                 */
+                only?: "faulty" | "warned" | "sent";
                 /** @description Entries per page */
                 limit?: components["parameters"]["Limit"];
                 /** @description Opaque; from `next` of the page before */
@@ -2672,6 +3257,7 @@ export interface operations {
                      *           "line": 1,
                      *           "message_id": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
                      *           "number": "text",
+                     *           "same_as": 1,
                      *           "state": "text",
                      *           "status": "ready"
                      *         }
@@ -2683,6 +3269,116 @@ export interface operations {
                         data: components["schemas"]["BatchItem"][];
                         next?: string;
                     };
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    pauseBatch: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description 1 to 255 printable ASCII characters
+                 * @example 8e03978e-40d5-43dd-bc93-6894a57f9324
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                id: components["parameters"]["ID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The batch */
+            202: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "cause": "text",
+                     *       "changed_at": "2026-11-20T09:00:00.000000Z",
+                     *       "counts": {
+                     *         "failed": 1,
+                     *         "faulty": 1,
+                     *         "items": 1,
+                     *         "left": 1,
+                     *         "sent": 1,
+                     *         "twice": 1
+                     *       },
+                     *       "created_at": "2026-11-20T09:00:00.000000Z",
+                     *       "digest": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+                     *       "ended_at": "2026-11-20T09:00:00.000000Z",
+                     *       "id": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
+                     *       "name": "text",
+                     *       "price_online": 1,
+                     *       "price_posted": 1,
+                     *       "source": "api",
+                     *       "status": "mapping",
+                     *       "test": false
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Batch"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    resumeBatch: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description 1 to 255 printable ASCII characters
+                 * @example 8e03978e-40d5-43dd-bc93-6894a57f9324
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                id: components["parameters"]["ID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The batch */
+            202: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "cause": "text",
+                     *       "changed_at": "2026-11-20T09:00:00.000000Z",
+                     *       "counts": {
+                     *         "failed": 1,
+                     *         "faulty": 1,
+                     *         "items": 1,
+                     *         "left": 1,
+                     *         "sent": 1,
+                     *         "twice": 1
+                     *       },
+                     *       "created_at": "2026-11-20T09:00:00.000000Z",
+                     *       "digest": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+                     *       "ended_at": "2026-11-20T09:00:00.000000Z",
+                     *       "id": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
+                     *       "name": "text",
+                     *       "price_online": 1,
+                     *       "price_posted": 1,
+                     *       "source": "api",
+                     *       "status": "mapping",
+                     *       "test": false
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Batch"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -5896,6 +6592,99 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["Preview"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getStatus: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What works */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "figures": {
+                     *         "ended": 1,
+                     *         "median_seconds": 1,
+                     *         "share": 0,
+                     *         "until": "2026-11-20"
+                     *       },
+                     *       "parts": [
+                     *         {
+                     *           "days": [
+                     *             {
+                     *               "date": "2026-11-20",
+                     *               "down_seconds": 1,
+                     *               "watched": false
+                     *             }
+                     *           ],
+                     *           "down_seconds": 1,
+                     *           "looked_at": "2026-11-20T09:00:00.000000Z",
+                     *           "part": "pages",
+                     *           "share": 0.9998,
+                     *           "since": "2026-11-20T09:00:00.000000Z",
+                     *           "status": "works"
+                     *         }
+                     *       ],
+                     *       "status": "works"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ServiceStatus"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listOutages: {
+        parameters: {
+            query?: {
+                /** @description Entries per page */
+                limit?: components["parameters"]["Limit"];
+                /** @description Opaque; from `next` of the page before */
+                cursor?: components["parameters"]["Cursor"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "began_at": "2026-11-20T09:00:00.000000Z",
+                     *           "certificate": "/status/outages/0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
+                     *           "ended_at": "2026-11-20T09:00:00.000000Z",
+                     *           "id": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
+                     *           "part": "pages",
+                     *           "unwatched": false
+                     *         }
+                     *       ],
+                     *       "next": "text"
+                     *     }
+                     */
+                    "application/json": {
+                        data: components["schemas"]["Outage"][];
+                        next?: string;
+                    };
                 };
             };
             default: components["responses"]["Problem"];
