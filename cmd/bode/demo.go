@@ -170,6 +170,9 @@ func (d *demo) start(ctx context.Context, pool *pgxpool.Pool, addr string, log *
 	if err == nil {
 		d.seeds, err = seed(ctx, d.app, d.dir)
 	}
+	if err == nil {
+		err = d.app.seedLists(ctx, d.seeds, d.stands.hook.url)
+	}
 	if err != nil {
 		l.Close()
 		return nil, errors.Join(err, d.stands.Close())

@@ -51,6 +51,7 @@ type standIns struct {
 	wallet    *demoWallet
 	printer   post.StandIn
 	till      *demoTill
+	hook      *demoHook
 }
 
 // startStandIns starts them on free ports of loopback. base is where the
@@ -72,6 +73,9 @@ func startStandIns(dir, base string, log *slog.Logger) (s *standIns, err error) 
 		return s, err
 	}
 	if s.till, err = startTill(log); err != nil {
+		return s, err
+	}
+	if s.hook, err = startHook(log); err != nil {
 		return s, err
 	}
 	redirect := base + identify.CallbackPath(identity.MethodItsme)
@@ -197,6 +201,9 @@ func (s *standIns) Close() error {
 	}
 	if s.provider != nil {
 		errs = append(errs, s.provider.Close())
+	}
+	if s.hook != nil {
+		errs = append(errs, s.hook.server.Close())
 	}
 	if s.till != nil {
 		errs = append(errs, s.till.server.Close())
