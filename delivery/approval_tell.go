@@ -149,7 +149,7 @@ func (s *Service) tellAuthor(ctx context.Context, tx pgx.Tx, d Draft, kind notif
 			return err
 		}
 		n.To, n.Language = p.Email, p.Language
-	} else if kind != notify.DraftFailed {
+	} else if kind != notify.DraftFailed && kind != notify.DraftPostponed {
 		return nil
 	} else {
 		p, err := accounts.Profile(ctx, d.Account)
@@ -193,21 +193,35 @@ func (s *Service) draftFacts(ctx context.Context, n notify.Notice) (f notify.Fac
 		f.Link, f.Test = s.BaseURL+"/portal/messages/"+string(sent.Message.ID), sent.Message.Test
 		return f, err
 	}
-	if errors.Is(err, ErrNotFound) || err == nil && (n.Kind != notify.DraftReleased) != (d.State == DraftOpen && d.Fault != "") {
+	if errors.Is(err, ErrNotFound) || err == nil && !stillSo(n.Kind, d) {
 		return f, notify.ErrStale
 	}
 	f.Link, f.Test = s.BaseURL+"/portal/drafts/"+string(n.Ref), d.Test
 	if n.Kind == notify.DraftFailed {
 		f.What = "draft_" + d.Fault
 	}
+	if n.Kind == notify.DraftPostponed {
+		f.Until = d.SendAt
+	}
 	return f, err
+}
+
+// stillSo reports whether a draft is where a notice says that it is.
+func stillSo(k notify.Kind, d Draft) bool {
+	switch k {
+	case notify.DraftReleased:
+		return d.State != DraftOpen || d.Fault == ""
+	case notify.DraftPostponed:
+		return d.State == DraftScheduled && d.Fault == FaultDailyCap
+	}
+	return d.State == DraftOpen && d.Fault != ""
 }
 
 // OfDraft reports whether notices of a kind are about drafts, or about a day: they
 // belong to no delivery, and NoticeFacts knows what they say.
 func OfDraft(k notify.Kind) bool {
 	switch k {
-	case notify.ReleaseAsked, notify.DraftReleased, notify.DraftGivenBack, notify.DraftFailed, notify.DailyReport:
+	case notify.ReleaseAsked, notify.DraftReleased, notify.DraftGivenBack, notify.DraftFailed, notify.DraftPostponed, notify.DailyReport:
 		return true
 	}
 	return false

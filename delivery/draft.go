@@ -40,6 +40,7 @@ const (
 	FaultSecond    = "second_person" // the account asks for a second person by now
 	FaultSuspended = "suspended"
 	FaultOther     = "other"
+	FaultDailyCap  = "daily_cap" // it did not come back: it goes at SendAt, when the account may send again
 )
 
 // Draft is a message before it is one.

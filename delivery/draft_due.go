@@ -97,6 +97,10 @@ func (s *Service) sendDue(ctx context.Context, x dueDraft) (sent bool, err error
 		return false, err
 	}
 	done, err := s.sendClaimed(ctx, d, DraftScheduled)
+	if errors.Is(err, ErrDailyCap) {
+		s.Log.InfoContext(ctx, "scheduled draft postponed", "draft", string(d.ID))
+		return false, nil
+	}
 	if draftFault(err) != "" {
 		s.Log.InfoContext(ctx, "scheduled draft came back", "draft", string(d.ID), "fault", draftFault(err))
 		return false, nil

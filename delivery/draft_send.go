@@ -163,6 +163,9 @@ func (s *Service) sendClaimed(ctx context.Context, d Draft, back DraftState) (Se
 	if fault := draftFault(err); fault != "" {
 		return Sent{Draft: d}, errors.Join(err, s.comeBack(ctx, d, back, fault))
 	}
+	if full, ok := errors.AsType[*DailyCap](err); ok {
+		return Sent{Draft: d}, errors.Join(err, s.postpone(ctx, d, back, full.Until))
+	}
 	if err != nil {
 		return Sent{Draft: d}, err
 	}
@@ -187,6 +190,30 @@ func (s *Service) dropSent(ctx context.Context, d Draft) error {
 		}
 		return s.tellAuthor(ctx, tx, d, notify.DraftReleased)
 	})
+}
+
+// postpone has a draft that nobody watches go when its account may send again, and
+// tells its author; another is back where it was.
+func (s *Service) postpone(ctx context.Context, claimed Draft, back DraftState, until time.Time) error {
+	if back != DraftScheduled {
+		return s.comeBack(ctx, claimed, back, "")
+	}
+	_, err := s.changeDraft(ctx, claimed.Account, claimed.ID, func(ctx context.Context, tx pgx.Tx, d *Draft) error {
+		if d.State != DraftSending || d.version != claimed.version {
+			return ErrNotOpen
+		}
+		now, err := s.draftTime(ctx, *d)
+		if err != nil {
+			return err
+		}
+		d.State, d.Fault, d.claimedAt = DraftScheduled, FaultDailyCap, time.Time{}
+		d.SendAt = now.Add(until.Sub(s.Now())).UTC().Truncate(time.Microsecond)
+		return s.tellAuthor(ctx, tx, *d, notify.DraftPostponed)
+	})
+	if errors.Is(err, ErrNotOpen) || errors.Is(err, ErrNotFound) {
+		return nil // somebody else took it up meanwhile
+	}
+	return err
 }
 
 // comeBack gives a claimed draft back to people. One that nobody watches goes to

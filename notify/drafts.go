@@ -7,6 +7,7 @@ const (
 	DraftReleased  Kind = "draft_released"   // to its author, as the next two
 	DraftGivenBack Kind = "draft_given_back" //
 	DraftFailed    Kind = "draft_failed"     // it could not be sent at its time, and why
+	DraftPostponed Kind = "draft_postponed"  // the account sent what it may in a day: it goes later
 )
 
 // draftOutline is [accountOutline] for these, from what it has by default.
@@ -23,5 +24,8 @@ func (f Facts) needDraft(k Kind, require func(name string, given bool)) {
 	require("Link", f.Link != "")
 	if k == DraftFailed {
 		require("What", f.What != "")
+	}
+	if k == DraftPostponed {
+		require("Until", !f.Until.IsZero())
 	}
 }

@@ -61,7 +61,7 @@ func draftRowOf(d delivery.Draft) draftRow {
 // Tone colours the state of a draft.
 func (r draftRow) Tone() string {
 	switch {
-	case r.Fault != "":
+	case r.Fault != "" && r.State != delivery.DraftScheduled: // else it is only late
 		return "bad"
 	case r.State == delivery.DraftOpen:
 		return "plain"
