@@ -16,7 +16,8 @@ import (
 	"github.com/bode-erds/bode/delivery/web"
 )
 
-// maxFields bounds the text of a form, in octets; maxNames how many fields.
+// maxFields bounds the text of a form with the names of its fields, in octets;
+// maxNames how many names; there may be twice as many fields.
 const (
 	maxFields = 4 << 20
 	maxNames  = 2000
@@ -79,7 +80,10 @@ func readURLEncoded(r io.Reader) (url.Values, error) {
 
 func readMultipart(m *multipart.Reader, file func(*multipart.Part) error) (url.Values, error) {
 	values, left := url.Values{}, int64(maxFields)
-	for {
+	for parts := 0; ; parts++ {
+		if parts > 2*maxNames {
+			return nil, web.ErrTooLarge
+		}
 		part, err := m.NextPart()
 		if err == io.EOF {
 			return values, nil
@@ -100,7 +104,7 @@ func readMultipart(m *multipart.Reader, file func(*multipart.Part) error) (url.V
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", web.ErrBadInput, err)
 		}
-		if left -= int64(len(b)); left < 0 || len(values) > maxNames {
+		if left -= int64(len(b) + len(part.FormName())); left < 0 || len(values) > maxNames {
 			return nil, web.ErrTooLarge
 		}
 		values.Add(part.FormName(), string(b))
