@@ -16,6 +16,7 @@
 //	bode restore   make from a store what a database server can be started on
 //	bode drill     exercise bad days on a service of its own
 //	bode openapi   print the contract of the API
+//	bode bom       print what this program was built from
 //
 // Exit status: 0 success, 1 failure, 2 wrong use, 3 a drill cannot be had here.
 package main
@@ -51,6 +52,7 @@ type cli struct {
 	Suppress  suppressCmd `cmd:"" help:"Say which addresses are not written to, and why."`
 	Config    configCmd   `cmd:"" help:"Show every setting and where its value comes from."`
 	OpenAPI   openapiCmd  `cmd:"" name:"openapi" help:"Print the contract of the API (OpenAPI 3.1)."`
+	BOM       bomCmd      `cmd:"" name:"bom" help:"Print what this program was built from (CycloneDX)."`
 	Backup    backupCmd   `cmd:"" help:"Keep database, log and content in a store on another machine."`
 	Restore   restoreCmd  `cmd:"" help:"Make from a store what a database server can be started on."`
 	Drill     drillCmd    `cmd:"" help:"Exercise bad days on a service of their own."`
@@ -68,9 +70,9 @@ func (c logConfig) logger() *slog.Logger {
 	_ = level.UnmarshalText([]byte(c.Level)) // kong has checked it
 	opts := &slog.HandlerOptions{Level: level}
 	if c.Format == "text" {
-		return slog.New(slog.NewTextHandler(os.Stderr, opts))
+		return slog.New(tracedLog{slog.NewTextHandler(os.Stderr, opts)})
 	}
-	return slog.New(slog.NewJSONHandler(os.Stderr, opts))
+	return slog.New(tracedLog{slog.NewJSONHandler(os.Stderr, opts)})
 }
 
 // errUsage marks an error as wrong use: exit status 2.

@@ -88,7 +88,7 @@ func runbookFaults(page, alerts string, model *kong.Application) (faults []strin
 	}
 	for _, name := range metric.FindAllString(page, -1) {
 		if !slices.Contains([]string{"bode_jobs", "bode_jobs_oldest_seconds", "bode_notices_oldest_seconds", "bode_deadlines_oldest_seconds",
-			"bode_evidence_unstamped", "bode_evidence_unstamped_oldest_seconds", "bode_certificate_days_left", "bode_database_connections"}, name) {
+			"bode_evidence_unstamped", "bode_evidence_unstamped_oldest_seconds", "bode_certificate_days_left", "bode_database_connections", "bode_register_entries"}, name) {
 			faults = append(faults, "nobody gives "+name)
 		}
 	}
@@ -142,7 +142,7 @@ func commandFault(line string, model *kong.Application) string {
 	}
 	for _, group := range node.AllFlags(false) {
 		for _, f := range group {
-			if f.Required && !given[f.Name] {
+			if f.Required && len(f.Envs) == 0 && !given[f.Name] {
 				return "wants --" + f.Name
 			}
 			delete(given, f.Name)
