@@ -89,9 +89,14 @@ func (s *Service) openPurse(ctx context.Context, db execer, account string, test
 // lockPurse holds what an account has until the transaction ends, and opens it
 // where nobody did.
 func (s *Service) lockPurse(ctx context.Context, tx pgx.Tx, account string, test bool) (c Credit, err error) {
+	hold := func() error {
+		return tx.QueryRow(ctx, sqlCredit+` FOR UPDATE`, account, test).Scan(&c.Mode, &c.Limit, &c.Available, &c.Reserved, &c.LowAt)
+	}
+	if err = hold(); !errors.Is(err, pgx.ErrNoRows) {
+		return c, err
+	}
 	if err := s.openPurse(ctx, tx, account, test); err != nil {
 		return c, err
 	}
-	err = tx.QueryRow(ctx, sqlCredit+` FOR UPDATE`, account, test).Scan(&c.Mode, &c.Limit, &c.Available, &c.Reserved, &c.LowAt)
-	return c, err
+	return c, hold()
 }

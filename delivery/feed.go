@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/binary"
+	"errors"
 	"strconv"
 	"time"
 
@@ -84,31 +85,57 @@ type querier interface {
 // it is open, so nothing can appear there any more.
 const sqlHorizon = `SELECT pg_snapshot_xmin(pg_current_snapshot())::text`
 
+// sqlFeedBound is the last event of a part of the feed that is looked at for one
+// page: of a large account little may be what is asked for.
+const sqlFeedBound = `
+SELECT b.tx::text, b.id::text FROM (
+(SELECT e.tx, e.id FROM erds_event e WHERE e.account_id = $1 AND (e.tx, e.id) > ($2::text::xid8, $3) AND e.tx < $4::text::xid8
+  ORDER BY e.tx, e.id OFFSET $5 LIMIT 1)
+UNION ALL
+(SELECT r.tx, r.id FROM event_rest r WHERE r.account_id = $1 AND (r.tx, r.id) > ($2::text::xid8, $3) AND r.tx < $4::text::xid8
+  ORDER BY r.tx, r.id OFFSET $5 LIMIT 1)) b ORDER BY b.tx, b.id LIMIT 1`
+
 const sqlFeed = `
 (SELECT e.tx::text::bigint, e.id, e.body, encode(e.hash, 'hex'), v.sealed_at, d.state, '' AS name, NULL::timestamptz AS at, NULL::uuid, NULL::uuid, 0
-   FROM erds_event e
+   FROM (SELECT tx, id, body, hash, delivery_id, seq, name FROM erds_event
+          WHERE account_id = $1 AND (tx, id) > ($3::text::xid8, $4) AND (tx, id) <= ($5::text::xid8, $8) ORDER BY tx, id LIMIT $9) e
    JOIN delivery d ON d.id = e.delivery_id
    LEFT JOIN evidence v ON v.delivery_id = e.delivery_id AND v.seq = e.seq
-  WHERE e.account_id = $1 AND d.test = $2 AND (e.tx, e.id) > ($3::text::xid8, $4) AND e.tx < $5::text::xid8
-    AND ($7::text[] IS NULL OR e.name = ANY ($7))
+  WHERE d.test = $2 AND ($7::text[] IS NULL OR e.name = ANY ($7))
   ORDER BY e.tx, e.id LIMIT $6)
 UNION ALL
 (SELECT r.tx::text::bigint, r.id, NULL, encode(r.hash, 'hex'), NULL, r.state, r.name, r.at, r.delivery_id, r.message_id, r.seq
    FROM event_rest r
-  WHERE r.account_id = $1 AND r.test = $2 AND (r.tx, r.id) > ($3::text::xid8, $4) AND r.tx < $5::text::xid8
+  WHERE r.account_id = $1 AND r.test = $2 AND (r.tx, r.id) > ($3::text::xid8, $4) AND (r.tx, r.id) <= ($5::text::xid8, $8)
     AND ($7::text[] IS NULL OR r.name = ANY ($7))
   ORDER BY r.tx, r.id LIMIT $6)
 ORDER BY 1, 2 LIMIT $6`
 
-// pull reads the feed after a place, and says where to go on and whether the page
-// is full. When only some events are asked for, the place moves past the others.
+// until is the last place of the part that one page looks at: the horizon, before
+// any event of its transaction, or nearer.
+func (q FeedQuery) until(ctx context.Context, db querier, after place) (end place, nearer bool, err error) {
+	end.id = uuid.Nil.String()
+	if err := db.QueryRow(ctx, sqlHorizon).Scan(&end.tx); err != nil {
+		return end, false, err
+	}
+	var last place
+	err = db.QueryRow(ctx, sqlFeedBound, q.Account, after.tx, after.id, end.tx, lookSome-1).Scan(&last.tx, &last.id)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return end, false, nil
+	}
+	return last, true, err
+}
+
+// pull reads the feed after a place, and says where to go on and whether there is
+// more. It looks at lookSome events at most. When only some events are asked for,
+// the place moves past the others.
 func (s *Service) pull(ctx context.Context, db querier, q FeedQuery, after place) (list []Recorded, next place, full bool, err error) {
-	var horizon string
-	if err := db.QueryRow(ctx, sqlHorizon).Scan(&horizon); err != nil {
+	end, nearer, err := q.until(ctx, db, after)
+	if err != nil {
 		return nil, after, false, err
 	}
 	limit := min(max(q.Limit, 1), MaxPage)
-	rows, err := db.Query(ctx, sqlFeed, q.Account, q.Test, after.tx, after.id, horizon, limit, q.Names)
+	rows, err := db.Query(ctx, sqlFeed, q.Account, q.Test, after.tx, after.id, end.tx, limit, q.Names, end.id, lookSome)
 	if err != nil {
 		return nil, after, false, err
 	}
@@ -120,10 +147,13 @@ func (s *Service) pull(ctx context.Context, db querier, q FeedQuery, after place
 		}
 		return r, err
 	})
-	if full = len(list) == limit; err == nil && !full && q.Names != nil {
-		next = place{horizon, uuid.Nil.String()}
+	if err != nil || len(list) == limit {
+		return list, next, true, err
 	}
-	return list, next, full, err
+	if nearer || q.Names != nil {
+		next = end
+	}
+	return list, next, nearer, nil
 }
 
 // scanFed reads one row of sqlFeed.

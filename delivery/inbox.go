@@ -60,12 +60,21 @@ func (s *Service) Inbox(ctx context.Context, by identity.Actor, before ID, limit
 	return slices.DeleteFunc(list, func(i InboxItem) bool { return !s.isFor(i.Delivery, boxes, i.Mandate) }), next, nil
 }
 
-// sqlInbox selects what is addressed to addresses or to a company. What is not
-// announced yet is not there yet.
-const sqlInbox = sqlDelivery + `
- WHERE (lower(d.recipient ->> 'email') = ANY ($1) OR d.recipient ->> 'mobile' = ANY ($2) OR d.recipient -> 'organisation' ->> 'enterprise_number' = nullif($3, ''))
-   AND d.id < $4 AND d.state <> 'submitted' AND m.purged_at IS NULL
- ORDER BY d.id DESC LIMIT $5`
+// sqlInbox selects what is addressed to addresses or to a company: the newest of
+// each, and of these the newest, so that who has had much waits no longer. What is
+// not announced yet is not there yet.
+const (
+	sqlAnnounced = ` AND d.id < $4 AND d.state <> 'submitted'
+   AND NOT EXISTS (SELECT FROM message m WHERE m.id = d.message_id AND m.purged_at IS NOT NULL) ORDER BY d.id DESC LIMIT $5`
+
+	sqlInbox = sqlDelivery + `
+  JOIN (SELECT n.id FROM (
+	SELECT x.id FROM unnest($1::text[]) AS a (v) CROSS JOIN LATERAL (SELECT d.id FROM delivery d WHERE lower(d.recipient ->> 'email') = a.v` + sqlAnnounced + `) x
+	UNION SELECT x.id FROM unnest($2::text[]) AS a (v) CROSS JOIN LATERAL (SELECT d.id FROM delivery d WHERE d.recipient ->> 'mobile' = a.v` + sqlAnnounced + `) x
+	UNION SELECT x.id FROM (SELECT d.id FROM delivery d WHERE d.recipient -> 'organisation' ->> 'enterprise_number' = nullif($3, '')` + sqlAnnounced + `) x) n
+	ORDER BY n.id DESC LIMIT $5) n ON n.id = d.id
+ ORDER BY d.id DESC`
+)
 
 func (s *Service) inboxes(ctx context.Context, by identity.Actor) ([]identity.Inbox, error) {
 	boxes, err := s.Identities.Inboxes(ctx, by)

@@ -61,7 +61,7 @@ func (s *Service) moveTx(ctx context.Context, tx pgx.Tx, id ID, decide func(Deli
 	if err := save(ctx, tx, saving{d, after, m.Deadlines, m.Settle, at}); err != nil {
 		return Delivery{}, err
 	}
-	if err := s.settleCharge(ctx, tx, d, after, at); err != nil {
+	if err := s.settleCharges(ctx, tx, saving{before: d, after: after, at: at}); err != nil {
 		return Delivery{}, err
 	}
 	if err := s.follow(ctx, tx, after, m); err != nil {

@@ -166,12 +166,11 @@ func (s *Service) attempted(ctx context.Context, tx pgx.Tx, all []notify.Finishe
 			return err
 		}
 	}
+	if err := s.settleCharges(ctx, tx, saves...); err != nil {
+		return err
+	}
 	for i, m := range moves {
-		w := saves[i]
-		if err := s.settleCharge(ctx, tx, w.before, w.after, w.at); err != nil {
-			return err
-		}
-		if err := s.follow(ctx, tx, w.after, m); err != nil {
+		if err := s.follow(ctx, tx, saves[i].after, m); err != nil {
 			return err
 		}
 	}

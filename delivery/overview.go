@@ -96,7 +96,7 @@ func (s *Service) Overview(ctx context.Context, account string, test bool) (Over
 
 // count fills in how many deliveries have each status.
 func (s *Service) count(ctx context.Context, account string, test bool, now time.Time, o *Overview) error {
-	if err := s.Pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM message WHERE account_id = $1 AND test = $2)`, account, test).Scan(&o.Any); err != nil {
+	if err := s.Pool.QueryRow(ctx, `SELECT count(*) > 0 FROM (SELECT FROM message WHERE account_id = $1 AND test = $2 ORDER BY id LIMIT 1) x`, account, test).Scan(&o.Any); err != nil {
 		return err
 	}
 	rows, err := s.Pool.Query(ctx, sqlCounts, account, test, []State{Submitted, Notified, Posting, Posted, Rejected, Returned}, now.Add(SoonWithin))

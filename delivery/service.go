@@ -170,8 +170,10 @@ func (c *Config) validate() error {
 // on one database.
 type Service struct {
 	Config
-	queue queue // of submissions
-	daily daily
+	queue     queue // of submissions
+	daily     daily
+	unsettled unsettledMark
+	expired   expiredMark
 }
 
 // New checks cfg and returns a Service.

@@ -39,9 +39,11 @@ func (s *Service) SilentLetters(ctx context.Context, limit int) ([]SilentLetter,
 	rows, err := s.Pool.Query(ctx, `
 SELECT d.id, d.message_id, m.number,
        CASE WHEN d.post IS NULL THEN 'begun' WHEN d.state = 'posting' THEN 'unseen' ELSE 'silent' END, coalesce(d.post->>'item', ''), d.moved_at
-  FROM delivery d JOIN message m ON m.id = d.message_id
- WHERE NOT d.test AND (d.letter_begun IS NOT NULL AND d.post IS NULL AND d.state IN ('submitted', 'notified', 'expired') AND d.last_at < $1
-    OR d.state = 'posting' AND d.moved_at < $2 OR d.state = 'posted' AND d.moved_at < $3)
+  FROM ((SELECT * FROM delivery WHERE NOT test AND letter_begun IS NOT NULL AND post IS NULL AND state IN ('submitted', 'notified', 'expired')
+           AND moved_at < $1 AND last_at < $1 ORDER BY moved_at LIMIT $4)
+        UNION ALL (SELECT * FROM delivery WHERE NOT test AND state IN ('posting', 'posted')
+           AND moved_at < CASE state WHEN 'posting' THEN $2 ELSE $3::timestamptz END AND moved_at < greatest($2, $3) ORDER BY moved_at LIMIT $4)) d
+  JOIN message m ON m.id = d.message_id
  ORDER BY d.moved_at, d.id LIMIT $4`, now.Add(-begunPatience), now.Add(-unseenPatience), now.Add(-silentPatience), limit)
 	if err != nil {
 		return nil, err

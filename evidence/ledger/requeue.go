@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -31,11 +32,14 @@ SELECT e.id::text, e.delivery_id::text, e.seq, v.sealed_at IS NOT NULL, coalesce
 // Requeue enqueues the sealing of every event that has neither sealed evidence
 // nor a job that is still to run: one that failed for longer than a job lives,
 // was thrown away by hand, or is lost. It returns how many it enqueued. A job
-// too many does no harm, so any number of processes may call it. The first call
-// of a process reads all events, later ones from the oldest unsealed on.
+// too many does no harm, so any number of processes may call it. It reads events
+// from the oldest unsealed on, which is written down: never all of them again.
 func (l *Ledger) Requeue(ctx context.Context) (n int, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if err := l.readSealed(ctx); err != nil {
+		return 0, err
+	}
 	after, safe := l.sealedTo, true
 	// What is younger than this may have neighbours that are not committed yet.
 	old := idAt(l.Now().Add(-settled))
@@ -72,10 +76,31 @@ func (l *Ledger) Requeue(ctx context.Context) (n int, err error) {
 			return err
 		})
 		if err != nil || seen < requeuePage {
-			return n, err
+			return n, errors.Join(err, l.writeSealed(ctx))
 		}
-		after = last
+		if after = last; safe {
+			if err := l.writeSealed(ctx); err != nil { // a process that dies has not looked in vain
+				return n, err
+			}
+		}
 	}
+}
+
+// readSealed goes on from where any process stopped.
+func (l *Ledger) readSealed(ctx context.Context) error {
+	var at string
+	err := l.Pool.QueryRow(ctx, `SELECT up_to::text FROM evidence_sealed`).Scan(&at)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil
+	}
+	l.sealedTo = max(l.sealedTo, at)
+	return err
+}
+
+func (l *Ledger) writeSealed(ctx context.Context) error {
+	_, err := l.Pool.Exec(ctx, `INSERT INTO evidence_sealed (up_to) VALUES ($1)
+		ON CONFLICT (one) DO UPDATE SET up_to = excluded.up_to WHERE evidence_sealed.up_to < excluded.up_to`, l.sealedTo)
+	return err
 }
 
 // idAt is below every UUIDv7 made at or after t (RFC 9562 §5.7).
