@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"io"
+	"log"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
@@ -59,7 +60,8 @@ func storeOn(t testing.TB, g *vaulttest.Gateway) (store, *fake) {
 	t.Helper()
 	f := &fake{bucket: "b" + strings.ToLower(rand.Text())}
 	proxy := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: g.Endpoint})
-	f.next = proxy // which keeps the host: signatures cover it
+	proxy.ErrorLog = log.New(io.Discard, "", 0) // tests break connections on purpose
+	f.next = proxy                              // which keeps the host: signatures cover it
 	server := httptest.NewServer(f)
 	t.Cleanup(server.Close)
 	f.endpoint = strings.TrimPrefix(server.URL, "http://")

@@ -56,10 +56,15 @@ func (cfg S3Config) client() (*minio.Core, error) {
 	if strings.Contains(cfg.Endpoint, "/") {
 		return nil, fmt.Errorf("vault: S3 endpoint %q: want host or host:port", cfg.Endpoint)
 	}
+	transport, err := minio.DefaultTransport(cfg.TLS)
+	if err != nil {
+		return nil, fmt.Errorf("vault: S3: %w", err)
+	}
 	core, err := minio.NewCore(cfg.Endpoint, &minio.Options{
-		Creds:  credentials.NewStaticV4(cfg.AccessKey, cfg.SecretKey, ""),
-		Region: cfg.region(),
-		Secure: cfg.TLS,
+		Transport: lettingGo{transport},
+		Creds:     credentials.NewStaticV4(cfg.AccessKey, cfg.SecretKey, ""),
+		Region:    cfg.region(),
+		Secure:    cfg.TLS,
 		// Some servers answer a mismatch to checksum trailers over plain HTTP.
 		TrailingHeaders: false,
 		// Every request is repeatable; the job that called us tries again later.
@@ -92,8 +97,8 @@ func (v *S3) Check(ctx context.Context) error {
 
 // Open implements delivery.Vault. Errors: ErrMissing, ErrShredded,
 // ErrKeyMissing at once; ErrAltered at once or from a later Read. A broken
-// connection is an error of its own and accuses nobody. ctx must live until the
-// reader is closed.
+// connection is made again; when that fails too it is an error of its own and
+// accuses nobody. ctx must live until the reader is closed.
 func (v *S3) Open(ctx context.Context, s delivery.Stored) (io.ReadCloser, error) {
 	if err := checkName(s.Name); err != nil {
 		return nil, err
@@ -102,12 +107,9 @@ func (v *S3) Open(ctx context.Context, s delivery.Stored) (io.ReadCloser, error)
 	if err != nil {
 		return nil, err
 	}
-	body, _, _, err := v.core.GetObject(ctx, v.bucket, s.Name, minio.GetObjectOptions{})
-	if minio.ToErrorResponse(err).Code == minio.NoSuchKey {
-		return nil, fmt.Errorf("%w: %s", ErrMissing, s.Name)
-	}
+	body, err := v.get(ctx, s.Name)
 	if err != nil {
-		return nil, fmt.Errorf("vault: open %s: %w", s.Name, err)
+		return nil, err
 	}
 	return decrypt(ctx, body, cipher, s)
 }
