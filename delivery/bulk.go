@@ -163,7 +163,7 @@ func (s *Service) UploadBulkOnce(ctx context.Context, by identity.Actor, in NewB
 		return Bulk{}, false, c.faults
 	}
 	b = Bulk{ID: ID(evidence.NewID()), Account: by.Account, Test: in.Test, Source: BulkCSV, Name: in.Name, State: BulkMapping,
-		Setup:     BulkSetup{Template: t.ID, Version: t.Version, Documents: in.Documents, Reference: strings.TrimSpace(in.Reference), Language: in.Language},
+		Setup:  BulkSetup{Template: t.ID, Version: t.Version, Documents: in.Documents, Reference: strings.TrimSpace(in.Reference), Language: in.Language},
 		Online: -1, Posted: -1, CreatedAt: s.Now().UTC().Truncate(time.Microsecond)}
 	b.ChangedAt = b.CreatedAt
 	var heard heardList

@@ -28,7 +28,9 @@ func (b Bulk) Digest() (string, error) {
 }
 
 // ConfirmedAs reports whether somebody confirmed b as it was shown with digest.
-func (b Bulk) ConfirmedAs(digest string) bool { return b.confirmed != nil && b.confirmed.Digest == digest }
+func (b Bulk) ConfirmedAs(digest string) bool {
+	return b.confirmed != nil && b.confirmed.Digest == digest
+}
 
 // ConfirmBulk lets a batch that was checked be sent, in the name of who
 // confirms. digest is that of the batch as it was shown. Errors: ErrNotFound,

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -101,6 +102,36 @@ func TestRetainAfterCrash(t *testing.T) {
 	}
 	if n, err := r.Retain(r.ctx(), 10); n != 0 || err != nil {
 		t.Errorf("nothing is left: %d, %v", n, err)
+	}
+}
+
+// TestRetainAfterCrashOfATest: the removal of a test message began by its account's
+// clock, far ahead, and is ended by ours. One that cannot be removed keeps no other.
+func TestRetainAfterCrashOfATest(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	by := r.sender(r.account)
+	by.Test = true
+	trial, _, err := r.Submit(r.ctx(), by, submission(1), delivery.Once{})
+	r.must(err)
+	ahead := trial.RetainUntil.AddDate(0, 1, 0)
+	if _, due, err := r.Shred(r.ctx(), trial.ID, ahead); err != nil || !due {
+		t.Fatalf("shred: %t, %v", due, err)
+	}
+	other := r.submit(1)
+	broken := r.service(func(c *delivery.Config) { c.Notices = crashNotices{c.Notices} })
+	r.clock.set(other.RetainUntil)
+	if n, err := broken.Retain(r.ctx(), 10); n != 0 || !errors.Is(err, errCrash) || strings.Count(err.Error(), "purge message") != 2 {
+		t.Fatalf("%d, %v: want a word of both", n, err)
+	}
+	r.clock.set(trial.SubmittedAt.AddDate(0, 0, 1))
+	if n, err := r.Retain(r.ctx(), 10); n != 2 || err != nil {
+		t.Errorf("going on: %d, %v", n, err)
+	}
+	var erased time.Time
+	r.must(r.pool.QueryRow(r.ctx(), `SELECT erased_at FROM erasure WHERE message_id = $1`, trial.ID).Scan(&erased))
+	if !erased.Equal(ahead) {
+		t.Errorf("erased at %s, want %s", erased, ahead)
 	}
 }
 

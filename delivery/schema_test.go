@@ -42,6 +42,9 @@ var guards = []struct {
 	{"message_purged_not_early", []string{`UPDATE message SET purged_at = retain_until - interval '1 microsecond'`}},
 	{"message_purged_not_held", []string{`UPDATE message SET held = true, purged_at = retain_until`}},
 
+	{"erasure_not_early", []string{`INSERT INTO erasure (message_id, erased_at, deliveries, heads, due_at, pieces) SELECT id, retain_until - interval '1 microsecond', 1, '', retain_until, 1 FROM message`}},
+	{"erasure_pieces", []string{`INSERT INTO erasure (message_id, erased_at, deliveries, heads, due_at, pieces) SELECT id, retain_until, 1, '', retain_until, -1 FROM message`}},
+
 	{"document_object_unique", []string{`UPDATE document SET object = 'x'`}},
 	{"document_bound_has_position", []string{`UPDATE document SET position = NULL`}},
 	{"document_bound_has_position", []string{`UPDATE document SET message_id = NULL`}},

@@ -154,7 +154,9 @@ func (a *API) confirmBatch(c *call) error {
 		return errInvalid.with(faults...)
 	}
 	return a.turn(c, func(b delivery.Bulk) bool { return b.ConfirmedAs(in.Digest) },
-		func(b delivery.Bulk, by delivery.Submitter) error { return a.Deliveries.ConfirmBulk(c.ctx(), by, b.ID, in.Digest) })
+		func(b delivery.Bulk, by delivery.Submitter) error {
+			return a.Deliveries.ConfirmBulk(c.ctx(), by, b.ID, in.Digest)
+		})
 }
 
 func (a *API) resumeBatch(c *call) error {
@@ -164,12 +166,18 @@ func (a *API) resumeBatch(c *call) error {
 
 func (a *API) pauseBatch(c *call) error {
 	return a.turn(c, func(b delivery.Bulk) bool { return b.State == delivery.BulkPaused },
-		func(b delivery.Bulk, _ delivery.Submitter) error { return a.Deliveries.PauseBulk(c.ctx(), b.Account, b.ID) })
+		func(b delivery.Bulk, _ delivery.Submitter) error {
+			return a.Deliveries.PauseBulk(c.ctx(), b.Account, b.ID)
+		})
 }
 
 func (a *API) cancelBatch(c *call) error {
-	return a.turn(c, func(b delivery.Bulk) bool { return b.State == delivery.BulkStopping || b.State == delivery.BulkCancelled },
-		func(b delivery.Bulk, _ delivery.Submitter) error { return a.Deliveries.CancelBulk(c.ctx(), b.Account, b.ID) })
+	return a.turn(c, func(b delivery.Bulk) bool {
+		return b.State == delivery.BulkStopping || b.State == delivery.BulkCancelled
+	},
+		func(b delivery.Bulk, _ delivery.Submitter) error {
+			return a.Deliveries.CancelBulk(c.ctx(), b.Account, b.ID)
+		})
 }
 
 // turn does something with a list, in the name of the key's account, unless that
