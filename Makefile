@@ -20,7 +20,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 # The packages whose tests need no browser and few databases.
 QUICK := ./cmd/... ./evidence/... ./identity/... ./notify/... ./delivery ./migrations
 
-.PHONY: demo play test check build verifier fmt generate bench screens tools lint
+.PHONY: demo play test check build verifier fmt generate bench screens tools lint release reproducible vulnerable
 
 # exec: a signal to make's child reaches the program, which stops in order.
 demo: verifier
@@ -75,6 +75,19 @@ screens: tools
 
 lint:
 	@.ci/test -lint
+
+# What is given out, with its bill of materials and digests; BODE_RELEASE_KEY signs.
+RELEASE ?= dist
+release:
+	@.ci/release "$(RELEASE)"
+
+# The same, twice, from nothing; the digests must agree. Takes ten minutes.
+reproducible:
+	@.ci/release -check
+
+# Known weaknesses in code that we call.
+vulnerable:
+	@.ci/vulnerable
 
 # Programs of other makers that the tests hold ours against.
 tools:

@@ -32,6 +32,7 @@ type benchCmd struct {
 	Grow     benchGrow     `cmd:"" help:"How the time to read a delivery grows with the number of deliveries."`
 	Evidence benchEvidence `cmd:"" help:"Processor time of making evidence, next to that of a signature of OpenSSL."`
 	Ledger   benchLedger   `cmd:"" help:"Evidence per second from event to PDF, entries of the log per second, and the time to verify a dossier."`
+	Day      benchDay      `cmd:"" help:"Senders and recipients through the real faces at a given rate: times of each step, backlog of evidence, memory."`
 	Serve    benchServe    `cmd:"" hidden:"" help:"The service under measurement, in a process of its own."`
 }
 

@@ -27,6 +27,8 @@ type benchServe struct {
 	Mails   bool          `help:"Take mails too, on connections that show a key by themselves."`
 	Keys    int           `help:"How many API keys to make." default:"1"`
 	Lead    time.Duration `help:"How long it still answers when it is told to end."`
+	MailTo  string        `help:"Relay in place of the demonstration's catcher."`
+	SMSTo   string        `name:"sms-to" help:"SMS gateway in place of the demonstration's catcher."`
 	Profile string        `help:"Write a CPU profile to this file." type:"path"`
 }
 
@@ -60,6 +62,11 @@ func (c benchServe) Run(ctx context.Context, _ *slog.Logger) (err error) {
 	out, err := d.stands.outside(d.dir, d.base, log)
 	if err != nil {
 		return err
+	}
+	if c.MailTo != "" {
+		if out.transports, err = benchTransports(c.MailTo, c.SMSTo); err != nil {
+			return err
+		}
 	}
 	out.lead = c.Lead
 	if d.app, err = build(pool, out, log); err != nil {

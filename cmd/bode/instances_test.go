@@ -80,7 +80,8 @@ func newInstances(t *testing.T) *instances {
 	opened := e.run(t, nil, opening(writeFile(t, e.path("password"), goodPassword))...)
 	s.secret = opened.field(t, "authenticator")
 	key := func(mode, name string) string {
-		return strings.TrimSpace(e.run(t, nil, "account", "key", opened.field(t, "account"), "--mode", mode, "--name", name).out)
+		return strings.TrimSpace(e.run(t, nil, "account", "key", opened.field(t, "account"), "--mode", mode, "--name", name,
+			"--scopes", "read,send,evidence,webhooks").out)
 	}
 	s.live, s.test = []string{key("live", "one"), key("live", "two")}, key("test", "trial")
 	if s.pool, err = pgxpool.New(t.Context(), e.database); err != nil {

@@ -165,11 +165,11 @@ func newChange(t *testing.T, first, second string, devices [2]*device) (c *chang
 	}
 }
 
-// pair is evidence with a time-stamp of its own, and evidence that shares one.
-type pair [2]delivery.Delivery
+// couple is evidence with a time-stamp of its own, and evidence that shares one.
+type couple [2]delivery.Delivery
 
-// sign makes the XML of a pair.
-func (c *change) sign(t *testing.T) (p pair) {
+// sign makes the XML of a couple.
+func (c *change) sign(t *testing.T) (p couple) {
 	t.Helper()
 	for i := range p {
 		p[i], c.own = c.submitted(t), i == 0
@@ -182,7 +182,7 @@ func (c *change) sign(t *testing.T) (p pair) {
 
 // finish puts pairs into one batch, makes their PDFs and, hours later, completes
 // them. It says whether that changed the records.
-func (c *change) finish(t *testing.T, pairs ...pair) (recordsToo bool) {
+func (c *change) finish(t *testing.T, pairs ...couple) (recordsToo bool) {
 	t.Helper()
 	if n, err := c.ledger.Batch(t.Context()); n != 2*len(pairs) || err != nil {
 		t.Fatalf("a batch of %d, %v", n, err)
@@ -210,9 +210,9 @@ func (c *change) read(t *testing.T, d delivery.Delivery) (doc ledger.Document) {
 	return doc
 }
 
-// holds checks a pair: by whom its XML and its PDFs are sealed, that it verifies,
+// holds checks a couple: by whom its XML and its PDFs are sealed, that it verifies,
 // and that it carries what judges its certificates.
-func (c *change) holds(t *testing.T, what string, p pair, xmlBy, pdfBy *x509.Certificate) {
+func (c *change) holds(t *testing.T, what string, p couple, xmlBy, pdfBy *x509.Certificate) {
 	t.Helper()
 	for _, d := range p {
 		doc := c.read(t, d)
