@@ -22,38 +22,30 @@ type state struct {
 	left      *Attempt // the attempt that was not told yet, if any
 }
 
-const selectNotices = `
-SELECT id, coalesce(account_id::text, ''), coalesce(delivery_id::text, ''), kind, channel, address, language, ref, created_at, tries, not_before, closed_at IS NOT NULL
-FROM notice WHERE id = ANY($1::uuid[]) ORDER BY id`
-
 const attemptColumns = `number, started_at, ended_at, outcome, reply, remote, tls, peer_id, dsn, in_doubt, digest, retry_at, coalesce(trace::text, '')`
 
-const selectLeft = `SELECT notice_id, ` + attemptColumns + ` FROM notify_attempt WHERE notice_id = ANY($1::uuid[]) AND told_at IS NULL`
+// selectNotices reads notices each with the attempt of it that was not told yet.
+const selectNotices = `
+SELECT n.id, coalesce(n.account_id::text, ''), coalesce(n.delivery_id::text, ''), n.kind, n.channel, n.address, n.language, n.ref, n.created_at, n.tries, n.not_before,
+       n.closed_at IS NOT NULL, coalesce(a.number, 0), coalesce(a.started_at, n.created_at), a.ended_at, a.outcome, coalesce(a.reply, ''), coalesce(a.remote, ''),
+       coalesce(a.tls, ''), coalesce(a.peer_id, ''), coalesce(a.dsn, false), coalesce(a.in_doubt, false), coalesce(a.digest, ''), a.retry_at, coalesce(a.trace::text, '')
+  FROM notice n LEFT JOIN notify_attempt a ON a.notice_id = n.id AND a.told_at IS NULL
+ WHERE n.id = ANY($1::uuid[]) ORDER BY n.id`
 
-// read returns the notices that are there. Attempts are read before notices: one
-// that another run has just begun comes with a notice that is held ahead, and
-// cannot be taken for one that was left.
+// read returns the notices that are there. Notice and attempt are of one instant:
+// an attempt that another run has just begun is not taken for one that was left,
+// nor a notice that is held ahead for it as one whose next try has a job.
 func (w *Worker) read(ctx context.Context, ids []string) ([]state, error) {
-	left := make(map[string]*Attempt)
-	rows, err := w.pool.Query(ctx, selectLeft, ids)
+	rows, err := w.pool.Query(ctx, selectNotices, ids)
 	if err != nil {
-		return nil, fmt.Errorf("notify: read attempts: %w", err)
-	}
-	if _, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (a Attempt, err error) {
-		var id string
-		a, err = scanAttemptOf(row, &id)
-		left[id] = &a
-		return a, err
-	}); err != nil {
-		return nil, fmt.Errorf("notify: read attempts: %w", err)
-	}
-	if rows, err = w.pool.Query(ctx, selectNotices, ids); err != nil {
 		return nil, fmt.Errorf("notify: read notices: %w", err)
 	}
 	found, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (s state, err error) {
 		n := &s.notice
-		err = row.Scan(&n.ID, &n.Account, &n.Delivery, &n.Kind, &n.Channel, &n.To, &n.Language, &n.Ref, &s.created, &s.tries, &s.notBefore, &s.closed)
-		s.left = left[n.ID]
+		a, err := scanAttemptOf(row, &n.ID, &n.Account, &n.Delivery, &n.Kind, &n.Channel, &n.To, &n.Language, &n.Ref, &s.created, &s.tries, &s.notBefore, &s.closed)
+		if a.Number > 0 {
+			s.left = &a
+		}
 		return s, err
 	})
 	if err != nil {

@@ -2,14 +2,14 @@ package post
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"net/url"
 	"strconv"
-	"strings"
 	"time"
+
+	"golang.org/x/oauth2"
+	"golang.org/x/oauth2/clientcredentials"
 )
 
 // leaveAlone notes until when nothing is asked: seconds, or a minute.
@@ -36,31 +36,21 @@ func (p *Pingen) signIn(ctx context.Context, anew bool) (string, error) {
 	if !anew && now.Before(p.fresh) {
 		return p.token, nil
 	}
-	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {p.conf.ClientID}, "client_secret": {p.conf.ClientSecret},
-		"scope": {"letter batch webhook organisation_read"}}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.conf.Identity+"/auth/access-tokens", strings.NewReader(form.Encode()))
-	if err != nil {
-		return "", fmt.Errorf("post: %w", err)
+	us := clientcredentials.Config{ClientID: p.conf.ClientID, ClientSecret: p.conf.ClientSecret, TokenURL: p.conf.Identity + "/auth/access-tokens",
+		Scopes: []string{"letter", "batch", "webhook", "organisation_read"}, AuthStyle: oauth2.AuthStyleInParams}
+	got, err := us.Token(context.WithValue(ctx, oauth2.HTTPClient, p.conf.HTTP))
+	if no, ok := errors.AsType[*oauth2.RetrieveError](err); ok {
+		switch status := no.Response.StatusCode; {
+		case status/100 == 4 && status != http.StatusTooManyRequests:
+			return "", fmt.Errorf("%w: no token: %d", ErrSignIn, status)
+		default:
+			return "", fmt.Errorf("post: no token: %d", status)
+		}
 	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	resp, err := p.conf.HTTP.Do(req)
 	if err != nil {
 		return "", fmt.Errorf("post: %s: %w", p.conf.Identity, withoutQuery(err))
 	}
-	defer resp.Body.Close()
-	var a struct {
-		Token   string `json:"access_token"`
-		Expires int    `json:"expires_in"`
-	}
-	switch {
-	case resp.StatusCode/100 == 4 && resp.StatusCode != http.StatusTooManyRequests:
-		return "", fmt.Errorf("%w: no token: %d", ErrSignIn, resp.StatusCode)
-	case resp.StatusCode/100 != 2:
-		return "", fmt.Errorf("post: no token: %d", resp.StatusCode)
-	}
-	if err := json.NewDecoder(io.LimitReader(resp.Body, maxAnswer)).Decode(&a); err != nil || a.Token == "" {
-		return "", fmt.Errorf("%w: no token", ErrAnswer)
-	}
-	p.token, p.fresh = a.Token, now.Add(time.Duration(a.Expires)*time.Second-time.Minute)
+	life, _ := got.Extra("expires_in").(float64)
+	p.token, p.fresh = got.AccessToken, now.Add(time.Duration(life)*time.Second-time.Minute)
 	return p.token, nil
 }

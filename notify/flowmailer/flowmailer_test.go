@@ -148,7 +148,7 @@ func TestLooksUpBeforeSendingAgain(t *testing.T) {
 				_, _ = io.Copy(io.Discard, r.Body)
 				switch {
 				case r.URL.Path == "/oauth/token":
-					_, _ = io.WriteString(w, `{"access_token":"x","token_type":"bearer","expires_in":60}`)
+					letIn(w)
 				case r.Method == http.MethodPost:
 					mu.Lock()
 					posts++
@@ -247,7 +247,7 @@ func TestTrouble(t *testing.T) {
 			if r.URL.Path != "/oauth/token" {
 				<-release
 			}
-			_, _ = io.WriteString(w, `{"access_token":"x","token_type":"bearer","expires_in":60}`)
+			letIn(w)
 		}))
 		defer s.Close()
 		defer close(release)
@@ -282,4 +282,10 @@ func TestConfig(t *testing.T) {
 			t.Errorf("%s: %v, want ErrConfig", name, err)
 		}
 	}
+}
+
+// letIn gives a token for a minute.
+func letIn(w http.ResponseWriter) {
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = io.WriteString(w, `{"access_token":"x","token_type":"bearer","expires_in":60}`)
 }

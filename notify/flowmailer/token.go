@@ -2,15 +2,16 @@ package flowmailer
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
 	"sync"
 	"time"
+
+	"golang.org/x/oauth2"
+	"golang.org/x/oauth2/clientcredentials"
 )
 
 var (
@@ -64,31 +65,26 @@ func (t *Transport) refused(value string) {
 func (t *Transport) login(ctx context.Context) (string, time.Duration, error) {
 	ctx, cancel := context.WithTimeout(ctx, t.cfg.CallTimeout)
 	defer cancel()
-	form := url.Values{"client_id": {t.cfg.ClientID}, "client_secret": {t.cfg.ClientSecret}, "grant_type": {"client_credentials"}, "scope": {"api"}}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, t.cfg.Login+"/oauth/token", strings.NewReader(form.Encode()))
+	us := clientcredentials.Config{ClientID: t.cfg.ClientID, ClientSecret: t.cfg.ClientSecret, TokenURL: t.cfg.Login + "/oauth/token",
+		Scopes: []string{"api"}, AuthStyle: oauth2.AuthStyleInParams}
+	got, err := us.Token(context.WithValue(ctx, oauth2.HTTPClient, t.client))
+	if no, ok := errors.AsType[*oauth2.RetrieveError](err); ok {
+		switch status := no.Response.StatusCode; status {
+		case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden:
+			return "", 0, fmt.Errorf("%w: %d", errCredentials, status)
+		default:
+			return "", 0, fmt.Errorf("%w: %d", errLogin, status)
+		}
+	}
+	if call, ok := errors.AsType[*url.Error](err); ok {
+		return "", 0, fmt.Errorf("%w: %w", errLogin, call.Err)
+	}
 	if err != nil {
-		return "", 0, fmt.Errorf("%w: %w", errLogin, err)
-	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	req.Header.Set("Accept", "application/json")
-	resp, err := t.client.Do(req)
-	if err != nil {
-		return "", 0, fmt.Errorf("%w: %w", errLogin, inner(err))
-	}
-	defer resp.Body.Close()
-	var said struct {
-		Token   string `json:"access_token"`
-		Expires int    `json:"expires_in"`
-		Type    string `json:"token_type"`
-	}
-	err = json.NewDecoder(io.LimitReader(resp.Body, largestAnswer)).Decode(&said)
-	switch {
-	case resp.StatusCode == http.StatusBadRequest || resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusForbidden:
-		return "", 0, fmt.Errorf("%w: %d", errCredentials, resp.StatusCode)
-	case resp.StatusCode != http.StatusOK:
-		return "", 0, fmt.Errorf("%w: %d", errLogin, resp.StatusCode)
-	case err != nil || said.Token == "" || said.Expires <= 0 || said.Expires > 86400 || !strings.EqualFold(said.Type, "bearer"):
 		return "", 0, fmt.Errorf("%w: unusable answer", errLogin)
 	}
-	return said.Token, time.Duration(said.Expires) * time.Second, nil
+	life, _ := got.Extra("expires_in").(float64)
+	if life <= 0 || life > 86400 || !strings.EqualFold(got.TokenType, "bearer") {
+		return "", 0, fmt.Errorf("%w: unusable answer", errLogin)
+	}
+	return got.AccessToken, time.Duration(life) * time.Second, nil
 }

@@ -96,7 +96,9 @@ func (d dialer) dial(ctx context.Context, network, address string) (net.Conn, er
 	return nil, failed
 }
 
-func (d dialer) may(a netip.Addr) bool { return identity.Public(a) || d.loopback && a.Unmap().IsLoopback() }
+func (d dialer) may(a netip.Addr) bool {
+	return identity.Public(a) || d.loopback && a.Unmap().IsLoopback()
+}
 
 // control is the last look, at what the socket is about to be connected to.
 func (d dialer) control(_, address string, _ syscall.RawConn) error {
