@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -155,4 +157,24 @@ func moveTree(from, to string) error {
 		return fmt.Errorf("cp: %w: %s", err, out)
 	}
 	return os.RemoveAll(from)
+}
+
+// killChildren stops a process, so that it starts no more, and kills those that it
+// started. The process itself is left for the caller to kill.
+func killChildren(pid int) error {
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		return err
+	}
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
+	if err != nil {
+		return nil // a kernel that does not tell
+	}
+	for _, field := range strings.Fields(string(text)) {
+		child, err := strconv.Atoi(field)
+		if err != nil {
+			return err
+		}
+		_ = syscall.Kill(child, syscall.SIGKILL) // it may have gone by itself
+	}
+	return nil
 }

@@ -218,13 +218,14 @@ func fsckAgain(ctx context.Context, dir, address string) error {
 	return err
 }
 
-// killServer ends a server as a loss of power does.
+// killServer ends every process of a server at once. Where they cannot be listed
+// the postmaster alone goes, and the others find out.
 func killServer(data string) error {
 	p, err := postmasterIn(data)
 	if err != nil {
 		return err
 	}
-	return p.Kill()
+	return errors.Join(killChildren(p.Pid), p.Kill())
 }
 
 // postmasterIn is the process that serves the files in data.

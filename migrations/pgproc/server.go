@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -72,15 +73,36 @@ func (s *Server) start(ctx context.Context) error {
 		return err
 	}
 	// 5. Run, and wait for an answer. Crash: the kernel stops the server.
-	if err := s.run(); err != nil {
-		return err
-	}
-	if err := s.ready(ctx); err != nil {
+	for {
+		if err := s.run(); err != nil {
+			return err
+		}
+		err := s.ready(ctx)
+		if err == nil {
+			break
+		}
 		s.end(context.WithoutCancel(ctx))
-		return fmt.Errorf("%w%s", err, inst.lastWords())
+		words := inst.lastWords()
+		if !lingers(words) {
+			return fmt.Errorf("%w%s", err, words)
+		}
+		// What a killed postmaster leaves ends by itself, at the latest with its query.
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%w%s", err, words)
+		case <-time.After(100 * time.Millisecond):
+		}
+		s.exited = make(chan struct{})
 	}
 	inst.log.Info("private PostgreSQL runs", "dir", inst.dir, "major", inst.bin.Major, "pid", s.cmd.Process.Pid)
 	return nil
+}
+
+// lingers says that a server did not start because processes of the one before it
+// still hold its memory. Two servers on one directory would ruin it, so PostgreSQL
+// refuses; the words are those of sysv_shmem.c and have been the same since 8.
+func lingers(words string) bool {
+	return strings.Contains(words, "pre-existing shared memory block")
 }
 
 // run starts the postmaster.
@@ -107,13 +129,14 @@ func (s *Server) run() error {
 
 	s.cmd = inst.command("postgres", inst.serverArgs(s.port)...)
 	s.cmd.Stdout, s.cmd.Stderr = logFile, logFile
-	if err := spawn(s.cmd, s.exited); err != nil {
+	exited := s.exited
+	if err := spawn(s.cmd, exited); err != nil {
 		return err
 	}
 	// The server owns the instance as long as it runs, even when nobody holds s
 	// any more: without this, collecting the lock's file would give it away.
 	go func() {
-		<-s.exited
+		<-exited
 		runtime.KeepAlive(s)
 	}()
 	return nil
