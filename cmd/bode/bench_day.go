@@ -153,9 +153,9 @@ func (d *busyDay) one(ctx context.Context, n int, due time.Time) {
 
 // bigOnes sends a large document every now and then, and lets it be collected.
 func (d *busyDay) bigOnes(ctx context.Context, until time.Time) {
-	for n := 0; time.Now().Before(until); n++ {
+	for n := 0; ; n++ {
 		at := time.Now()
-		who := dayPerson(900_000_000 + n)
+		who := dayPerson(900_000 + n)
 		o := outsider{info: d.s.info, client: d.client}
 		o.info.TestKey = d.s.Keys[n%len(d.s.Keys)]
 		id, err := o.uploadZeros(ctx, fmt.Sprintf("big-%d.bin", n), d.BigMiB<<20)
@@ -169,7 +169,8 @@ func (d *busyDay) bigOnes(ctx context.Context, until time.Time) {
 		if err == nil {
 			d.visit(ctx, who, false)
 		}
-		if pause(ctx, time.Until(at.Add(d.BigEvery))) != nil {
+		next := at.Add(d.BigEvery)
+		if next.After(until) || pause(ctx, time.Until(next)) != nil {
 			return
 		}
 	}

@@ -17,14 +17,22 @@ type stepTimes struct {
 	times  map[string][]time.Duration
 	failed map[string]int
 	first  map[string]error
+	early  int // pages that asked to come back
 }
 
 func newStepTimes() *stepTimes {
 	return &stepTimes{times: map[string][]time.Duration{}, failed: map[string]int{}, first: map[string]error{}}
 }
 
-// note counts a step that began at some time and ended now. What ended because
-// the day did is no failure.
+// again counts a page that asked to come back.
+func (s *stepTimes) again() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.early++
+}
+
+// note counts a step that began at some time and ended now, and says at once why
+// the first of its kind failed. What ended because the day did is no failure.
 func (s *stepTimes) note(step string, since time.Time, err error) {
 	took := time.Since(since)
 	s.mu.Lock()
@@ -38,6 +46,7 @@ func (s *stepTimes) note(step string, since time.Time, err error) {
 		s.failed[step]++
 		if s.first[step] == nil {
 			s.first[step] = err
+			say("%s failed first: %.300s", step, err)
 		}
 	default:
 		s.times[step] = append(s.times[step], took)
@@ -120,7 +129,7 @@ func (d *busyDay) report(looks []dayLook) {
 			fmt.Printf("  first failure: %.300s\n", err)
 		}
 	}
-	fmt.Printf("\n%d recipients found no seat (--visitors)\n", d.turned)
+	fmt.Printf("\n%d recipients found no seat (--visitors); %d times a link was followed before the record of its mail was stored\n", d.turned, s.early)
 	if peak, err := memory(d.s.PID, "VmHWM"); err == nil {
 		fmt.Printf("memory of the service: %.0f MiB at most\n", mib(peak))
 	}

@@ -67,6 +67,9 @@ func (b *browser) save(ctx context.Context, suffix string, w io.Writer) error {
 	return err
 }
 
+// errLater: the page asks to come back later.
+var errLater = errors.New("not now")
+
 // maxPage bounds a page.
 const maxPage = 1 << 20
 
@@ -80,7 +83,10 @@ func (b *browser) show(r *http.Request) error {
 		return err
 	}
 	b.at = resp.Request.URL
-	if resp.StatusCode >= 400 {
+	switch {
+	case resp.StatusCode == http.StatusServiceUnavailable:
+		return fmt.Errorf("%w: %s answers %s: %s", errLater, b.at.Path, resp.Status, excerpt(b.text()))
+	case resp.StatusCode >= 400:
 		return fmt.Errorf("%s answers %s: %s", b.at.Path, resp.Status, excerpt(b.text()))
 	}
 	return nil
