@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
@@ -46,7 +47,7 @@ func (b *between) TraceQueryEnd(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQue
 // the job comes back, because nobody else would.
 func TestJobComesBackWhenAnotherRunTookItsNotices(t *testing.T) {
 	t.Parallel()
-	r := &rig{t: t, pool: pgtest.New(t), clock: &clock{}, source: &source{}, sink: &sink{}}
+	r := &rig{t: t, pool: pgtest.New(t), clock: &clock{}, source: &source{}, sink: &sink{}, account: uuid.NewString()}
 	service, err := notify.New(notify.Config{Now: r.clock.now})
 	if err != nil {
 		t.Fatal(err)
