@@ -91,7 +91,7 @@ func (s *screen) app() {
 	if w := value[int](s, `document.querySelector("img.qr").naturalWidth`); w != 264 {
 		r.t.Errorf("picture is %d wide", w)
 	}
-	s.do(chromedp.Click(chromedp.CSS(`details summary`)))
+	s.do(chromedp.Click(chromedp.CSS(`main details summary`)))
 	secret := strings.ReplaceAll(value[string](s, `document.querySelector("code.secret").textContent`), " ", "")
 	s.press("authenticator-fault", `form[action$="/confirm"] button`, "/confirm")
 	r.pass(30 * time.Second)
