@@ -114,7 +114,7 @@ func fileKey(t *testing.T, ring, name string, a *evidencetest.Authority) {
 // what is good on SIGHUP, and stay with what they have when nothing is.
 func TestFollowKeys(t *testing.T) {
 	t.Parallel()
-	e := newEstate(t)
+	e := newEstateOn(t, false)
 	keys := e.path("ring")
 	writeFile(t, filepath.Join(keys, "a.json"), fmt.Sprintf(`{"key_file": %q, "cert_file": %q}`, e.settings["BODE_SEAL_KEY"], e.settings["BODE_SEAL_CERT"]))
 	file, cert := e.settings["BODE_SEAL_KEY"], e.settings["BODE_SEAL_CERT"]
