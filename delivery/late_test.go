@@ -23,9 +23,9 @@ func count(names []evidence.Name, n evidence.Name) (times int) {
 }
 
 // expired is a delivery whose window is over, as the sweep left it.
-func (r *rig) expired() delivery.Delivery {
+func (r *rig) expired(change ...func(*delivery.Submission)) delivery.Delivery {
 	r.t.Helper()
-	d := r.notified()
+	d := r.notified(change...)
 	r.clock.set(d.RespondBy)
 	_, err := r.Sweep(r.ctx(), 100)
 	r.must(err)

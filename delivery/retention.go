@@ -22,11 +22,9 @@ const sweepMost = 10_000
 // idempotency keys but those of messages, which live as long as their message. It
 // returns how many messages went.
 func (s *Service) Retain(ctx context.Context, limit int) (int, error) {
-	if err := s.dropUnbound(ctx, limit); err != nil {
-		return 0, err
-	}
+	unbound := s.dropUnbound(ctx, limit) // what the store keeps keeps no message
 	if err := s.sweepDrafts(ctx); err != nil {
-		return 0, err
+		return 0, errors.Join(unbound, err)
 	}
 	now := s.Now()
 	for _, q := range []struct {
@@ -44,7 +42,8 @@ func (s *Service) Retain(ctx context.Context, limit int) (int, error) {
 	if err := s.sweepHooks(ctx, now, 10*limit); err != nil {
 		return 0, err
 	}
-	return s.purgeDue(ctx, "", now, limit)
+	n, err := s.purgeDue(ctx, "", now, limit)
+	return n, errors.Join(unbound, err)
 }
 
 // What is due for removal, and what a crash left half removed.

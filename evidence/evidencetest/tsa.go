@@ -3,12 +3,14 @@ package evidencetest
 import (
 	"context"
 	"crypto"
+	"crypto/x509"
 	"encoding/asn1"
 	"errors"
 	"io"
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/digitorus/timestamp"
 
@@ -26,6 +28,9 @@ const (
 	WrongImprint Fault = "wrong_imprint" // stamps something else
 	WrongNonce   Fault = "wrong_nonce"   // answers somebody else's request
 	WrongTime    Fault = "wrong_time"    // its clock is an hour ahead
+	OldTime      Fault = "old_time"      // its clock is an hour behind
+	Foreign      Fault = "foreign"       // shows a certificate of a root that nobody knows
+	OtherKey     Fault = "other_key"     // signs with a key that is not its certificate's
 	Endless      Fault = "endless"       // never stops sending
 	Slow         Fault = "slow"          // does not answer before the client gives up
 	Down         Fault = "down"          // HTTP 503
@@ -111,9 +116,31 @@ func (a *Authority) reply(req *timestamp.Request) ([]byte, error) {
 			ts.Nonce.Add(ts.Nonce, ts.Nonce)
 		}
 	case WrongTime:
-		ts.Time = ts.Time.Add(3600e9)
+		ts.Time = ts.Time.Add(time.Hour)
+	case OldTime:
+		ts.Time = ts.Time.Add(-time.Hour)
 	}
-	return ts.CreateResponseWithOpts(a.tsu, a.tsuKey, crypto.SHA256)
+	cert, key, err := a.signsWith()
+	if err != nil {
+		return nil, err
+	}
+	return ts.CreateResponseWithOpts(cert, key, crypto.SHA256)
+}
+
+// signsWith is what the authority signs with now.
+func (a *Authority) signsWith() (*x509.Certificate, crypto.Signer, error) {
+	f := a.currentFault()
+	if f != Foreign && f != OtherKey {
+		return a.tsu, a.tsuKey, nil
+	}
+	other, err := New(a.cfg)
+	if err != nil {
+		return nil, nil, err
+	}
+	if f == Foreign {
+		return other.tsu, other.tsuKey, nil
+	}
+	return a.tsu, other.tsuKey, nil
 }
 
 // Stamper stamps in process, without HTTP. Any fault gives [ErrRefused].

@@ -92,7 +92,10 @@ func TestRefusesWhatItCannotBelieve(t *testing.T) {
 		{"wrong imprint", evidencetest.WrongImprint, nil, tsp.ErrAnswer},
 		{"wrong nonce", evidencetest.WrongNonce, nil, tsp.ErrAnswer},
 		{"wrong time", evidencetest.WrongTime, nil, tsp.ErrClock},
-		{"slow", evidencetest.Slow, func(c *tsp.Config) { c.Timeout = 50 * time.Millisecond }, context.DeadlineExceeded},
+		{"old time", evidencetest.OldTime, nil, tsp.ErrClock},
+		{"foreign certificate", evidencetest.Foreign, nil, evidence.ErrToken},
+		{"other key", evidencetest.OtherKey, nil, evidence.ErrToken},
+		{"slow", evidencetest.Slow, func(c *tsp.Config) { c.Timeout = time.Second }, context.DeadlineExceeded},
 		{"stranger", evidencetest.Works, func(c *tsp.Config) { c.Trust = stranger.Trust() }, evidence.ErrToken},
 		{"policy", evidencetest.Works, func(c *tsp.Config) { c.Trust.Policies = []string{"1.2.3"} }, evidence.ErrToken},
 		{"our clock behind", evidencetest.Works, func(c *tsp.Config) {
