@@ -52,6 +52,7 @@ func inPlace() map[string]maker {
 		"submitDraft DRAFT": func(ctx context.Context, c *contractTown, _ map[string]string) (string, error) {
 			return c.wholeDraft(ctx, false)
 		},
+		"submitDraft SEND_AT": func(ctx context.Context, c *contractTown, _ map[string]string) (string, error) { return c.clock(ctx) },
 		"takeBackDraft DRAFT": func(ctx context.Context, c *contractTown, _ map[string]string) (string, error) {
 			return c.wholeDraft(ctx, true)
 		},
@@ -152,7 +153,18 @@ func (c *contractTown) wholeDraft(ctx context.Context, planned bool) (string, er
 	if err := c.out.call(ctx, http.MethodPost, "/drafts", message, &d); err != nil || !planned {
 		return d.ID, err
 	}
-	return d.ID, c.out.call(ctx, http.MethodPost, "/drafts/"+d.ID+"/submit", map[string]string{"send_at": time.Now().AddDate(0, 1, 0).UTC().Format(time.RFC3339)}, nil)
+	at, err := c.clock(ctx)
+	if err != nil {
+		return "", err
+	}
+	return d.ID, c.out.call(ctx, http.MethodPost, "/drafts/"+d.ID+"/submit", map[string]string{"send_at": at}, nil)
+}
+
+// clock is a moment to come, by the test clock.
+func (c *contractTown) clock(ctx context.Context) (string, error) {
+	var k struct{ Now time.Time }
+	err := c.out.call(ctx, http.MethodPost, "/test-clock/advance", map[string]string{"by": "PT1S"}, &k)
+	return k.Now.AddDate(0, 0, 7).UTC().Format(time.RFC3339), err
 }
 
 // provenHook is a webhook at a program that answers.

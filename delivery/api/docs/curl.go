@@ -13,6 +13,9 @@ import (
 // identifier is what a reader has to fill in: an object's, or the digest of one.
 var identifier = regexp.MustCompile(`^([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{64})$`)
 
+// instant in a body is to be filled in too: that of an example passes.
+var instant = regexp.MustCompile(`^\d{4}-\d\d-\d\dT[\d:.]+Z$`)
+
 // variable is the name that an identifier has in a call: of what comes before it
 // in a path, or of the member that holds it. "deliveries" becomes DELIVERY.
 func variable(of string) string {
@@ -116,8 +119,8 @@ func (b body) curl() (lines []string, end string) {
 	return []string{"-H 'Content-Type: text/plain; charset=utf-8'", "--data-binary 'We end the lease on 31 March.'"}, ""
 }
 
-// quoted is an example for a here-document: identifiers become variables, and
-// nothing else means anything to the shell.
+// quoted is an example for a here-document: what has to be filled in becomes a
+// variable, and nothing else means anything to the shell.
 func quoted(example any) string {
 	b, err := json.MarshalIndent(named(example, "", func(member string) string { return "\x00" + variable(member) }), "", "  ")
 	if err != nil {
@@ -127,8 +130,8 @@ func quoted(example any) string {
 	return strings.ReplaceAll(text, `\\u0000`, "$")
 }
 
-// named replaces the identifiers in an example by what name makes of the member
-// that holds them.
+// named replaces the identifiers and instants in an example by what name makes of
+// the member that holds them.
 func named(v any, member string, name func(string) string) any {
 	switch v := v.(type) {
 	case map[string]any:
@@ -144,7 +147,7 @@ func named(v any, member string, name func(string) string) any {
 		}
 		return out
 	case string:
-		if identifier.MatchString(v) {
+		if identifier.MatchString(v) || instant.MatchString(v) {
 			return name(member)
 		}
 	}
