@@ -78,7 +78,7 @@ func (r *rig) pass(d time.Duration) { r.ahead.Add(int64(d)) }
 
 func newRig(t testing.TB, with ...func(*portal.Config)) *rig {
 	t.Helper()
-	r := &rig{t: t, pool: pgtest.New(t), verifier: &verifier{}, post: &letters{codes: map[string]letterCode{}}}
+	r := &rig{t: t, pool: pgtest.New(t, identity.Wall), verifier: &verifier{}, post: &letters{codes: map[string]letterCode{}}}
 	quiet := slog.New(slog.DiscardHandler)
 	box, err := identity.NewBox(bytes.Repeat([]byte{1}, 32))
 	r.must(err)

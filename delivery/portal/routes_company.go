@@ -74,5 +74,6 @@ func (p *Portal) start(v *visitor) error {
 	if !v.may(identity.Reader) {
 		return v.Redirect(http.StatusSeeOther, "/portal/account")
 	}
+	v.confine()
 	return p.overview(v)
 }

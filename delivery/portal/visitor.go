@@ -32,6 +32,11 @@ func (v *visitor) actor() identity.Actor {
 	return v.session.Actor(v.RealIP(), v.Request().UserAgent())
 }
 
+// confine lets the rest of the request see the rows of the visitor's account only.
+func (v *visitor) confine() {
+	v.SetRequest(v.Request().WithContext(identity.Within(v.ctx(), v.session.Account)))
+}
+
 func (v *visitor) may(role identity.Role) bool { return v.session.Role.AtLeast(role) }
 
 // id is the identifier in the address.
@@ -82,9 +87,13 @@ func (p *Portal) as(role identity.Role) func(func(*visitor) error) echo.HandlerF
 			if v.session.Method == identity.MethodReproofed && role != anyRole {
 				return c.Redirect(http.StatusSeeOther, "/portal/factors") // may do nothing but make new factors
 			}
-			if role != anyRole && !v.may(role) {
+			if role == anyRole { // about the person, whose accounts, mandates and messages are several accounts'
+				return outward(p.explain(v, h(v)))
+			}
+			if !v.may(role) {
 				return web.ErrForbidden
 			}
+			v.confine()
 			return outward(p.explain(v, h(v)))
 		}
 	}

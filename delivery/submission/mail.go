@@ -43,6 +43,7 @@ func (m *mail) submit(ctx context.Context, r io.Reader) (delivery.Message, error
 	if err != nil {
 		return delivery.Message{}, err
 	}
+	ctx = identity.Within(ctx, m.key.Account)
 	// 2. The header; everything that it can get wrong is refused before any
 	// document is stored, at the first. A mail without is checked once, in 5.
 	m.in = &framing{r: r, allowance: -1}

@@ -58,7 +58,7 @@ type rig struct {
 
 func newRig(t testing.TB, change ...func(*Config)) *rig {
 	t.Helper()
-	r := &rig{t: t, pool: pgtest.New(t), account: uuid.NewString(), objects: t.TempDir(), log: &logBuffer{}}
+	r := &rig{t: t, pool: pgtest.New(t, identity.Wall), account: uuid.NewString(), objects: t.TempDir(), log: &logBuffer{}}
 	now := time.Date(2026, 11, 20, 9, 0, 0, 0, time.UTC)
 	clock := func() time.Time { return now }
 	_, err := r.pool.Exec(t.Context(), `INSERT INTO account (id, kind, name, email, country, created_at)
