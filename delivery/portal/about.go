@@ -46,6 +46,9 @@ type aboutPage struct {
 	Host string
 }
 
+// Weakness is where weaknesses are reported, as people write it.
+func (p aboutPage) Weakness() string { return strings.TrimPrefix(p.Security, "mailto:") }
+
 // Tel is the number as a link: only what a telephone dials.
 func (p aboutPage) Tel() string {
 	return strings.Map(func(r rune) rune {

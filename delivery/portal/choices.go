@@ -31,6 +31,18 @@ func countryOptions(lang string) []web.Option {
 	return out
 }
 
+// postal is an address as it stands on a page in a language: its country by name.
+func postal(a *delivery.PostalAddress, lang string) []string {
+	if a == nil {
+		return nil
+	}
+	lines := a.Block()
+	if r, err := language.ParseRegion(a.Country); err == nil {
+		lines[len(lines)-1] = display.Regions(language.Make(lang)).Name(r)
+	}
+	return lines
+}
+
 // languageOptions are the languages of notices, each by its own name.
 func languageOptions() []web.Option {
 	out := make([]web.Option, len(delivery.Languages))

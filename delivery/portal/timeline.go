@@ -83,6 +83,7 @@ type timelinePage struct {
 	Tries      []try
 	Used       time.Time // when the recipient's link was first used
 	Cancel     bool      // the reader may withdraw the message
+	Postal     []string  // the recipient's postal address
 
 	Papers    []delivery.Paper    // of the letter
 	Proposals []delivery.Proposal // better addresses that the recipient named
@@ -121,6 +122,7 @@ func (p *Portal) timeline(v *visitor) error {
 	}
 	page.Milestones = milestones(d, events)
 	page.Tries, page.Used = tries(events)
+	page.Postal = postal(d.Recipient.Address, p.Web.Language(v))
 	page.Cancel = v.may("sender") && (d.State == delivery.Submitted || d.State == delivery.Notified)
 	page.Email, page.SMS = reached(d, notify.Email, events), reached(d, notify.SMS, events)
 	return p.Web.Render(v, http.StatusOK, "portal/timeline", page)
