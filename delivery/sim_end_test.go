@@ -79,7 +79,7 @@ func (w *world) settle(ctx context.Context) error {
 
 // allRounds are the rounds of a worker, one after the other.
 func (w *world) allRounds() action {
-	list := []action{w.sweep(command{}), w.rounds(command{a: 0}), w.rounds(command{a: 1}), w.rounds(command{a: 2}), w.rounds(command{a: 3})}
+	list := []action{w.sweep(command{}), w.rounds(command{a: 0}), w.rounds(command{a: 1}), w.rounds(command{a: 2}), w.rounds(command{a: 3}), w.rounds(command{a: 4})}
 	return action{name: "rounds", causes: []cause{{verb: "report"}}, must: list[0].must, do: func(ctx context.Context, p *process) error {
 		var errs []error
 		for _, a := range list {

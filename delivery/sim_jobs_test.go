@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -98,7 +99,7 @@ func (w *world) openJobs(ctx context.Context, kinds ...string) (list []openJob, 
 // work is one run of one job.
 func (w *world) work(j openJob) action {
 	return action{
-		name: j.Kind, causes: []cause{{verb: jobVerbs[j.Kind]}},
+		name: fmt.Sprintf("%s %d", j.Kind, j.ID), causes: []cause{{verb: jobVerbs[j.Kind]}},
 		do: func(ctx context.Context, p *process) error { return w.workOn(ctx, p, j.ID) },
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/bode-erds/bode/delivery"
 	"github.com/bode-erds/bode/identity"
 )
@@ -152,7 +154,7 @@ func (w *world) rounds(c command) action {
 	return action{
 		name: "round",
 		do: func(ctx context.Context, p *process) error {
-			switch c.a % 4 {
+			switch c.a % 5 {
 			case 0:
 				_, err := p.Requeue(ctx, 100)
 				return err
@@ -162,6 +164,11 @@ func (w *world) rounds(c command) action {
 			case 2:
 				_, err := p.SettleLeft(ctx, 100)
 				return err
+			case 3:
+				return pgx.BeginFunc(ctx, p.pool, func(tx pgx.Tx) error {
+					_, err := p.told.Requeue(ctx, tx, w.clock.now().Add(-time.Hour), 100)
+					return err
+				})
 			}
 			_, err := p.ledger.Batch(ctx)
 			return err

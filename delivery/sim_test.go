@@ -2,9 +2,12 @@ package delivery_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -96,42 +99,69 @@ func (w *world) ready(ctx context.Context, c command) (action, error) {
 // crowd is how many messages are kept at a time.
 const crowd = 14
 
+// outcome is how a world ended.
+type outcome struct {
+	*world
+	step int
+	err  error
+}
+
+// errNoEnd is of a world whose test was broken off.
+var errNoEnd = errors.New("the test broke off")
+
 // play runs commands in a new world, and then lets everything come to its end.
-func play(t testing.TB, queue context.Context, seed uint64, commands []command) (w *world, step int, err error) {
-	w, err = newWorld(newRig(t), queue, seed)
-	if err != nil {
-		return w, 0, err
-	}
-	defer w.close()
-	ctx := t.Context()
-	for i, c := range commands {
-		w.step = i
-		w.begin(int(c.b))
-		if c.verb == "submit" && len(w.kept()) >= crowd {
-			c.verb = "approach"
-		}
-		one, err := w.ready(ctx, c)
+func play(t *testing.T, queue context.Context, seed uint64, commands []command) outcome {
+	o := outcome{world: &world{}, err: errNoEnd}
+	t.Run(fmt.Sprint(seed), func(t *testing.T) {
+		w, err := newWorld(newRig(t), queue, seed)
 		if err != nil {
-			return w, i, err
+			t.Fatal(err)
 		}
-		list := []action{one}
-		if c.with != nil && !strings.HasPrefix(one.name, "clock") {
-			other, err := w.ready(ctx, *c.with)
-			if err != nil {
-				return w, i, err
-			}
-			list = append(list, other)
-		}
-		if err := w.run(ctx, c.fault, list...); err != nil {
-			return w, i, fmt.Errorf("%s: %w", c, err)
-		}
-		if i%250 == 249 {
-			if err := w.audit(ctx); err != nil {
-				return w, i, err
+		defer w.close()
+		o.world = w
+		for i, c := range commands {
+			o.step = i
+			if err := w.once(t.Context(), i, c); err != nil {
+				o.err = fmt.Errorf("%s: %w", c, err)
+				return
 			}
 		}
+		o.step = len(commands)
+		o.err = w.finish(t.Context())
+	})
+	return o
+}
+
+// auditEvery is after how many commands everything is looked at, beside what each
+// changed.
+const auditEvery = 500
+
+// once runs the i-th command.
+func (w *world) once(ctx context.Context, i int, c command) error {
+	w.step = i
+	w.begin(int(c.b))
+	if c.verb == "submit" && len(w.kept()) >= crowd {
+		c.verb = "approach"
 	}
-	return w, len(commands), w.finish(ctx)
+	one, err := w.ready(ctx, c)
+	if err != nil {
+		return err
+	}
+	list := []action{one}
+	if c.with != nil && !strings.HasPrefix(one.name, "clock") {
+		other, err := w.ready(ctx, *c.with)
+		if err != nil {
+			return err
+		}
+		list = append(list, other)
+	}
+	if err := w.run(ctx, c.fault, list...); err != nil {
+		return err
+	}
+	if i%auditEvery == auditEvery-1 {
+		return w.audit(ctx)
+	}
+	return nil
 }
 
 // simNumber reads a number from the environment.
@@ -148,11 +178,12 @@ func simNumber(t *testing.T, name string, or uint64) uint64 {
 }
 
 // lifeOf is how many commands a world lives.
-const lifeOf = 1000
+const lifeOf = 2500
 
 // TestSimEndToEnd plays worlds of random commands and faults, each followed by a
 // look at everything that must hold. The seed is printed; BODE_SIM_SEED repeats
-// it, BODE_SIM_STEPS makes it longer. What fails is made shorter and printed.
+// it, BODE_SIM_STEPS makes it longer. What fails is made shorter, for
+// BODE_SIM_PATIENCE seconds, and printed with what became of its last commands.
 func TestSimEndToEnd(t *testing.T) {
 	t.Parallel()
 	steps := simNumber(t, "BODE_SIM_STEPS", 10_000)
@@ -160,54 +191,68 @@ func TestSimEndToEnd(t *testing.T) {
 		steps = 1000
 	}
 	seed := simNumber(t, "BODE_SIM_SEED", rand.Uint64()>>16)
+	patience := time.Duration(simNumber(t, "BODE_SIM_PATIENCE", 40)) * time.Second
 	t.Logf("BODE_SIM_SEED=%d BODE_SIM_STEPS=%d", seed, steps)
 	queue, began := queueContext(newRig(t)), time.Now()
 	var mu sync.Mutex
 	events, hits, done := map[string]int{}, map[faultKind]int{}, 0
+	lives := make(chan int, steps/lifeOf+1) // their lengths, in the order of their seeds
+	for left := int(steps); left > 0; left -= lifeOf {
+		lives <- min(left, lifeOf)
+	}
+	close(lives)
+	next := seed
 	var lanes sync.WaitGroup
-	next := make(chan uint64)
-	for range 2 {
+	for range runtime.GOMAXPROCS(0) {
 		lanes.Go(func() {
-			for n := range next {
-				commands := draw(n, lifeOf)
-				w, step, err := play(t, queue, n, commands)
+			for {
 				mu.Lock()
-				done += step
-				for k, v := range w.events {
+				n := next
+				next++
+				length, more := <-lives
+				mu.Unlock()
+				if !more || t.Failed() {
+					return
+				}
+				commands := draw(n, length)
+				o := play(t, queue, n, commands)
+				mu.Lock()
+				done += o.step
+				for k, v := range o.events {
 					events[k] += v
 				}
-				for k, v := range w.hits {
+				for k, v := range o.hits {
 					hits[k] += v
 				}
 				mu.Unlock()
-				if err != nil {
-					t.Errorf("seed %d, world %d, step %d: %v\n%s", seed, n, step, err, shorter(t, queue, n, commands[:min(step+1, len(commands))]))
+				if o.err != nil {
+					t.Errorf("BODE_SIM_SEED=%d BODE_SIM_STEPS=%d repeats it: step %d: %v\n%s", n, length, o.step, o.err, last(o.world))
+					t.Log(shorter(t, queue, n, commands[:min(o.step+1, len(commands))], time.Now().Add(patience)))
 				}
 			}
 		})
 	}
-	for n := seed; n < seed+(steps+lifeOf-1)/lifeOf && !t.Failed(); n++ {
-		next <- n
-	}
-	close(next)
 	lanes.Wait()
 	t.Logf("%d steps in %s; events %v; faults %v", done, time.Since(began).Round(time.Second), events, hits)
 }
 
-// shorter leaves commands out as long as what remains still fails, for a minute,
-// and lists what remains.
-func shorter(t *testing.T, queue context.Context, seed uint64, commands []command) string {
-	end := time.Now().Add(simPatience)
-	fails := func(list []command) (int, bool) {
-		_, step, err := play(t, queue, seed, list)
-		return step, err != nil
-	}
-	for size := len(commands) / 2; size > 0 && time.Now().Before(end); {
+// last is what became of the last commands.
+func last(w *world) string {
+	return "what came before:\n  " + strings.Join(w.diary[max(0, len(w.diary)-30):], "\n  ") + "\n"
+}
+
+// shorter leaves commands out as long as what remains still fails, and lists what
+// remains.
+func shorter(t *testing.T, queue context.Context, seed uint64, commands []command, end time.Time) string {
+	was := len(commands)
+	story := ""
+	for size := (len(commands) + 1) / 2; size > 0 && time.Now().Before(end); {
 		cut := false
 		for at := 0; at < len(commands) && time.Now().Before(end); {
-			less := append(append([]command{}, commands[:at]...), commands[min(at+size, len(commands)):]...)
-			if step, ok := fails(less); ok {
-				commands, cut = less[:min(step+1, len(less))], true
+			less := slices.Concat(commands[:at], commands[min(at+size, len(commands)):])
+			if o := play(t, queue, seed, less); o.err != nil {
+				commands, cut = less[:min(o.step+1, len(less))], true
+				story = fmt.Sprintf("step %d: %v\n%s", o.step, o.err, last(o.world))
 				continue
 			}
 			at += size
@@ -216,12 +261,13 @@ func shorter(t *testing.T, queue context.Context, seed uint64, commands []comman
 			size /= 2
 		}
 	}
+	if len(commands) == was {
+		return "no shorter list of commands was found in time\n"
+	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d commands that fail:\n", len(commands))
+	fmt.Fprintf(&b, "%d of %d commands fail as well:\n", len(commands), was)
 	for _, c := range commands {
 		fmt.Fprintf(&b, "  %s\n", c)
 	}
-	return b.String()
+	return b.String() + story
 }
-
-const simPatience = time.Second

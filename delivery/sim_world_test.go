@@ -1,6 +1,7 @@
 package delivery_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -41,6 +42,7 @@ type world struct {
 	step       int
 	causes     []cause // of the command that runs
 	whyNot     map[string]func(*world, *simDelivery, evidence.Event) string
+	diary      []string       // of every command: what became of it
 	events     map[string]int // how often each happened, for the account at the end
 	hits       map[faultKind]int
 }
@@ -50,6 +52,7 @@ type process struct {
 	*delivery.Service
 	pool   *pgxpool.Pool
 	ledger *ledger.Ledger
+	told   *notify.Service
 	mailer *notify.Worker
 	jobs   *river.Client[pgx.Tx]
 }
@@ -115,6 +118,7 @@ func (w *world) process() (*process, error) {
 		return nil, err
 	}
 	notices.UseJobs(p.jobs)
+	p.told = notices
 	p.ledger, err = ledger.New(ledger.Config{Pool: pool, Outbox: p.jobs, Issuer: evidencetest.Issuer(), Now: w.clock.now, Logger: quiet,
 		Engine:  evidence.Engine{XML: w.sealing, XMLChecker: w.sealing, PDF: w.sealing, PDFChecker: w.sealing},
 		Stamper: w.sealing, Log: tally{}, Records: tallyRecords{}})
@@ -160,6 +164,28 @@ type action struct {
 
 var errFault = errors.New("invariant broken")
 
+// remember writes down what became of commands.
+func (w *world) remember(f fault, disturbed bool, list []action, results []error) {
+	line := fmt.Sprintf("%d, %s:", w.step, w.clock.now().Format("2006-01-02 15:04:05.000000"))
+	for i, a := range list {
+		line += " " + a.name
+		for _, c := range a.causes {
+			if c.delivery != nil {
+				line += " " + c.delivery.id
+			} else if c.message != nil {
+				line += " of " + c.message.id
+			}
+		}
+		if results[i] != nil {
+			line += fmt.Sprintf(" (%.200v)", results[i])
+		}
+	}
+	if disturbed {
+		line += fmt.Sprintf(" [%s at %d]", cmp.Or(f.kind, "killed from outside"), f.at)
+	}
+	w.diary = append(w.diary, line)
+}
+
 // run does the actions, at once when there are several, with a fault, and holds
 // what became of it against the model.
 func (w *world) run(ctx context.Context, f fault, list ...action) error {
@@ -183,6 +209,7 @@ func (w *world) run(ctx context.Context, f fault, list ...action) error {
 		}
 	}
 	disturbed := w.hit()
+	w.remember(f, disturbed, list, results)
 	if disturbed {
 		w.hits[f.kind]++
 		for _, p := range w.processes {

@@ -79,9 +79,14 @@ func (w *works) state(t testing.TB, d delivery.Delivery) evidence.Piece {
 	return list[0]
 }
 
-// TestAuthorityDown takes the time-stamp authority away, before a signature's own
-// time-stamp and before that of its batch: nothing is given out without, nothing is
-// signed twice, and it goes on when the authority is back.
+// lies are answers of a time-stamp authority that look well and are not to be
+// believed.
+var lies = []evidencetest.Fault{evidencetest.WrongImprint, evidencetest.WrongNonce, evidencetest.WrongTime, evidencetest.OldTime,
+	evidencetest.Foreign, evidencetest.OtherKey}
+
+// TestAuthorityDown takes the time-stamp authority away, and then lets it lie, before
+// a signature's own time-stamp and before that of its batch: nothing is given out
+// without, nothing is signed twice, and it goes on when the authority is back.
 func TestAuthorityDown(t *testing.T) {
 	t.Parallel()
 	w := newWorks(t)
@@ -113,13 +118,21 @@ func TestAuthorityDown(t *testing.T) {
 	if err := w.ledger.Seal(t.Context(), id, 1, nil); err == nil || string(signed()) != before {
 		t.Error("signed again")
 	}
+	for _, f := range lies {
+		w.stands.authority.SetFault(f)
+		if err := w.ledger.Seal(t.Context(), id, 1, nil); err == nil || string(signed()) != before || w.state(t, d).State != evidence.PendingStamp {
+			t.Errorf("%s: sealed with it, or signed again: %v", f, err)
+		}
+	}
 	w.stands.authority.SetFault(evidencetest.Works)
 	if err := w.ledger.Seal(t.Context(), id, 1, nil); err != nil {
 		t.Fatal(err)
 	}
-	w.stands.authority.SetFault(evidencetest.Reject)
-	if n, err := w.ledger.Batch(t.Context()); n != 0 || err == nil {
-		t.Fatalf("a batch of %d, %v", n, err)
+	for _, f := range append(lies, evidencetest.Reject) {
+		w.stands.authority.SetFault(f)
+		if n, err := w.ledger.Batch(t.Context()); n != 0 || err == nil {
+			t.Fatalf("%s: a batch of %d, %v", f, n, err)
+		}
 	}
 	if p := w.state(t, d); p.State != evidence.PendingStamp {
 		t.Errorf("state %q", p.State)
