@@ -47,7 +47,7 @@ func (a *attachment) begin() {
 	h := a.x.Response().Header()
 	h.Set("Content-Type", a.kind)
 	h.Set("Content-Disposition", disposition(a.name))
-	h.Set("Content-Security-Policy", "sandbox; default-src 'none'")
+	h.Set("Content-Security-Policy", "sandbox; default-src 'none'; frame-ancestors 'none'")
 	if a.size >= 0 {
 		h.Set("Content-Length", strconv.FormatInt(a.size, 10))
 	}

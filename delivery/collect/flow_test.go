@@ -30,7 +30,7 @@ func TestAcceptAndReadEverything(t *testing.T) {
 		t.Errorf("document 1: %d octets of %s", len(got.body), got.header.Get("Content-Type"))
 	}
 	for header, want := range map[string]string{"Content-Disposition": `attachment; filename="opzegging huur.pdf"`,
-		"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "sandbox; default-src 'none'", "Cache-Control": "no-store", "Content-Length": "400000"} {
+		"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "sandbox; default-src 'none'; frame-ancestors 'none'", "Cache-Control": "no-store", "Content-Length": "400000"} {
 		if got := b.header.Get(header); got != want {
 			t.Errorf("%s: %q, want %q", header, got, want)
 		}

@@ -80,7 +80,7 @@ func (r *rig) pass(d time.Duration) { r.ahead.Add(int64(d)) }
 
 func newRig(t testing.TB, change ...func(*rig)) *rig {
 	t.Helper()
-	r := &rig{t: t, pool: pgtest.New(t), objects: t.TempDir(), finished: &atomic.Int64{}, viewer: drawing{}}
+	r := &rig{t: t, pool: pgtest.New(t, identity.Wall), objects: t.TempDir(), finished: &atomic.Int64{}, viewer: drawing{}}
 	for _, c := range change {
 		c(r)
 	}
