@@ -34,7 +34,11 @@ func (w *world) finish(ctx context.Context) error {
 	for _, d := range w.living() {
 		over := slices.Contains([]string{"handed_over", "consigned", "rejected", "cancelled", "posting", "posted", "delivered_by_post", "returned"}, d.state)
 		if !over && (d.state != "expired" || d.message.post) {
-			return fmt.Errorf("%w: delivery %s is stuck: %s", errFault, d.id, d.state)
+			var story string
+			if err := w.rig.pool.QueryRow(ctx, `SELECT string_agg(name || ' ' || at, ', ' ORDER BY seq) FROM erds_event WHERE delivery_id = $1`, d.id).Scan(&story); err != nil {
+				return err
+			}
+			return fmt.Errorf("%w: delivery %s is stuck: %s, after %s", errFault, d.id, d.state, story)
 		}
 	}
 	if err := w.audit(ctx); err != nil {
