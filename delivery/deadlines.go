@@ -173,6 +173,9 @@ func (s *Service) advance(ctx context.Context, account string, ahead, by time.Du
 	if _, err := s.purgeDue(ctx, account, target, 1000); err != nil {
 		return time.Time{}, err
 	}
+	if err := s.dropContents(ctx, account, target, 1000); err != nil {
+		return time.Time{}, err
+	}
 	return target.UTC(), nil
 }
 

@@ -52,3 +52,11 @@ func ParseTerms(b []byte) (*Terms, error) { return parseTerms(b) }
 
 // TermsFile is the data that the program holds.
 func TermsFile() []byte { return termsFile }
+
+// WrappedTables are those that RewrapKeys looks through.
+func WrappedTables() (names []string) {
+	for _, w := range wrappings() {
+		names = append(names, w.table)
+	}
+	return names
+}

@@ -289,6 +289,24 @@ func TestInvoiceNumbers(t *testing.T) {
 	}
 }
 
+// TestInvoicesKept (R29): an invoice goes when its years are over and no sooner, and
+// never unpaid.
+func TestInvoicesKept(t *testing.T) {
+	t.Parallel()
+	r := selling(t)
+	end := r.clock.now().AddDate(-10, 0, 0)
+	for i, x := range []struct{ issued, paid any }{{end.Add(-time.Second), end}, {end, end}, {end.AddDate(-1, 0, 0), nil}} {
+		r.exec(`INSERT INTO invoice (id, account_id, year, seq, kind, source, issued_at, due_on, language, seller, buyer, lines, net, vat, gross, vat_rate, vat_kind, ogm, paid_at)
+ VALUES (gen_random_uuid(), $1, 2010, $2, 'invoice', 'month:' || $2::int, $3, '2010-01-01', 'nl', '{}', '{}', '[]', 1, 0, 1, 0, 'O', lpad($2::int::text, 12, '0'), $4)`, r.account, i+1, x.issued, x.paid)
+	}
+	if n, err := r.ForgetInvoices(r.ctx()); n != 1 || err != nil {
+		t.Errorf("%d went: %v", n, err)
+	}
+	if n := r.count(`SELECT count(*) FROM invoice WHERE seq IN (2, 3)`); n != 2 {
+		t.Errorf("%d are left of two that have to be kept", n)
+	}
+}
+
 // TestBill invoices a month of an account that pays afterwards.
 func TestBill(t *testing.T) {
 	t.Parallel()

@@ -18,6 +18,7 @@ type Removal struct {
 	Message    ID        `json:"message"`
 	DueAt      time.Time `json:"due_at"`
 	ErasedAt   time.Time `json:"erased_at"`
+	ContentsAt time.Time `json:"contents_removed_at,omitzero"` // before the rest; zero: with it
 	Deliveries int       `json:"deliveries"`
 	Pieces     int       `json:"keys_forgotten"`
 	Heads      string    `json:"heads_sha256"`
@@ -28,15 +29,19 @@ func (s *Service) Removals(ctx context.Context, account string, limit int) (list
 	if err := s.Pool.QueryRow(ctx, `SELECT count(*) FROM erasure WHERE account_id = $1`, account).Scan(&n); err != nil {
 		return nil, 0, err
 	}
-	rows, err := s.Pool.Query(ctx, `SELECT message_id, due_at, erased_at, deliveries, pieces, heads FROM erasure WHERE account_id = $1
+	rows, err := s.Pool.Query(ctx, `SELECT message_id, due_at, erased_at, contents_at, deliveries, pieces, heads FROM erasure WHERE account_id = $1
  ORDER BY erased_at DESC, message_id LIMIT $2`, account, min(limit, MaxRemovals))
 	if err != nil {
 		return nil, 0, err
 	}
 	list, err = pgx.CollectRows(rows, func(r pgx.CollectableRow) (x Removal, err error) {
 		var heads []byte
-		err = r.Scan(&x.Message, &x.DueAt, &x.ErasedAt, &x.Deliveries, &x.Pieces, &heads)
+		var contents *time.Time
+		err = r.Scan(&x.Message, &x.DueAt, &x.ErasedAt, &contents, &x.Deliveries, &x.Pieces, &heads)
 		x.DueAt, x.ErasedAt, x.Heads = x.DueAt.UTC(), x.ErasedAt.UTC(), hex.EncodeToString(heads)
+		if contents != nil {
+			x.ContentsAt = contents.UTC()
+		}
 		return x, err
 	})
 	return list, n, err

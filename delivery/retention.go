@@ -18,7 +18,7 @@ import (
 const sweepMost = 10_000
 
 // Retain removes what has reached the end of its retention, at most limit
-// messages, documents that no message took within a day, old sessions, and
+// messages, contents that go before their message, documents that no message took within a day, old sessions, and
 // idempotency keys but those of messages, which live as long as their message. It
 // returns how many messages went.
 func (s *Service) Retain(ctx context.Context, limit int) (int, error) {
@@ -43,7 +43,7 @@ func (s *Service) Retain(ctx context.Context, limit int) (int, error) {
 		return 0, err
 	}
 	n, err := s.purgeDue(ctx, "", now, limit)
-	return n, errors.Join(unbound, err)
+	return n, errors.Join(unbound, err, s.dropContents(ctx, "", now, limit))
 }
 
 // What is due for removal, and what a crash left half removed.
@@ -189,8 +189,8 @@ ON CONFLICT (id) DO NOTHING`
 // sqlErasure leaves what proves the removal, without personal data. What a crash
 // left of a test message may have begun by a clock ahead of the one that ends it.
 const sqlErasure = `
-INSERT INTO erasure (message_id, erased_at, deliveries, heads, account_id, due_at, pieces)
-SELECT m.id, greatest($2, m.purged_at), $3, $4, m.account_id, m.retain_until,
+INSERT INTO erasure (message_id, erased_at, deliveries, heads, account_id, due_at, contents_at, pieces)
+SELECT m.id, greatest($2, m.purged_at), $3, $4, m.account_id, m.retain_until, m.contents_gone_at,
        (SELECT count(*) FROM document x WHERE x.message_id = m.id)
      + (SELECT count(*) FROM letter x JOIN delivery d ON d.id = x.delivery_id WHERE d.message_id = m.id)
      + (SELECT count(*) FROM postal_document x JOIN delivery d ON d.id = x.delivery_id WHERE d.message_id = m.id)

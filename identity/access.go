@@ -152,9 +152,11 @@ func (s *Service) Sweep(ctx context.Context) error {
 		sql  string
 		upTo time.Time
 	}{
-		{`DELETE FROM access_log WHERE at < $1`, at.AddDate(0, -months[ClassAccessLog], 0)},
+		{`DELETE FROM access_log WHERE id IN (SELECT id FROM access_log WHERE at < $1 ORDER BY at LIMIT 10000)`, at.AddDate(0, -months[ClassAccessLog], 0)},
+		// Who sent what is under a legal hold is proven as long as the hold lasts (R27).
 		{`
-WITH gone AS (DELETE FROM departure WHERE left_at < $1 RETURNING person_id)
+WITH gone AS (DELETE FROM departure WHERE left_at < $1 AND NOT EXISTS (
+  SELECT FROM message m WHERE m.held AND m.sent_by -> 'identifier' ->> 'value' = departure.person_id::text) RETURNING person_id)
 DELETE FROM identification WHERE delivery_id IS NULL AND person_id IN (SELECT person_id FROM gone)`, at.AddDate(0, -months[ClassIdentification], 0)},
 		{`DELETE FROM session WHERE absolute_expires_at < $1`, at},
 		{`DELETE FROM ticket WHERE expires_at < $1`, at},

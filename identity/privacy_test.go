@@ -309,10 +309,12 @@ func TestRetentionRules(t *testing.T) {
 	b := setup(t)
 	by := b.operating()
 	for name, f := range map[string]func() error{
-		"too short":   func() error { return b.SetRule(t.Context(), by, identity.ClassAccessLog, 11, "x") },
-		"too long":    func() error { return b.SetRule(t.Context(), by, identity.ClassAccessLog, 121, "x") },
-		"proof early": func() error { return b.SetRule(t.Context(), by, identity.ClassIdentification, identity.ProofKept-1, "x") },
-		"no reason":   func() error { return b.SetRule(t.Context(), by, identity.ClassAccessLog, 30, " ") },
+		"too short": func() error { return b.SetRule(t.Context(), by, identity.ClassAccessLog, 11, "x") },
+		"too long":  func() error { return b.SetRule(t.Context(), by, identity.ClassAccessLog, 121, "x") },
+		"proof early": func() error {
+			return b.SetRule(t.Context(), by, identity.ClassIdentification, identity.ProofKept-1, "x")
+		},
+		"no reason": func() error { return b.SetRule(t.Context(), by, identity.ClassAccessLog, 30, " ") },
 	} {
 		if err := f(); !isFieldError(err) {
 			t.Errorf("%s: %v", name, err)
@@ -353,6 +355,43 @@ func TestRetentionRules(t *testing.T) {
 			t.Errorf("%s: %v", constraint, err)
 		}
 	}
+}
+
+// R29: identifications of people who left and refused applications go on their day
+// and no sooner; an identification stays while a legal hold needs it (R27).
+func TestClassesInTime(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	left := b.add("els", identity.Reader)
+	if _, err := b.save(proof("Els", "Peeters"), identity.Occasion{Person: left}); err != nil {
+		t.Fatal(err)
+	}
+	day, run := b.now(), func(sql string, args ...any) {
+		t.Helper()
+		if _, err := b.pool.Exec(t.Context(), sql, args...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run(`INSERT INTO departure (person_id, left_at) VALUES ($1, $2)`, left, day)
+	run(`INSERT INTO application (id, person_id, record, given, family, level, language, capacity, name, country, enterprise_number, email, terms, state, blank, decided_by, decided_at, filed_at)
+ VALUES (gen_random_uuid(), $1, gen_random_uuid(), 'Els', 'Peeters', 'high', 'nl', 'x', 'Firma', 'BE', '0403170701', 'x@example.be', '1', 'refused', '', $2, $3, $3)`, left, b.admin, day)
+	run(`INSERT INTO message (id, account_id, number, test, subject, language, sender, sent_by, parts, policy, deliveries, submitted_at, retain_until, held)
+ VALUES (gen_random_uuid(), $1, 'AAAA-AAAA-AAAA', false, 'x', 'nl', '{}', jsonb_build_object('identifier', jsonb_build_object('value', $2::text)), '[]', '{}', 1, $3, $3, true)`, b.account, left, day)
+	at := func(when time.Time, what, table string, want int) {
+		t.Helper()
+		b.forward(when.Sub(b.now()))
+		b.want(b.Sweep(t.Context()), nil, "sweep")
+		if n := b.count(`SELECT count(*) FROM ` + table); n != want {
+			t.Errorf("%s: %d of %s, want %d", what, n, table, want)
+		}
+	}
+	refused, proven := "application", "identification WHERE person_id = '"+left+"'"
+	at(day.AddDate(0, identity.AccessKept, 0), "on the day", refused, 1)
+	at(day.AddDate(0, identity.AccessKept, 0).Add(time.Second), "after it", refused, 0)
+	at(day.AddDate(0, identity.ProofKept, 0), "on the day", proven, 1)
+	at(day.AddDate(0, identity.ProofKept, 0).Add(time.Second), "under a hold", proven, 1)
+	run(`UPDATE message SET held = false`)
+	at(b.now(), "lifted", proven, 0)
 }
 
 // R6, R36: who looked at what, once for a while, for the account's administrators.

@@ -3,6 +3,7 @@ package portal_test
 import (
 	"archive/zip"
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -11,12 +12,17 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/bode-erds/bode/delivery"
 	"github.com/bode-erds/bode/delivery/portal"
 	"github.com/bode-erds/bode/delivery/web"
 	"github.com/bode-erds/bode/identity"
 	"github.com/bode-erds/bode/notify"
 )
+
+// Forget has nothing to forget: see codes.
+func (codes) Forget(context.Context, pgx.Tx, string) error { return nil }
 
 // entry writes a new entry as the operator, and gives its id.
 func (r *rig) entry(register identity.Register, state string, fields ...string) string {
@@ -241,7 +247,7 @@ func TestProcessorsOfRegister(t *testing.T) {
 		fields = append(fields, "task_"+l, "drukt", "data_"+l, "adressen")
 	}
 	r.entry(identity.Processors, "planned", fields...)
-	b.to("/sub-processors?lang=en").shows("New: Nieuwdruk", "From then on")
+	b.to("/sub-processors?lang=en").shows("New: Nieuwdruk", "From then on", "Nieuwdruk, België", "do you object?")
 }
 
 // TestLooksAreLogged (R6, R36): who looked at which message, for the administrators

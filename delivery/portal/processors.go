@@ -91,7 +91,8 @@ type processorChange struct {
 	Since          time.Time
 	Coming         bool
 	Added, Removed []string
-	Changed        []string // the same name, another task, country or data
+	Changed        []string    // the same name, another task, country or data
+	Planned        []Processor // of these, when it is coming: what senders can object to
 }
 
 // processorLists are the versions of the list, newest first: those of the register,
@@ -172,6 +173,11 @@ func (p *Portal) processors(c echo.Context) error {
 		}
 		ch := difference(before, l.Processors)
 		ch.Since, ch.Coming = l.Since, l.Since.After(now)
+		for _, x := range l.Processors {
+			if ch.Coming && (slices.Contains(ch.Added, x.Name) || slices.Contains(ch.Changed, x.Name)) {
+				ch.Planned = append(ch.Planned, x)
+			}
+		}
 		page.Changes = append(page.Changes, ch)
 	}
 	return p.Web.Render(c, http.StatusOK, "portal/processors", page)

@@ -110,8 +110,12 @@ func keyboard(ctx context.Context, _ Page) (faults []string, err error) {
 	if err != nil {
 		return nil, err
 	}
+	dates, err := ask[int](ctx, `document.querySelectorAll("input[type^=date], input[type=time], input[type=month]").length`)
+	if err != nil {
+		return nil, err
+	}
 	reached, last, stay := map[int]bool{}, -1, 0
-	for range min(total+maxStay+2, maxPresses) {
+	for range min(total+maxStay*(1+dates)+2, maxPresses) {
 		if _, err := chromedp.Run(ctx, chromedp.KeyEvent(kb.Tab)); err != nil {
 			return faults, err
 		}
