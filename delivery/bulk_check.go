@@ -10,8 +10,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// checkChunk is how many rows are checked and counted together.
-const checkChunk = 1000
+// checkChunk is how many rows are checked and counted together: all that a list
+// of any length holds in memory.
+const checkChunk = 250
 
 // checkBulk checks rows until end and reports whether that was all of them.
 // Nothing of a row is kept but where it stands and what is wrong with it.

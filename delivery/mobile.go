@@ -20,7 +20,12 @@ func Mobile(typed string) string {
 	if strings.HasPrefix(s, "+") || strings.HasPrefix(s, "00") {
 		s = strings.Replace(s, "(0)", "", 1) // the zero that is dialled at home only
 	}
-	s = strings.NewReplacer(" ", "", ".", "", "/", "", "-", "", "(", "", ")", "", "\u00a0", "", "\u202f", "", "\u2011", "", "\u2013", "").Replace(s)
+	s = strings.Map(func(r rune) rune {
+		if strings.ContainsRune(" ./-()\u00a0\u202f\u2011\u2013", r) {
+			return -1
+		}
+		return r
+	}, s)
 	if strings.HasPrefix(s, "00") {
 		s = "+" + s[2:]
 	}

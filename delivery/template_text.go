@@ -166,7 +166,9 @@ func filled(text string, given map[string]string) string {
 }
 
 // pointerToken escapes a name for a JSON Pointer. RFC 6901 §3
-func pointerToken(s string) string { return strings.NewReplacer("~", "~0", "/", "~1").Replace(s) }
+func pointerToken(s string) string {
+	return strings.ReplaceAll(strings.ReplaceAll(s, "~", "~0"), "/", "~1")
+}
 
 // Submission is what is sent when the template is filled in: the caller adds
 // recipients and documents. Errors: as Fill.

@@ -20,11 +20,12 @@ type shelf struct {
 	subject *subject
 	ids     []string // some of the deliveries, in no order
 	cookie  string   // of somebody who is signed in
+	pids    [2]int   // service and database
 }
 
 // openShelf makes a database with n deliveries, each like one that was really
 // submitted.
-func openShelf(ctx context.Context, b *bench, n int) (_ *shelf, err error) {
+func openShelf(ctx context.Context, b *bench, n int, of filling) (_ *shelf, err error) {
 	name := fmt.Sprintf("of_%d", n)
 	address, err := b.database(ctx, name)
 	if err != nil {
@@ -52,15 +53,19 @@ func openShelf(ctx context.Context, b *bench, n int) (_ *shelf, err error) {
 	}
 	defer pool.Close()
 	began := time.Now()
-	if err := fill(ctx, pool, n-1); err != nil {
+	if err := of.fill(ctx, address, n-1); err != nil {
 		return nil, err
 	}
 	say("filled a database with %d deliveries in %.0f s", n, time.Since(began).Seconds())
-	rows, err := pool.Query(ctx, `SELECT id::text FROM delivery ORDER BY random() LIMIT 20000`)
+	rows, err := pool.Query(ctx, sqlSample)
 	if err != nil {
 		return nil, err
 	}
 	if s.ids, err = pgx.CollectRows(rows, pgx.RowTo[string]); err != nil {
+		return nil, err
+	}
+	s.pids[0] = s.subject.PID
+	if s.pids[1], err = postmaster(ctx, pool); err != nil {
 		return nil, err
 	}
 	s.cookie, err = signedIn(ctx, pool)
@@ -79,56 +84,32 @@ SELECT $1, s.person_id, s.account_id, 'password+totp', now(), now(), now(), now(
 	return "bode_session=" + base64.RawURLEncoding.EncodeToString(raw), err
 }
 
-// What a database refuses on its way in costs nothing on its way out, so the
-// guards are off while a throw-away database is filled: a row per delivery in
-// three tables would otherwise fire six million triggers.
-const sqlOpenGuards = `
-ALTER TABLE message DISABLE TRIGGER USER;
-ALTER TABLE delivery DISABLE TRIGGER USER;
-ALTER TABLE erds_event DISABLE TRIGGER USER;
-ALTER TABLE delivery DROP CONSTRAINT delivery_last_event, DROP CONSTRAINT delivery_message_id_fkey, DROP CONSTRAINT delivery_notified_has_window,
-	DROP CONSTRAINT delivery_content_only_identified, DROP CONSTRAINT delivery_posting_has_item;
-ALTER TABLE erds_event DROP CONSTRAINT erds_event_delivery_id_fkey;
-ALTER TABLE message DROP CONSTRAINT message_account_id_fkey;
-CREATE FUNCTION bench_id(i integer, salt text) RETURNS uuid LANGUAGE sql IMMUTABLE AS
-	$$ SELECT (lpad(to_hex(1750000000000 + i * 2000::bigint), 12, '0') || '7' || substr(md5(salt || i), 1, 3) || '8' || substr(md5(salt || i), 5, 15))::uuid $$;`
-
-// sqlFill copies the one row of each table with other keys: ids in the order of
-// their times, as real ones are (RFC 9562 §5.7), in states and with references,
-// cost centres and names as they come.
-var sqlFill = []string{`
-INSERT INTO message SELECT r.* FROM (SELECT m FROM message m LIMIT 1) t, generate_series($1::int, $2::int) i,
-	jsonb_populate_record(t.m, jsonb_build_object('id', bench_id(i, 'm'), 'number', 'N' || i, 'reference', 'r' || i % 997, 'cost_centre', 'c' || i % 9,
-		'submitted_at', to_timestamp(1750000000 + i * 2::bigint))) r`, `
-INSERT INTO delivery SELECT r.* FROM (SELECT d FROM delivery d LIMIT 1) t, generate_series($1::int, $2::int) i,
-	jsonb_populate_record(t.d, jsonb_build_object('id', bench_id(i, 'd'), 'message_id', bench_id(i, 'm'),
-		'link_hash', sha256(int4send(i)), 'notice_code', 'C' || i,
-		'state', (ARRAY['notified', 'notified', 'handed_over', 'handed_over', 'handed_over', 'rejected', 'expired', 'posted', 'delivered_by_post', 'cancelled'])[1 + i % 10],
-		'respond_by', to_timestamp(1850000000 + i * 2::bigint),
-		'recipient', (t.d).recipient || jsonb_build_object('email', 'an' || i % 50021 || '@example.be', 'family', CASE i % 3 WHEN 0 THEN 'Janssens' ELSE 'F' || i END))) r`, `
-INSERT INTO erds_event SELECT r.* FROM (SELECT e FROM erds_event e LIMIT 1) t, generate_series($1::int, $2::int) i,
-	jsonb_populate_record(t.e, jsonb_build_object('id', bench_id(i, 'e'), 'delivery_id', bench_id(i, 'd'), 'message_id', bench_id(i, 'm'))) r`}
-
-// fillStep is how many deliveries are made in one statement.
-const fillStep = 50_000
-
-func fill(ctx context.Context, pool *pgxpool.Pool, n int) error {
-	if _, err := pool.Exec(ctx, sqlOpenGuards); err != nil {
-		return err
-	}
-	for first := 1; first <= n; first += fillStep {
-		for _, q := range sqlFill {
-			if _, err := pool.Exec(ctx, q, first, min(n, first+fillStep-1)); err != nil {
-				return err
-			}
+// spent is the processor time of service and database so far.
+func (s *shelf) spent() (all time.Duration, err error) {
+	for _, pid := range s.pids {
+		one, err := spentBy(pid)
+		if err != nil {
+			return 0, err
 		}
+		all += one
 	}
-	_, err := pool.Exec(ctx, `VACUUM ANALYZE message, delivery, erds_event`)
-	return err
+	return all, nil
 }
 
-// read asks for some time.
-func (s *shelf) read(ctx context.Context, clients int, g *growth) (load, error) {
+// read asks for some time, and says what that took of the processors.
+func (s *shelf) read(ctx context.Context, clients int, g *growth) (l load, spent time.Duration, err error) {
+	before, err := s.spent()
+	if err != nil {
+		return l, 0, err
+	}
+	if l, err = s.press(ctx, clients, g); err != nil {
+		return l, 0, err
+	}
+	after, err := s.spent()
+	return l, after - before, err
+}
+
+func (s *shelf) press(ctx context.Context, clients int, g *growth) (load, error) {
 	return press(ctx, s.subject.BaseURL, clients, g.span, 200, func(client, i int) []byte { return g.ask(s, client, clients, i) })
 }
 
