@@ -64,15 +64,17 @@ func (s *stepTimes) failures() (n int) {
 
 // dayLook is how things stood at one moment of a day.
 type dayLook struct {
-	at               time.Duration
-	events, unsealed int
-	jobs             int
-	memory           int64 // KiB
+	at                 time.Duration
+	events             int
+	unsigned, unsealed int // without the signed XML, and without the PDF, which comes last
+	jobs               int
+	memory             int64 // KiB
 }
 
-// Evidence is unsealed from its event on.
+// Evidence is unsigned and unsealed from its event on.
 const sqlDayLook = `
-SELECT (SELECT count(*) FROM erds_event), (SELECT count(*) FROM evidence WHERE sealed_at IS NOT NULL),
+SELECT (SELECT count(*) FROM erds_event), (SELECT count(*) FROM evidence WHERE xml IS NOT NULL OR signed_xml IS NOT NULL),
+       (SELECT count(*) FROM evidence WHERE sealed_at IS NOT NULL),
        (SELECT count(*) FROM river_job WHERE state IN ('available', 'running', 'retryable', 'scheduled'))`
 
 // look looks at an even pace until ctx ends.
@@ -85,17 +87,17 @@ func (d *busyDay) look(ctx context.Context, pace time.Duration) (all []dayLook) 
 		}
 		l.at = time.Since(began)
 		all = append(all, l)
-		say("after %5.0f s: %6d events, %6d unsealed, %6d jobs, %4.0f MiB, %d failures", l.at.Seconds(), l.events, l.unsealed, l.jobs, mib(l.memory), d.steps.failures())
+		say("after %5.0f s: %6d events, %6d unsigned, %6d unsealed, %6d jobs, %4.0f MiB, %d failures", l.at.Seconds(), l.events, l.unsigned, l.unsealed, l.jobs, mib(l.memory), d.steps.failures())
 	}
 	return all
 }
 
 func (d *busyDay) lookOnce(ctx context.Context) (l dayLook, err error) {
-	var sealed int
-	if err = d.pool.QueryRow(ctx, sqlDayLook).Scan(&l.events, &sealed, &l.jobs); err != nil {
+	var signed, sealed int
+	if err = d.pool.QueryRow(ctx, sqlDayLook).Scan(&l.events, &signed, &sealed, &l.jobs); err != nil {
 		return l, err
 	}
-	l.unsealed = l.events - sealed
+	l.unsigned, l.unsealed = l.events-signed, l.events-sealed
 	l.memory, err = memory(d.s.PID, "VmRSS")
 	return l, err
 }
