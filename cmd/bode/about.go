@@ -17,7 +17,7 @@ type aboutConfig struct {
 	Phone      string   `help:"Number that they call, as people write it." env:"BODE_ABOUT_PHONE"`
 	Address    []string `help:"Lines of the postal address." env:"BODE_ABOUT_ADDRESS"`
 	Security   string   `help:"Where weaknesses are reported, mailto: or https:; empty: no security.txt." env:"BODE_ABOUT_SECURITY"`
-	Processors string   `help:"JSON file with the versions of the list of sub-processors." type:"path" env:"BODE_ABOUT_PROCESSORS"`
+	Processors string   `help:"JSON file that fills the register of sub-processors when it is empty." type:"path" env:"BODE_ABOUT_PROCESSORS"`
 }
 
 func (c aboutConfig) validate(need func(ok bool, setting, why string)) {

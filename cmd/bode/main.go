@@ -10,6 +10,7 @@
 //	bode account   open an account, make an API key
 //	bode operator  say who decides on applications of companies
 //	bode hold      keep a message while legal proceedings run
+//	bode keyring   carry content to newer keys, and destroy old ones
 //	bode suppress  say which addresses are not written to, and mend it
 //	bode config    show every setting and where its value comes from
 //	bode backup    keep database, log and content in a store on another machine
@@ -49,6 +50,7 @@ type cli struct {
 	Operator  operatorCmd `cmd:"" help:"Say who decides on applications of companies."`
 	PublicLog logCmd      `cmd:"" name:"log" help:"Make what the public log needs."`
 	Hold      holdCmd     `cmd:"" help:"Keep messages while legal proceedings run."`
+	Keyring   keyringCmd  `cmd:"" help:"Look after the keys that wrap the keys of content."`
 	Suppress  suppressCmd `cmd:"" help:"Say which addresses are not written to, and why."`
 	Config    configCmd   `cmd:"" help:"Show every setting and where its value comes from."`
 	OpenAPI   openapiCmd  `cmd:"" name:"openapi" help:"Print the contract of the API (OpenAPI 3.1)."`
