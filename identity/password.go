@@ -102,13 +102,18 @@ func (h *hasher) check(password string, about ...string) FieldErrors {
 	if len(seen) < 5 || h.common[p] || h.common[squeezed] || h.common[strings.TrimRight(squeezed, "0123456789!?")] {
 		return bad("common")
 	}
-	for _, a := range about {
+	for _, a := range append(houseWords(), about...) {
 		a = strings.ToLower(normalise(a))
 		if utf8.RuneCountInString(a) >= 4 && strings.Contains(p, a) && n-utf8.RuneCountInString(a) < minPassword/2 {
 			return bad("common")
 		}
 	}
 	return nil
+}
+
+// houseWords are what anybody would try first here: our name, and what we do.
+func houseWords() []string {
+	return []string{"aangetekend", "aangetekende", "recommande", "recommandé", "einschreiben", "registered", "delivery", "zending", "courrier", "postbode"}
 }
 
 // normalise makes one password of every way a keyboard may encode it.

@@ -241,7 +241,7 @@ func (a *app) faces() (http.Handler, error) {
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	mux.HandleFunc("GET /readyz", a.ready)
 	mux.Handle("/", e)
-	return a.out.tracing.requests(a.monitor.counted(mux)), nil
+	return a.out.tracing.requests(a.monitor.counted(a.careful(mux))), nil
 }
 
 // ready says whether this process can serve: it stays, and its database answers.

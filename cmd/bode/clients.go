@@ -41,7 +41,9 @@ func (c clientsConfig) tls() (*tls.Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--clients-cert: %w", err)
 	}
-	return &tls.Config{Certificates: []tls.Certificate{pair}, ClientAuth: tls.RequestClientCert, MinVersion: tls.VersionTLS12}, nil
+	conf := answering(pair)
+	conf.ClientAuth = tls.RequestClientCert
+	return conf, nil
 }
 
 // withCertificates serves the API alone on l until ctx ends.
@@ -71,5 +73,5 @@ func (a *app) mountAPI(mux *http.ServeMux, rest *api.API) {
 		m.Handle(api.Prefix+"/", rest.Handler())
 		m.Handle("GET "+api.MetadataPath, rest.Metadata())
 	}
-	a.software = a.out.tracing.requests(own)
+	a.software = a.out.tracing.requests(a.careful(own))
 }

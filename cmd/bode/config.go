@@ -84,7 +84,7 @@ func (c mailsConfig) tls() (*tls.Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--mails-cert: %w", err)
 	}
-	return &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}, nil
+	return answering(pair), nil
 }
 
 type contentConfig struct {

@@ -66,7 +66,7 @@ func (a *app) receive(mux *http.ServeMux) {
 // cards serves the host on which browsers show identity cards, until ctx ends.
 func (a *app) cards(ctx context.Context, l net.Listener, own *tls.Config) error {
 	server := a.out.card.Server(own, a.identity.Mailbox(a.out.card, identify.BackPath))
-	server.Handler = a.polite(server.Handler)
+	server.Handler = a.polite(a.careful(server.Handler))
 	server.ErrorLog = slog.NewLogLogger(a.log.Handler(), slog.LevelDebug) // every browser without a card is a failed handshake
 	return a.drained(ctx, func() error {
 		if err := server.ServeTLS(l, "", ""); !errors.Is(err, http.ErrServerClosed) {

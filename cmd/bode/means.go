@@ -167,7 +167,7 @@ func (c eidConfig) tls() (*tls.Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--eid-card-cert: %w", err)
 	}
-	return &tls.Config{Certificates: []tls.Certificate{pair}}, nil
+	return answering(pair), nil
 }
 
 func (c config) openWallet(o *outside, log *slog.Logger) (err error) {

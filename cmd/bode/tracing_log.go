@@ -8,10 +8,11 @@ import (
 )
 
 // tracedLog adds to each line the trace it belongs to, where there is one, so that
-// a line leads to its request.
+// a line leads to its request; and gives its time in UTC.
 type tracedLog struct{ slog.Handler }
 
 func (h tracedLog) Handle(ctx context.Context, r slog.Record) error {
+	r.Time = r.Time.UTC() // lines of two machines can be put in one order
 	if c := trace.SpanContextFromContext(ctx); c.IsSampled() {
 		r.AddAttrs(slog.String("trace_id", c.TraceID().String()), slog.String("span_id", c.SpanID().String()))
 	}

@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
@@ -137,6 +138,19 @@ func TestLogNamesTrace(t *testing.T) {
 		if named != strings.Contains(line, "during") {
 			t.Errorf("%s", line)
 		}
+	}
+}
+
+// TestLogInUTC: lines of machines in different zones can be put in one order.
+func TestLogInUTC(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	at := time.Date(2026, 7, 1, 14, 0, 0, 0, time.FixedZone("CEST", 2*60*60))
+	if err := (tracedLog{slog.NewJSONHandler(&out, nil)}).Handle(t.Context(), slog.NewRecord(at, slog.LevelInfo, "x", 0)); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(out.String(), `"2026-07-01T12:00:00Z"`) {
+		t.Errorf("%s", out.String())
 	}
 }
 

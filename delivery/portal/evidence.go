@@ -19,6 +19,7 @@ func (v *visitor) attach(name, kind string) {
 	h.Set("Content-Type", kind)
 	h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": name}))
 	h.Set("Cache-Control", "private, no-store")
+	h.Set("Content-Security-Policy", "sandbox; default-src 'none'; frame-ancestors 'none'") // whatever opens it all the same
 }
 
 // looked leaves in the log of the account who looked at what (R6, R36). A log that

@@ -107,6 +107,7 @@ func (p *Portal) signOut(c echo.Context) error {
 		return err
 	}
 	p.Web.ClearCookie(c, sessionCookie)
+	c.Response().Header().Set("Clear-Site-Data", `"cache", "storage"`) // what a browser kept all the same
 	return c.Redirect(http.StatusSeeOther, "/")
 }
 
