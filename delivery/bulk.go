@@ -175,9 +175,6 @@ func (s *Service) UploadBulkOnce(ctx context.Context, by identity.Actor, in NewB
 	sum := sha256.Sum256(append([]byte(asked+"\x00"), once.Digest...))
 	once.Digest = sum[:]
 	err = s.keepBulk(ctx, by, b, once)
-	if err != nil {
-		s.drop(ctx, b.stored)
-	}
 	if earlier, ok := errors.AsType[replay](err); ok {
 		b, err = s.Bulk(ctx, by.Account, earlier.ref)
 		return b, true, err
@@ -192,13 +189,14 @@ func (s *Service) UploadBulkOnce(ctx context.Context, by identity.Actor, in NewB
 // stands for an earlier one.
 func (s *Service) keepBulk(ctx context.Context, by identity.Actor, b Bulk, once Once) error {
 	l, err := s.openBulk(ctx, b)
+	if err == nil {
+		err = l.Close()
+	}
 	if err != nil {
+		s.drop(ctx, b.stored)
 		return err
 	}
-	if err := l.Close(); err != nil {
-		return err
-	}
-	return pgx.BeginFunc(ctx, s.Pool, func(tx pgx.Tx) error {
+	return s.naming(ctx, []Stored{b.stored}, func(tx pgx.Tx) error {
 		if once.Key != "" {
 			ref, err := sameOnce(tx.QueryRow(ctx, sqlClaimKey, by.Account, once.Key, "batch", once.Digest, string(b.ID), b.CreatedAt), "batch", once)
 			if err != nil {

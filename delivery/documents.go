@@ -77,7 +77,7 @@ func (s *Service) Upload(ctx context.Context, account string, in NewDocument, r 
 	}
 	sum := sha256.Sum256([]byte(asked))
 	once.Digest = sum[:]
-	err = pgx.BeginFunc(ctx, s.Pool, func(tx pgx.Tx) error {
+	err = s.naming(ctx, []Stored{stored}, func(tx pgx.Tx) error {
 		if once.Key != "" {
 			ref, err := sameOnce(tx.QueryRow(ctx, sqlClaimKey, account, once.Key, "document", once.Digest, string(d.ID), d.CreatedAt), "document", once)
 			if err != nil {
@@ -99,12 +99,11 @@ func (s *Service) Upload(ctx context.Context, account string, in NewDocument, r 
 	})
 	var earlier replay
 	if errors.As(err, &earlier) {
-		_, _, _ = drop(nil)
 		d, err = s.Document(ctx, account, earlier.ref)
 		return d, true, err
 	}
 	if err != nil {
-		return drop(err)
+		return Document{}, false, err
 	}
 	return d, false, nil
 }

@@ -127,7 +127,7 @@ func (s *Service) post(ctx context.Context, id ID, with func(pgx.Tx) error) erro
 	if err != nil {
 		return err
 	}
-	err = pgx.BeginFunc(ctx, s.Pool, func(tx pgx.Tx) error {
+	err = s.naming(ctx, []Stored{stored}, func(tx pgx.Tx) error {
 		after, err := s.moveTx(ctx, tx, id, func(d Delivery, at time.Time) (Move, error) { return d.HandedToPost(posted, begun, at) })
 		if err != nil {
 			return err
@@ -139,10 +139,6 @@ func (s *Service) post(ctx context.Context, id ID, with func(pgx.Tx) error) erro
 		}
 		return with(tx)
 	})
-	if err == nil {
-		return nil
-	}
-	s.drop(ctx, stored)
 	if errors.Is(err, ErrNotOpen) {
 		return nil // another try was faster
 	}

@@ -98,6 +98,23 @@ func (s *Service) drop(ctx context.Context, objects ...Stored) {
 	}
 }
 
+// naming runs the transaction that names objects. When it fails before COMMIT is
+// asked for, they are removed. When the answer to COMMIT is lost nobody knows: the
+// rows may be there, and without its object each would be content lost, so the
+// objects stay, and those that no row names are swept.
+func (s *Service) naming(ctx context.Context, objects []Stored, name func(pgx.Tx) error) error {
+	asked := false
+	err := pgx.BeginFunc(ctx, s.Pool, func(tx pgx.Tx) error {
+		err := name(tx)
+		asked = err == nil
+		return err
+	})
+	if err != nil && !asked {
+		s.drop(ctx, objects...)
+	}
+	return err
+}
+
 const sqlKnownPapers = `SELECT count(*) FROM postal_document WHERE delivery_id = $1 AND report_id = $2`
 
 const sqlPaper = `INSERT INTO postal_document (delivery_id, position, kind, report_id, media_type, object, key_id, wrapped_key, size, sha256, created_at)
@@ -110,7 +127,7 @@ func (s *Service) takeReport(ctx context.Context, id ID, r PostReport) (err erro
 	if err != nil {
 		return err
 	}
-	err = pgx.BeginFunc(ctx, s.Pool, func(tx pgx.Tx) error {
+	return s.naming(ctx, kept, func(tx pgx.Tx) error {
 		after, err := s.moveTx(ctx, tx, id, func(d Delivery, at time.Time) (Move, error) {
 			var known int
 			if err := tx.QueryRow(ctx, sqlKnownPapers, string(id), r.ID).Scan(&known); err != nil {
@@ -132,10 +149,6 @@ func (s *Service) takeReport(ctx context.Context, id ID, r PostReport) (err erro
 		}
 		return nil
 	})
-	if err != nil {
-		s.drop(ctx, kept...)
-	}
-	return err
 }
 
 const sqlPapers = `SELECT kind, position, media_type, size, encode(sha256, 'hex'), created_at FROM postal_document
