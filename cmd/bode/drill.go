@@ -4,15 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
-
-	"github.com/bode-erds/bode/migrations/pgproc"
 )
 
 // drillCmd are exercises of bad days, each on a service of its own in a
@@ -28,103 +25,96 @@ type drillCmd struct {
 	Soak     drillSoak     `cmd:"" help:"Kill processes and cut connections while messages come in, and count what is missing or double."`
 }
 
-// shadow keeps what a database writes in a second place, as it is written: the
-// write-ahead log by pg_receivewal, which the server waits for, and a base backup.
-type shadow struct {
-	bin, dir string // PostgreSQL's programs; where log and backup go
+// secondPlace is a store of bode backup that is kept while a service works.
+type secondPlace struct {
+	*bench
+	store    string
 	admin    string // address of the superuser
+	self     string // this program
 	receiver *exec.Cmd
 	said     *strings.Builder
 }
 
-// openShadow starts to receive the log of a server.
-func openShadow(ctx context.Context, b *bench) (*shadow, error) {
-	found, err := pgproc.Find(ctx, pgproc.Search{})
-	if err != nil {
+// openSecondPlace starts to receive the log of a server.
+func openSecondPlace(ctx context.Context, b *bench) (s *secondPlace, err error) {
+	s = &secondPlace{bench: b, store: filepath.Join(b.dir, "store"), said: &strings.Builder{}}
+	if s.admin, err = superuser(b.server.URL()); err != nil {
 		return nil, err
 	}
-	u, err := url.Parse(b.server.URL())
-	if err != nil {
+	if s.self, err = os.Executable(); err != nil {
 		return nil, err
 	}
-	password, _ := u.User.Password()
-	u.User, u.Path = url.UserPassword("postgres", password), "/postgres"
-	s := &shadow{bin: found.Dir, dir: filepath.Join(b.dir, "shadow"), admin: u.String(), said: &strings.Builder{}}
-	if err := os.MkdirAll(s.wal(), 0o700); err != nil {
-		return nil, err
-	}
-	if out, err := s.tool(ctx, "pg_receivewal", "--slot=shadow", "--create-slot", "--dbname="+s.admin).CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("pg_receivewal: %w: %s", err, out)
-	}
-	s.receiver = s.tool(ctx, "pg_receivewal", "--slot=shadow", "--synchronous", "--no-loop", "--directory="+s.wal(), "--dbname="+s.admin)
+	s.receiver = s.backup(ctx, "receive", "--database", s.admin)
 	s.receiver.Stderr = s.said
-	return s, s.receiver.Start()
+	if err := s.receiver.Start(); err != nil {
+		return nil, err
+	}
+	conn, err := pgx.Connect(ctx, s.admin)
+	if err != nil {
+		return nil, errors.Join(err, s.end())
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	err = eventually(ctx, func() (there bool, err error) {
+		err = conn.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_stat_replication WHERE application_name = 'bode_backup')`).Scan(&there)
+		return there, err
+	})
+	if err != nil {
+		return nil, errors.Join(err, s.end())
+	}
+	return s, nil
 }
 
-func (s *shadow) wal() string  { return filepath.Join(s.dir, "wal") }
-func (s *shadow) base() string { return filepath.Join(s.dir, "instance") }
+// backup is bode backup with this store.
+func (s *secondPlace) backup(ctx context.Context, what string, flags ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, s.self, append([]string{"backup", what, "--store", s.store}, flags...)...)
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	return cmd
+}
 
-func (s *shadow) tool(ctx context.Context, name string, args ...string) *exec.Cmd {
-	return exec.CommandContext(ctx, filepath.Join(s.bin, name), args...)
+// service is a folder of the service, whose keys and content a backup asks for.
+func (s *secondPlace) service(name string) string { return filepath.Join(s.dir, "bode", name) }
+
+// take takes a backup while the service works.
+func (s *secondPlace) take(ctx context.Context, flags ...string) error {
+	flags = append([]string{"--database", s.admin, "--content-dir", s.service("content"), "--keys", s.service("keys"), "--secrets", s.service("secrets")}, flags...)
+	if out, err := s.backup(ctx, "take", flags...).CombinedOutput(); err != nil {
+		return fmt.Errorf("bode backup take: %w: %s", err, out)
+	}
+	return nil
 }
 
 // await lets the server answer a commit only when it is in the second place too,
 // or no more.
-func (s *shadow) await(ctx context.Context, wait bool) error {
+func (s *secondPlace) await(ctx context.Context, wait bool) error {
 	names := ""
 	if wait {
-		names = "pg_receivewal"
+		names = "bode_backup"
 	}
-	conn, err := pgx.Connect(ctx, s.admin)
-	if err != nil {
-		return err
+	return execAll(ctx, s.admin, `ALTER SYSTEM SET synchronous_standby_names = '`+names+`'`, `SELECT pg_reload_conf()`)
+}
+
+// end ends the receiver. It has complained since its server went.
+func (s *secondPlace) end() error {
+	if s.receiver == nil {
+		return nil
 	}
-	defer conn.Close(ctx)
-	for _, sql := range []string{`ALTER SYSTEM SET synchronous_standby_names = '` + names + `'`, `SELECT pg_reload_conf()`} {
-		if _, err := conn.Exec(ctx, sql); err != nil {
-			return err
-		}
-	}
+	_ = s.receiver.Process.Signal(os.Interrupt)
+	_ = s.receiver.Wait()
+	s.receiver = nil
 	return nil
 }
 
-// backUp takes a base backup while the server works, as an instance that a
-// server can be started from once the log is put beside it.
-func (s *shadow) backUp(ctx context.Context, password string) error {
-	data := filepath.Join(s.base(), "data")
-	if out, err := s.tool(ctx, "pg_basebackup", "--pgdata="+data, "--wal-method=none", "--checkpoint=fast", "--dbname="+s.admin).CombinedOutput(); err != nil {
-		return fmt.Errorf("pg_basebackup: %w: %s", err, out)
-	}
-	text, err := os.ReadFile(password)
+// cut leaves out the newest part of the log, as a copy that was not waited for
+// would.
+func (s *secondPlace) cut() error {
+	store := backupStore{s.store}
+	names, err := store.segments()
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(data, "recovery.signal"), nil, 0o600); err != nil {
-		return err
-	}
-	return os.WriteFile(filepath.Join(s.base(), "password"), text, 0o600)
-}
-
-// gather ends the receiver and puts the log beside the backup. cut leaves out
-// the newest part, as a copy that was not waited for would.
-func (s *shadow) gather(cut bool) error {
-	_ = s.receiver.Process.Signal(os.Interrupt) // it has ended with the server
-	_ = s.receiver.Wait()
-	entries, err := os.ReadDir(s.wal()) // by name: by age
-	if err != nil {
-		return err
-	}
-	if cut {
-		entries = entries[:max(0, len(entries)-1)]
-	}
-	if len(entries) == 0 && !cut {
+	if len(names) == 0 {
 		return errors.New("no log was received: " + s.said.String())
 	}
-	for _, e := range entries {
-		name := strings.TrimSuffix(e.Name(), ".partial")
-		if err := os.Rename(filepath.Join(s.wal(), e.Name()), filepath.Join(s.base(), "data", "pg_wal", name)); err != nil {
-			return err
-		}
-	}
-	return nil
+	last := names[len(names)-1]
+	return errors.Join(os.Remove(filepath.Join(store.log(), last)), os.RemoveAll(store.digest(strings.TrimSuffix(last, partial))))
 }

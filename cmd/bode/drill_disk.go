@@ -163,8 +163,13 @@ func (d *cramped) fill(ctx context.Context, what string) error {
 	}
 	ballast := filepath.Join(d.place(what), "ballast")
 	before := d.senders.answers()
-	eaten := make(chan struct{})
-	go func() { eat(ctx, ballast, eaten) }()
+	full, eaten := make(chan struct{}), make(chan struct{})
+	go func() { eat(ctx, ballast, full, eaten) }()
+	select {
+	case <-full:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	if err := pause(ctx, d.Span); err != nil {
 		return err
 	}
@@ -198,9 +203,11 @@ func (d *cramped) fill(ctx context.Context, what string) error {
 	return errors.Join(faults...)
 }
 
-// eat takes all room there is, and what becomes free meanwhile, until it is told
-// to stop.
-func eat(ctx context.Context, path string, stop <-chan struct{}) {
+// eat takes all room there is, says so, and takes what becomes free meanwhile,
+// until it is told to stop.
+func eat(ctx context.Context, path string, full chan<- struct{}, stop <-chan struct{}) {
+	said := sync.OnceFunc(func() { close(full) })
+	defer said()
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return
@@ -216,6 +223,7 @@ func eat(ctx context.Context, path string, stop <-chan struct{}) {
 			block = block[:len(block)/2]
 			continue
 		}
+		said()
 		select {
 		case <-stop:
 			return

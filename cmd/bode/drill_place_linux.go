@@ -121,10 +121,18 @@ func (f *fragile) cut() error {
 	return nil
 }
 
+// sync brings what was written so far to the file.
+func (f *fragile) sync(ctx context.Context) error {
+	if out, err := exec.CommandContext(ctx, "sync", "--file-system", f.dir).CombinedOutput(); err != nil {
+		return fmt.Errorf("sync: %w: %s", err, out)
+	}
+	return nil
+}
+
 // boot mounts what was cut again, once nobody holds it.
 func (f *fragile) boot(ctx context.Context) error {
 	var err error
-	for began := time.Now(); time.Since(began) < 20*time.Second; {
+	for began := time.Now(); time.Since(began) < time.Minute; {
 		if err = syscall.Unmount(f.dir, 0); err == nil {
 			return f.mount(ctx)
 		}

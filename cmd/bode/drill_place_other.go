@@ -18,6 +18,7 @@ type fragile struct{ dir string }
 func makeFragile(context.Context, string, int64) (*fragile, error) { return nil, errNotHere }
 
 func (f *fragile) cut() error                 { return errNotHere }
+func (f *fragile) sync(context.Context) error { return errNotHere }
 func (f *fragile) boot(context.Context) error { return errNotHere }
 
 func (f *fragile) Close() error { return nil }

@@ -14,35 +14,35 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
-
-	"github.com/bode-erds/bode/migrations/pgproc"
 )
 
 // drillRestore loses a database and restores it.
 type drillRestore struct {
-	Clients int           `help:"Connections that submit." default:"16"`
-	Span    time.Duration `help:"Time of each part." default:"5s"`
-	Rounds  int           `help:"Rounds in which the cost of waiting for the second copy is measured." default:"3"`
-	Cut     bool          `help:"Leave the newest part of the log out: the drill must then report what was lost."`
+	Clients   int           `help:"Connections that submit." default:"16"`
+	Span      time.Duration `help:"Time of each part." default:"5s"`
+	Rounds    int           `help:"Rounds in which the cost of waiting for the second copy is measured." default:"3"`
+	Cut       bool          `help:"Leave the newest part of the log out: the drill must then report what was lost."`
+	Backwards bool          `help:"Copy content before the database instead of after it: the drill must then report what is missing."`
 }
 
 var errLost = errors.New("something that was acknowledged is missing")
 
-// Run keeps the log of a private server in a second place, submits, takes a base
-// backup meanwhile, kills the server, removes its files, and restores twice: to
-// the end, where nothing acknowledged may be missing, and to a moment, where what
-// came later may not be there. Content and keys stay, as they lie elsewhere.
+// Run keeps a store of bode backup beside a private server, submits, takes a
+// backup meanwhile, kills the server, removes its files, and restores with bode
+// restore into new places: to the moment of which the store has all content; to the
+// end, once the content that came since is copied too; and to a moment, where what
+// came later may not be there. Keys are not in the store: it must refuse without.
 func (c drillRestore) Run(ctx context.Context, log *slog.Logger) (err error) {
 	b, err := openBench(ctx, log, map[string]string{"max_wal_size": "256MB"})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, b.Close()) }()
-	s, err := openShadow(ctx, b)
+	s, err := openSecondPlace(ctx, b)
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, s.end()) }()
 	if err := c.cost(ctx, b, s); err != nil {
 		return err
 	}
@@ -50,16 +50,26 @@ func (c drillRestore) Run(ctx context.Context, log *slog.Logger) (err error) {
 	if err != nil {
 		return err
 	}
-	end := c.restore(ctx, b, s, acks, time.Time{})
-	if c.Cut {
-		return end // the moment may lie in what was left out
+	if c.Backwards {
+		return c.restore(ctx, s, acks, "base")
 	}
-	past := c.restore(ctx, b, s, acks, moment)
-	return errors.Join(end, past)
+	var faults error
+	if !c.Cut { // the moments may lie in what was left out
+		faults = errors.Join(c.withoutKeys(ctx, s), c.restore(ctx, s, acks, "content"))
+	}
+	// The vault lies elsewhere and is still there: what came since is copied.
+	if out, err := s.backup(ctx, "content", "--content-dir", s.service("content")).CombinedOutput(); err != nil {
+		return errors.Join(faults, fmt.Errorf("bode backup content: %w: %s", err, out))
+	}
+	faults = errors.Join(faults, c.restore(ctx, s, acks, "latest"))
+	if c.Cut {
+		return faults
+	}
+	return errors.Join(faults, c.restore(ctx, s, acks, moment.UTC().Format(time.RFC3339Nano)))
 }
 
 // cost measures what waiting for the second copy costs.
-func (c drillRestore) cost(ctx context.Context, b *bench, s *shadow) (err error) {
+func (c drillRestore) cost(ctx context.Context, b *bench, s *secondPlace) (err error) {
 	service, err := b.subject(ctx, "bode", b.server.URL(), "--keys", strconv.Itoa(benchKeyCount))
 	if err != nil {
 		return err
@@ -87,7 +97,7 @@ func (c drillRestore) cost(ctx context.Context, b *bench, s *shadow) (err error)
 
 // disaster submits, backs up, names a moment, goes on, and ends the server for
 // good in the middle of it.
-func (c drillRestore) disaster(ctx context.Context, b *bench, s *shadow) (acks *acknowledged, moment time.Time, err error) {
+func (c drillRestore) disaster(ctx context.Context, b *bench, s *secondPlace) (acks *acknowledged, moment time.Time, err error) {
 	if err := s.await(ctx, true); err != nil {
 		return nil, moment, err
 	}
@@ -101,11 +111,15 @@ func (c drillRestore) disaster(ctx context.Context, b *bench, s *shadow) (acks *
 		return nil, moment, err
 	}
 	began := time.Now()
-	if err := s.backUp(ctx, filepath.Join(b.dir, "postgres", "password")); err != nil {
+	flags := []string{}
+	if c.Backwards {
+		flags = append(flags, "--content-first")
+	}
+	if err := s.take(ctx, flags...); err != nil {
 		return nil, moment, err
 	}
-	size := sizeOf(s.base())
-	say("base backup under load: %.1f MB in %s, %.0f MB/s", size/1e6, time.Since(began).Round(time.Millisecond), size/1e6/time.Since(began).Seconds())
+	size := sizeOf(s.store)
+	say("backup under load: %.1f MB in %s, %.0f MB/s", size/1e6, time.Since(began).Round(time.Millisecond), size/1e6/time.Since(began).Seconds())
 	if err := pause(ctx, c.Span); err != nil {
 		return nil, moment, err
 	}
@@ -122,41 +136,10 @@ func (c drillRestore) disaster(ctx context.Context, b *bench, s *shadow) (acks *
 		return nil, moment, err
 	}
 	say("the server was killed and its files removed: %d messages had been acknowledged", acks.count(time.Time{}))
-	return acks, moment, s.gather(c.Cut)
-}
-
-// restore starts a server from the backup and the log, up to the end or to a
-// moment, and looks at what it has.
-func (c drillRestore) restore(ctx context.Context, b *bench, s *shadow, acks *acknowledged, moment time.Time) (err error) {
-	name, settings := "to the end", map[string]string{"restore_command": "false"} // the log lies in place
-	if !moment.IsZero() {
-		name = "to " + moment.UTC().Format("15:04:05.000")
-		settings["recovery_target_time"] = moment.UTC().Format("2006-01-02 15:04:05.000000-07")
-		settings["recovery_target_action"] = "promote"
+	if err := s.end(); err != nil || !c.Cut {
+		return acks, moment, err
 	}
-	began := time.Now()
-	server, err := pgproc.Start(ctx, pgproc.Config{Dir: filepath.Join(b.dir, "restored "+strings.ReplaceAll(name, ":", "")), From: s.base(),
-		Settings: settings, StartTimeout: 30 * time.Minute})
-	if err != nil {
-		return fmt.Errorf("restore %s: %w", name, err)
-	}
-	defer func() { err = errors.Join(err, server.Stop(context.WithoutCancel(ctx))) }()
-	if err := promoted(ctx, server.URL()); err != nil {
-		return fmt.Errorf("restore %s: %w", name, err)
-	}
-	up := time.Since(began)
-	lost, later, err := c.missing(ctx, server.URL(), acks, moment)
-	if err != nil {
-		return err
-	}
-	checking := time.Now()
-	faults := fsckAgain(ctx, filepath.Join(b.dir, "bode"), server.URL())
-	say("restored %s: answers after %s, checked in %s; lost %d of %d acknowledged, %d from later than asked; fsck: %s", name,
-		up.Round(time.Millisecond), time.Since(checking).Round(time.Millisecond), lost, acks.count(moment), later, outcomeOf(faults))
-	if lost+later > 0 {
-		faults = errors.Join(faults, fmt.Errorf("restored %s: %w: %d, and %d too many", name, errLost, lost, later))
-	}
-	return faults
+	return acks, moment, s.cut()
 }
 
 // promoted waits until a server has replayed its log and takes writes.
@@ -184,24 +167,6 @@ func outcomeOf(err error) string {
 	return "clean"
 }
 
-// missing counts what was acknowledged until the moment and is not there, and
-// what is there and was submitted after it.
-func (c drillRestore) missing(ctx context.Context, address string, acks *acknowledged, moment time.Time) (lost, later int, err error) {
-	pool, err := pgxpool.New(ctx, address)
-	if err != nil {
-		return 0, 0, err
-	}
-	defer pool.Close()
-	var there []string
-	if err := pool.QueryRow(ctx, `SELECT coalesce(array_agg(reference), '{}') FROM message WHERE reference LIKE 'DRILL-%'`).Scan(&there); err != nil {
-		return 0, 0, err
-	}
-	if !moment.IsZero() {
-		err = pool.QueryRow(ctx, `SELECT count(*) FROM message WHERE submitted_at > $1`, moment).Scan(&later)
-	}
-	return acks.missing(there, moment), later, err
-}
-
 // fsckAgain checks what a service keeps against another database.
 func fsckAgain(ctx context.Context, dir, address string) error {
 	self, err := os.Executable()
@@ -212,7 +177,7 @@ func fsckAgain(ctx context.Context, dir, address string) error {
 	cmd.Env = append(os.Environ(), "DATABASE_URL="+address)
 	out, err := cmd.CombinedOutput()
 	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
-	for _, l := range lines[max(0, len(lines)-3):] {
+	for _, l := range lines[max(0, len(lines)-12):] {
 		say("    fsck: %s", l)
 	}
 	return err

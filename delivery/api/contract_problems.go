@@ -26,7 +26,7 @@ func problems(doc map[string]any) {
 
 // problems are the codes that follow from the operation's own description.
 func (o operation) problems(doc map[string]any) []string {
-	codes := []string{"internal", "timeout", "too_many_requests"}
+	codes := []string{"internal", "timeout", "too_many_requests", "unavailable"}
 	if security, open := o.op["security"].([]any); !open || len(security) > 0 {
 		codes = append(codes, "unauthorized")
 	}

@@ -195,5 +195,9 @@ func (a *API) known(c echo.Context, err error) problem {
 	if c.Request().Context().Err() != nil {
 		return errInterrupted
 	}
+	if unavailable(err) {
+		a.Log.WarnContext(c.Request().Context(), "api unavailable", "err", err)
+		return errUnavailable
+	}
 	return problem{status: http.StatusInternalServerError, code: "internal"}
 }

@@ -1,0 +1,44 @@
+package api
+
+import (
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"syscall"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// errUnavailable: something that we need is away or full. Nothing happened, or
+// nobody knows: the same request with the same key settles it.
+var errUnavailable = problem{status: http.StatusServiceUnavailable, code: "unavailable", retry: 5 * time.Second}
+
+// unavailable reports that an error is of a database or a disk that is away or
+// full, which passes, and no fault of ours.
+func unavailable(err error) bool {
+	if refused, ok := errors.AsType[*pgconn.PgError](err); ok {
+		switch refused.Code[:min(2, len(refused.Code))] {
+		case "08", "53", "58": // connection, resources (a full disk: 53100), system
+			return true
+		}
+		switch refused.Code {
+		case "57P01", "57P02", "57P03", "25006": // going, crashed, coming, a standby
+			return true
+		}
+		return false
+	}
+	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
+		return true
+	}
+	if _, ok := errors.AsType[*net.OpError](err); ok {
+		return true
+	}
+	for _, gone := range []error{io.ErrUnexpectedEOF, net.ErrClosed, syscall.ENOSPC, syscall.EDQUOT} {
+		if errors.Is(err, gone) {
+			return true
+		}
+	}
+	return false
+}
