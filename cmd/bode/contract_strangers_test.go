@@ -79,7 +79,7 @@ func belongings() map[string]string {
 		"consents": `SELECT id::text FROM consent LIMIT 0`, "accounts": `SELECT $1::text`, "jobs": `SELECT id::text FROM river_job WHERE $1 <> '' LIMIT 1`,
 		"holds": `SELECT id::text FROM legal_hold LIMIT 0`, "outages": `SELECT id::text FROM outage LIMIT 0`,
 		"papers": `SELECT '1'`, "attempts": `SELECT '1'`, "versions": `SELECT '1'`, "forms": `SELECT '1'`, "registers": `SELECT 'incident'`,
-		"incident": `SELECT gen_random_uuid()::text`,
+		"incident": `SELECT gen_random_uuid()::text`, "request": `SELECT gen_random_uuid()::text`,
 	}
 }
 
