@@ -59,9 +59,15 @@ func TestHotStatements(t *testing.T) {
 	if len(e.heard) < 60 {
 		t.Errorf("only %d statements were heard", len(e.heard))
 	}
+	used := map[string]bool{}
 	for _, s := range e.heard {
-		if fault := r.tooMuch(s, grown); fault != "" {
+		if fault := r.tooMuch(s, grown, used); fault != "" {
 			t.Errorf("%s: %s: %s", s.by, fault, s.sql)
+		}
+	}
+	for _, index := range r.indexes(grown) {
+		if unasked[index] == "" && !used[index] {
+			t.Errorf("index %s is used by no hot statement, and nobody says what it is for", index)
 		}
 	}
 }
@@ -83,7 +89,7 @@ func TestHotStatementsFound(t *testing.T) {
 		`SELECT id FROM delivery WHERE id = '` + string(d.ID) + `'`:                        "",
 		`SELECT id FROM delivery ORDER BY id LIMIT 50`:                                     "",
 	} {
-		if got := r.tooMuch(statement{sql: sql}, grown); fault == "" && got != "" || !strings.Contains(got, fault) {
+		if got := r.tooMuch(statement{sql: sql}, grown, map[string]bool{}); fault == "" && got != "" || !strings.Contains(got, fault) {
 			t.Errorf("%s: %q, want %q", sql, got, fault)
 		}
 	}
@@ -212,6 +218,7 @@ func (*ear) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData) {}
 type planned struct {
 	Node    string    `json:"Node Type"`
 	Table   string    `json:"Relation Name"`
+	Index   string    `json:"Index Name"`
 	Planned float64   `json:"Plan Rows"`
 	Rows    float64   `json:"Actual Rows"`
 	Loops   float64   `json:"Actual Loops"`
@@ -221,8 +228,9 @@ type planned struct {
 }
 
 // tooMuch says why a statement would take longer where there is more. Reads are
-// carried out; what would change something is only planned.
-func (r *rig) tooMuch(s statement, grown []string) (fault string) {
+// carried out; what would change something is only planned. The indexes of the plan
+// are marked as used.
+func (r *rig) tooMuch(s statement, grown []string, used map[string]bool) (fault string) {
 	r.t.Helper()
 	reads := !regexp.MustCompile(`(?i)\b(INSERT INTO|UPDATE \w|DELETE FROM)\b`).MatchString(s.sql)
 	how := "EXPLAIN (FORMAT JSON) "
@@ -241,6 +249,7 @@ func (r *rig) tooMuch(s statement, grown []string) (fault string) {
 	var look func(p planned)
 	look = func(p planned) {
 		rows := p.Planned
+		used[p.Index] = true
 		if reads {
 			rows = (p.Rows + p.Removed + p.Recheck) * p.Loops
 		}

@@ -80,9 +80,15 @@ func (s *Service) openOutage(ctx context.Context, tx pgx.Tx, part string, unwatc
 	return err
 }
 
-// ForgetLooks removes single looks that are old; outages stay.
+// sqlForgetLooks finds them part by part, as the key does.
+const sqlForgetLooks = `
+DELETE FROM watched_look WHERE (part, at) IN (
+	SELECT l.part, l.at FROM watched_part p CROSS JOIN LATERAL
+	       (SELECT w.part, w.at FROM watched_look w WHERE w.part = p.part AND w.at < $1 ORDER BY w.at LIMIT $2) l)`
+
+// ForgetLooks removes single looks that are old, at most sweepMost of a part; outages stay.
 func (s *Service) ForgetLooks(ctx context.Context) error {
-	_, err := s.Pool.Exec(ctx, `DELETE FROM watched_look WHERE at < $1`, s.Now().Add(-looksKept))
+	_, err := s.Pool.Exec(ctx, sqlForgetLooks, s.Now().Add(-looksKept), sweepMost)
 	return err
 }
 

@@ -207,11 +207,12 @@ func (s *Service) Forget(ctx context.Context, tx pgx.Tx, deliveries ...string) e
 	return nil
 }
 
-const forgetNotes = `DELETE FROM notice WHERE delivery_id IS NULL AND closed_at < $1`
+const forgetNotes = `DELETE FROM notice WHERE id IN (
+	SELECT id FROM notice WHERE delivery_id IS NULL AND closed_at < $1 ORDER BY closed_at LIMIT 10000)`
 
 // ForgetNotes removes the notices to account holders that were closed before an
-// instant, with their attempts, in tx: they hold an address, and nothing refers
-// to them. It returns how many. R19.
+// instant, oldest first and at most 10 000, with their attempts, in tx: they hold an
+// address, and nothing refers to them. It returns how many. R19.
 func (s *Service) ForgetNotes(ctx context.Context, tx pgx.Tx, before time.Time) (int, error) {
 	tag, err := tx.Exec(ctx, forgetNotes, before)
 	if err != nil {

@@ -159,6 +159,6 @@ func (a *app) hooks() delivery.Hooks {
 // after three days.
 func (a *app) forgetTraces(ctx context.Context) error {
 	_, err := a.pool.Exec(ctx, `DELETE FROM event_trace WHERE (delivery_id, seq) IN (
-		SELECT delivery_id, seq FROM event_trace WHERE at < clock_timestamp() - interval '4 days' ORDER BY at LIMIT 5000)`)
+		SELECT delivery_id, seq FROM event_trace WHERE at < clock_timestamp() - interval '4 days' ORDER BY at LIMIT 10000)`)
 	return err
 }

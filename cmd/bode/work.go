@@ -87,9 +87,24 @@ func (a *app) sweep(ctx context.Context) error {
 // holder.
 const notesKept = 30 * 24 * time.Hour
 
+// retainSpell is how long one round removes messages: a month of many does not
+// keep the rest of the round waiting.
+const retainSpell = 5 * time.Minute
+
+// removeDue removes messages until none is due or it is late, and returns how many.
+func (a *app) removeDue(ctx context.Context, end time.Time) (n int, err error) {
+	for {
+		some, err := a.deliveries.Retain(ctx, 200)
+		n += some
+		if err != nil || some < 200 || time.Now().After(end) {
+			return n, err
+		}
+	}
+}
+
 // retain removes what has been kept long enough.
 func (a *app) retain(ctx context.Context) error {
-	n, err := a.deliveries.Retain(ctx, 200)
+	n, err := a.removeDue(ctx, time.Now().Add(retainSpell))
 	if n > 0 {
 		a.log.InfoContext(ctx, "retention ended", "messages", n)
 	}
