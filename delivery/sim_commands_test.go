@@ -172,7 +172,7 @@ func (w *world) approach(c command) action {
 		return w.visit(d)
 	case s.codes != 1 && c.b%8 != 0:
 		return w.enterCodes(s, c.b%5 == 4)
-	case !s.identified && c.b%8 != 1:
+	case !s.identified && c.b%8 != 1 && !(s.stranger && c.b%2 == 1): // who was refused goes on as if not
 		return w.identify(s, c.b%5 == 4)
 	case c.b%6 == 5:
 		return w.decide(s, "reject")
@@ -276,6 +276,7 @@ func (w *world) identify(s *simSession, stranger bool) action {
 				Level: identity.LevelHigh, At: w.clock.now(), Token: []byte("token")}
 			if stranger {
 				proof.Given, proof.Family = "Bart", "Wouters"
+				s.stranger = true
 			}
 			id, secret, err := w.people.OpenLogin(ctx, identity.NewLogin{Errand: "collect", Session: "s", Language: "nl", Back: "/c/x"})
 			if err != nil {

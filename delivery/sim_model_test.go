@@ -92,6 +92,7 @@ type simSession struct {
 	token      string
 	codes      int // -1: perhaps
 	identified bool
+	stranger   bool // somebody else tried
 	until      time.Time
 }
 

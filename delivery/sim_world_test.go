@@ -212,6 +212,8 @@ func (w *world) run(ctx context.Context, f fault, list ...action) error {
 	w.remember(f, disturbed, list, results)
 	if disturbed {
 		w.hits[f.kind]++
+	}
+	if f.kind == faultEnd { // idle ones learn it only when they are used; the others are closed where they were cut
 		for _, p := range w.processes {
 			p.pool.Reset()
 		}
