@@ -373,8 +373,8 @@ func TestClassesInTime(t *testing.T) {
 		}
 	}
 	run(`INSERT INTO departure (person_id, left_at) VALUES ($1, $2)`, left, day)
-	run(`INSERT INTO application (id, person_id, record, given, family, level, language, capacity, name, country, enterprise_number, email, terms, state, blank, decided_by, decided_at, filed_at)
- VALUES (gen_random_uuid(), $1, gen_random_uuid(), 'Els', 'Peeters', 'high', 'nl', 'x', 'Firma', 'BE', '0403170701', 'x@example.be', '1', 'refused', '', $2, $3, $3)`, left, b.admin, day)
+	run(`INSERT INTO application (id, person_id, record, given, family, level, language, capacity, name, country, enterprise_number, email, terms, state, blank, reason, decided_by, decided_at, filed_at)
+ VALUES (gen_random_uuid(), $1, gen_random_uuid(), 'Els', 'Peeters', 'high', 'nl', 'x', 'Firma', 'BE', '0403170701', 'x@example.be', '1', 'refused', '', 'x', $2, $3, $3)`, left, b.admin, day)
 	run(`INSERT INTO message (id, account_id, number, test, subject, language, sender, sent_by, parts, policy, deliveries, submitted_at, retain_until, held)
  VALUES (gen_random_uuid(), $1, 'AAAA-AAAA-AAAA', false, 'x', 'nl', '{}', jsonb_build_object('identifier', jsonb_build_object('value', $2::text)), '[]', '{}', 1, $3, $3, true)`, b.account, left, day)
 	at := func(when time.Time, what, table string, want int) {
