@@ -82,7 +82,7 @@ func TestDrillMounts(t *testing.T) {
 		want string
 	}{
 		{[]string{"power", "--rounds", "1", "--span", "2s"}, `so far [1-9]\d* acknowledged, lost 0, double 0(?s:.*)control, fsync off: .*lost [1-9]`},
-		{[]string{"disk", "--span", "2s", "--what", "content"}, `lost 0, double 0, .* 0 refusals did not say when to try again; fsck: clean`},
+		{[]string{"disk", "--span", "2s", "--what", "data"}, `lost 0, double 0, .* 0 refusals did not say when to try again; fsck: clean`},
 	} {
 		t.Run(tc.args[0], func(t *testing.T) {
 			out, err := drilled(t, tc.args...)
