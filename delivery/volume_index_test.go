@@ -7,6 +7,7 @@ import (
 // unasked are indexes of tables that grow which no statement of TestHotStatements
 // uses, and what each is for.
 var unasked = map[string]string{
+	"message_held":         "whether somebody who left sent what is under a hold (identity.Sweep)",
 	"deadline_due_test":    "deadlines of an account whose test clock is moved",
 	"delivery_by_item":     "what a print partner says of a letter",
 	"delivery_to_company":  "the inbox of a company",
