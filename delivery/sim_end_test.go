@@ -38,7 +38,7 @@ func (w *world) finish(ctx context.Context) error {
 			if err := w.rig.pool.QueryRow(ctx, `SELECT string_agg(name || ' ' || at, ', ' ORDER BY seq) FROM erds_event WHERE delivery_id = $1`, d.id).Scan(&story); err != nil {
 				return err
 			}
-			return fmt.Errorf("%w: delivery %s is stuck: %s, after %s", errFault, d.id, d.state, story)
+			return fmt.Errorf("%w: delivery %s is stuck: %s, after %s; the last job that failed: %v", errFault, d.id, d.state, story, w.unwell)
 		}
 	}
 	if err := w.audit(ctx); err != nil {
@@ -66,7 +66,9 @@ func (w *world) settle(ctx context.Context) error {
 		}
 		all := action{name: "jobs", do: func(ctx context.Context, p *process) error {
 			for _, j := range list {
-				_ = w.workOn(ctx, p, j.ID) // it is tried again
+				if err := w.workOn(ctx, p, j.ID); err != nil { // it is tried again
+					w.unwell = fmt.Errorf("%s %d: %w", j.Kind, j.ID, err)
+				}
 			}
 			return nil
 		}}

@@ -43,6 +43,7 @@ type world struct {
 	causes     []cause // of the command that runs
 	whyNot     map[string]func(*world, *simDelivery, evidence.Event) string
 	diary      []string       // of every command: what became of it
+	unwell     error          // of the last job that failed when all was calm
 	events     map[string]int // how often each happened, for the account at the end
 	hits       map[faultKind]int
 }
