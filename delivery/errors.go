@@ -18,6 +18,7 @@ var (
 	ErrKeyReused = errors.New("delivery: idempotency key was used for something else")
 	ErrTooLarge  = errors.New("delivery: document too large")
 	ErrDigest    = errors.New("delivery: content does not have the announced digest")
+	ErrBusy      = errors.New("delivery: more submissions than can be answered soon")
 )
 
 // Drafts. A draft that somebody else changed, or released, meanwhile is not what

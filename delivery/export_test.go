@@ -60,3 +60,6 @@ func WrappedTables() (names []string) {
 	}
 	return names
 }
+
+// MaxSeated is how many submissions may wait.
+const MaxSeated = maxSeated

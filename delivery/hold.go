@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/bode-erds/bode/identity"
@@ -20,6 +21,56 @@ type LegalHold struct {
 	PlacedBy string
 	PlacedAt time.Time
 	EndsAt   *time.Time // lifted by itself then; nil: by somebody
+}
+
+// Hold keeps a message beyond its retention while legal proceedings run (R27).
+// Errors: ErrNotFound, ErrPurged; ErrHeld when one is open already.
+func (s *Service) Hold(ctx context.Context, message ID, by identity.Actor, reason string) error {
+	return pgx.BeginFunc(ctx, s.Pool, func(tx pgx.Tx) error { return s.HoldTx(ctx, tx, message, by, reason, nil) })
+}
+
+// HoldTx is Hold in the caller's transaction, until an end or, with nil, until it
+// is lifted.
+func (s *Service) HoldTx(ctx context.Context, tx pgx.Tx, message ID, by identity.Actor, reason string, ends *time.Time) error {
+	var held bool
+	var purged *time.Time
+	err := tx.QueryRow(ctx, `SELECT held, purged_at FROM message WHERE id = $1 FOR UPDATE`, string(message)).Scan(&held, &purged)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return ErrNotFound
+	case err != nil:
+		return err
+	case purged != nil:
+		return ErrPurged
+	case held:
+		return ErrHeld
+	}
+	if _, err := tx.Exec(ctx, `INSERT INTO legal_hold (id, message_id, reason, placed_by, placed_at, ends_at) VALUES ($1, $2, $3, $4, $5, $6)`,
+		uuid.Must(uuid.NewV7()).String(), string(message), reason, by.Subject, s.Now(), ends); err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, `UPDATE message SET held = true WHERE id = $1`, string(message))
+	return err
+}
+
+// Lift ends the open hold of a message; its retention goes on as it was.
+// Errors: ErrNotFound when there is none.
+func (s *Service) Lift(ctx context.Context, message ID, by identity.Actor) error {
+	return pgx.BeginFunc(ctx, s.Pool, func(tx pgx.Tx) error { return s.LiftTx(ctx, tx, message, by) })
+}
+
+// LiftTx is Lift in the caller's transaction.
+func (s *Service) LiftTx(ctx context.Context, tx pgx.Tx, message ID, by identity.Actor) error {
+	tag, err := tx.Exec(ctx, `UPDATE legal_hold SET lifted_by = $2, lifted_at = $3 WHERE message_id = $1 AND lifted_at IS NULL`,
+		string(message), by.Subject, s.Now())
+	if err != nil {
+		return err
+	}
+	if tag.RowsAffected() == 0 {
+		return ErrNotFound
+	}
+	_, err = tx.Exec(ctx, `UPDATE message SET held = false WHERE id = $1`, string(message))
+	return err
 }
 
 // Holds returns every open hold of every account, oldest first.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -171,6 +172,7 @@ func (c *Config) validate() error {
 type Service struct {
 	Config
 	queue     queue // of submissions
+	seated    atomic.Int64
 	daily     daily
 	unsettled unsettledMark
 	expired   expiredMark

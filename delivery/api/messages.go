@@ -24,6 +24,11 @@ func (a *API) createMessage(c *call) error {
 	if once.Seed, err = c.seed(once.Key); err != nil {
 		return err
 	}
+	leave, err := a.Deliveries.Seat()
+	if err != nil {
+		return err
+	}
+	defer leave()
 	if in, err = a.prepared(c, raw, in); err != nil {
 		return err
 	}

@@ -72,6 +72,7 @@ var sentinels = []struct {
 	{delivery.ErrTooLarge, errDocument},
 	{delivery.ErrMalware, problem{status: http.StatusUnprocessableEntity, code: "malware"}},
 	{delivery.ErrUnscanned, problem{status: http.StatusServiceUnavailable, code: "not_scanned", retry: 30 * time.Second}},
+	{delivery.ErrBusy, problem{status: http.StatusServiceUnavailable, code: "unavailable", retry: time.Second}},
 	{delivery.ErrDigest, problem{status: http.StatusUnprocessableEntity, code: "digest_mismatch"}},
 	{delivery.ErrDecided, problem{status: http.StatusConflict, code: "already_decided"}},
 	{delivery.ErrWindowClosed, problem{status: http.StatusConflict, code: "already_decided"}},

@@ -40,6 +40,11 @@ func (p *Portal) send(v *visitor) error {
 	if err != nil {
 		return err
 	}
+	leave, err := p.Deliveries.Seat()
+	if err != nil {
+		return p.showAnswers(v, http.StatusServiceUnavailable, p.readDraft(v, f), web.Fault{Key: "fault.busy"})
+	}
+	defer leave()
 	m, _, err := p.Deliveries.Submit(v.ctx(), delivery.Submitter{By: v.actor(), Sender: delivery.SenderParty(profile)}, sub, once)
 	if found, ok := errors.AsType[delivery.FieldErrors](err); ok {
 		d := p.readDraft(v, f)

@@ -91,6 +91,11 @@ func (m *mail) submit(ctx context.Context, r io.Reader) (delivery.Message, error
 		}
 		return delivery.Message{}, nil
 	}
+	leave, err := m.s.Deliveries.Seat()
+	if err != nil {
+		return delivery.Message{}, err
+	}
+	defer leave()
 	// 5. and 6. The commit, and the answer; between the two the client does not
 	// know, and asks by sending the mail again.
 	ctx, cancel := context.WithTimeout(ctx, submitTime)

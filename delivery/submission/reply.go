@@ -25,6 +25,7 @@ var (
 	errFull      = &smtp.SMTPError{Code: 452, EnhancedCode: smtp.EnhancedCode{4, 3, 1}, Message: "insufficient_storage"}
 	errChecked   = &smtp.SMTPError{Code: 250, EnhancedCode: smtp.EnhancedCode{2, 0, 0}, Message: "checked, nothing registered"}
 	errInternal  = &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 3, 0}, Message: "internal_error"}
+	errBusy      = &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 3, 2}, Message: "busy"}
 	errCut       = &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 4, 2}, Message: "transfer_interrupted"}
 	errReused    = &smtp.SMTPError{Code: 554, EnhancedCode: smtp.EnhancedCode{5, 6, 0}, Message: "message_id_reused"}
 	errRevoked   = &smtp.SMTPError{Code: 535, EnhancedCode: smtp.EnhancedCode{5, 7, 8}, Message: "key_revoked"}
@@ -66,6 +67,8 @@ func (s *Server) answer(ctx context.Context, err error) *smtp.SMTPError {
 	case errors.As(err, &short):
 		return &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 7, 0},
 			Message: fmt.Sprintf("insufficient_credit, %d cents needed, %d there", short.Needed, short.Available)}
+	case errors.Is(err, delivery.ErrBusy):
+		return errBusy
 	case errors.Is(err, delivery.ErrMalware):
 		return errMalware
 	case errors.Is(err, delivery.ErrUnscanned):
