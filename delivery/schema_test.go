@@ -43,6 +43,8 @@ var guards = []struct {
 	{"message_purged_not_held", []string{`UPDATE message SET held = true, purged_at = retain_until`}},
 
 	{"erasure_not_early", []string{`INSERT INTO erasure (message_id, erased_at, deliveries, heads, due_at, pieces) SELECT id, retain_until - interval '1 microsecond', 1, '', retain_until, 1 FROM message`}},
+	{"erasure_contents_first", []string{`INSERT INTO erasure (message_id, erased_at, deliveries, heads, contents_at) SELECT id, retain_until, 1, '', retain_until + interval '1 second' FROM message`}},
+	{"message_contents_gone_after", []string{`UPDATE message SET contents_gone_at = submitted_at - interval '1 second'`}},
 	{"erasure_pieces", []string{`INSERT INTO erasure (message_id, erased_at, deliveries, heads, due_at, pieces) SELECT id, retain_until, 1, '', retain_until, -1 FROM message`}},
 
 	{"document_object_unique", []string{`UPDATE document SET object = 'x'`}},

@@ -150,6 +150,7 @@ func TestWebhookPushes(t *testing.T) {
 	t.Parallel()
 	h, to := newHooked(t), newReceiver(t)
 	h.submit(1) // before there was a webhook
+	h.caughtUp()
 	w := h.register(to.URL, "all")
 	d := h.notified()
 	if n := h.push(); n != 3 {

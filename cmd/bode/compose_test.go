@@ -114,7 +114,7 @@ func TestComposeGivesSettingsThatExist(t *testing.T) {
 // and its mounts by directories, and with the files that it asks for.
 func TestComposeStarts(t *testing.T) {
 	t.Parallel()
-	e := newEstate(t)
+	e := newEstateOn(t, false)
 	store := httptest.NewServer(gofakes3.New(s3mem.New()).Server())
 	t.Cleanup(store.Close)
 	db, err := url.Parse(e.database)

@@ -66,7 +66,7 @@ func readForm(r *http.Request, file func(*multipart.Part) error) (url.Values, er
 func readURLEncoded(r io.Reader) (url.Values, error) {
 	b, err := io.ReadAll(io.LimitReader(r, 3*maxFields+1))
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", web.ErrBadInput, err)
 	}
 	if len(b) > 3*maxFields {
 		return nil, web.ErrTooLarge
@@ -93,7 +93,7 @@ func readMultipart(m *multipart.Reader, file func(*multipart.Part) error) (url.V
 		}
 		if part.FileName() != "" {
 			if err := file(part); err != nil {
-				return nil, err
+				return nil, blame(part, err)
 			}
 			continue
 		}
@@ -109,6 +109,15 @@ func readMultipart(m *multipart.Reader, file func(*multipart.Part) error) (url.V
 		}
 		values.Add(part.FormName(), string(b))
 	}
+}
+
+// blame tells a file that ended in the middle, which is the sender's, from what
+// became of it with us: a part that broke off says so each time it is read.
+func blame(part *multipart.Part, err error) error {
+	if _, broken := part.Read(make([]byte, 1)); broken != nil && broken != io.EOF {
+		return fmt.Errorf("%w: %w", web.ErrBadInput, broken)
+	}
+	return err
 }
 
 // disposition gives the file name of a part as sent, and whether it is a file.
