@@ -146,7 +146,7 @@ func (s *Service) delegateByLogin(ctx context.Context, by Actor, d *MandateDraft
 	if err := s.try(ctx, at, s.countedBy(granteeLimit(), by.Subject)); err != nil {
 		return err
 	}
-	family := d.GranteeFamily
+	ctx, family := Beyond(ctx), d.GranteeFamily // who gets the mandate may be of another account
 	err := s.delegate(ctx, d, `SELECT id, given, family, identification_id IS NOT NULL FROM person WHERE login = $1 AND login <> ''`, foldLogin(d.Grantee))
 	if err == nil && !sameName(d.Given, family, d.Given, d.Family, false) {
 		err = FieldErrors{{"grantee", "unknown"}}
