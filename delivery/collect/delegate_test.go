@@ -146,3 +146,33 @@ func TestCompanyOpensToNobody(t *testing.T) {
 		t.Errorf("%s, %+v", got.State, got.ReceivedBy)
 	}
 }
+
+// TestCompanyCollects: who holds a company's mandate to receive collects what is
+// addressed to it by the company's link. Company, mandate and person are of other
+// accounts than the sender's.
+func TestCompanyCollects(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.browser().identified(r.message()).want(http.StatusOK, "/decide") // leaves what is known of Lotte
+	for _, sql := range []string{
+		`INSERT INTO account (id, kind, name, email, enterprise_number, country, created_at)
+			VALUES ('0193aa00-0000-7000-8000-00000000000a', 'company', 'Acme nv', 'post@acme.example', '0403170701', 'BE', now())`,
+		`INSERT INTO person (id, given, family, login, email, mobile, language, password_hash, password_at, created_at, identification_id)
+			SELECT '0193aa00-0000-7000-8000-00000000000b', 'Lotte', 'Peeters', 'lotte', 'lotte@acme.example', '+32470000009', 'nl', '$argon2id$', now(), now(), id FROM identification`,
+		`INSERT INTO mandate (id, account_id, person_id, given, family, powers, valid_from, granted_by, granted_at, proof_kind)
+			VALUES ('0193aa00-0000-7000-8000-00000000000c', '0193aa00-0000-7000-8000-00000000000a', '0193aa00-0000-7000-8000-00000000000b',
+				'Lotte', 'Peeters', '{receive}', now() - interval '1 day', 'p', now(), 'operator')`,
+	} {
+		_, err := r.pool.Exec(t.Context(), sql)
+		r.must(err)
+	}
+	d := r.message(func(s *delivery.Submission) {
+		s.Recipients[0].Organisation = &delivery.Organisation{Name: "Acme nv", EnterpriseNumber: "0403170701"}
+	})
+	b := r.browser().accepted(d)
+	b.submit("/open", nil).want(http.StatusOK, "/open").shows("hierbij zeggen wij de huur van uw appartement op.")
+	b.get(r.link(d)+"/read").submit("/documents/1", nil)
+	if b.body != string(content(20_000)) {
+		t.Errorf("document 1: %d octets", len(b.body))
+	}
+}
