@@ -126,7 +126,7 @@ func TestSchemaRefuses(t *testing.T) {
 	r.exec(`INSERT INTO notify_attempt (notice_id, number, started_at, ended_at, outcome, told_at) VALUES ($1, 1, now(), now(), 'sent', now())`, id)
 	r.exec(`INSERT INTO notify_attempt (notice_id, number, started_at) VALUES ($1, 1, now())`, open)
 	for _, c := range []struct{ constraint, sql string }{
-		{"notice_kind_known", row(uuid.NewString(), `'spam', 'sms', '+32470123456', 'nl', now(), now(), 0, NULL, NULL`)},
+		{"notice_kind_known", row(uuid.NewString(), `'Spam!', 'sms', '+32470123456', 'nl', now(), now(), 0, NULL, NULL`)},
 		{"notice_channel_known", row(uuid.NewString(), `'code', 'fax', 'a@b', 'nl', now(), now(), 0, NULL, NULL`)},
 		{"notice_language_known", row(uuid.NewString(), `'code', 'email', 'a@b', 'es', now(), now(), 0, NULL, NULL`)},
 		{"notice_address_fits_channel", row(uuid.NewString(), `'code', 'sms', 'a@b', 'nl', now(), now(), 0, NULL, NULL`)},

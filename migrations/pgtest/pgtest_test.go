@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -126,6 +127,7 @@ func TestLeaksAreTold(t *testing.T) {
 				t.Fatal(err)
 			}
 			r.end()
+			runtime.KeepAlive(&forgotten)
 			if len(r.failures) != 1 || !strings.Contains(r.failures[0], "connections") {
 				t.Errorf("told: %q", r.failures)
 			}

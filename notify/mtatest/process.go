@@ -126,7 +126,14 @@ func dir(t testing.TB) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := os.RemoveAll(d); err != nil {
+		// Children of a server that was stopped may still write a last file.
+		tick := time.NewTicker(20 * time.Millisecond)
+		defer tick.Stop()
+		err := os.RemoveAll(d)
+		for end := time.Now().Add(patience); err != nil && time.Now().Before(end); err = os.RemoveAll(d) {
+			<-tick.C
+		}
+		if err != nil {
 			t.Error(err)
 		}
 	})
