@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
 	"io"
 	"maps"
 	"net/http"
@@ -284,19 +285,35 @@ func (s *instances) registerHook(ctx context.Context, o outsider) {
 // none twice.
 func (s *instances) pushesOnce() {
 	s.t.Helper()
-	var feed struct{ Data []struct{ ID string } }
-	o := s.at(s.test)
-	var pushes, twice int
-	if err := eventually(s.t.Context(), func() (bool, error) {
-		if err := o.call(s.t.Context(), http.MethodGet, "/events?limit=200", nil, &feed); err != nil {
+	var pushes, twice, events int
+	if err := eventually(s.t.Context(), func() (_ bool, err error) {
+		if events, err = s.fed(); err != nil {
 			return false, err
 		}
 		pushes, twice = s.hooks.counts()
-		return pushes == len(feed.Data) && pushes > 0, nil
+		return pushes == events && pushes > 0, nil
 	}); err != nil || twice > 0 {
-		s.t.Errorf("%d pushes for %d events, %d of them twice: %v", pushes, len(feed.Data), twice, err)
+		s.t.Errorf("%d pushes for %d events, %d of them twice: %v", pushes, events, twice, err)
 	}
 	s.t.Logf("%d events, each pushed once", pushes)
+}
+
+// fed counts the events of the feed of tests.
+func (s *instances) fed() (n int, err error) {
+	const page = 100
+	for after := ""; ; {
+		var feed struct {
+			Data  []struct{ ID string }
+			After string
+		}
+		if err := s.at(s.test).call(s.t.Context(), http.MethodGet, fmt.Sprintf("/events?limit=%d&after=%s", page, after), nil, &feed); err != nil {
+			return 0, err
+		}
+		if n += len(feed.Data); len(feed.Data) < page {
+			return n, nil
+		}
+		after = feed.After
+	}
 }
 
 // losesLeader kills the process that leads: another takes over, and work goes on.

@@ -223,7 +223,7 @@ func (p *player) bounced(ctx context.Context) error {
 
 // silent lets the time pass that the last recipient does not use.
 func (p *player) silent(ctx context.Context) error {
-	for i, by := range []string{"P3D", "P5D", "P6D"} {
+	for i, by := range []string{"P3D", "P6D", "P6D"} {
 		if err := p.pass(ctx, by); err != nil {
 			return err
 		}
