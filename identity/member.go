@@ -94,7 +94,8 @@ func (s *Service) changeMember(ctx context.Context, by Actor, account, person, a
 	if !isID(person) {
 		return ErrNotFound
 	}
-	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+	// Whether a person is still in another account is seen beyond the wall only.
+	return pgx.BeginFunc(Beyond(ctx), s.pool, func(tx pgx.Tx) error {
 		leaving := action == "person_removed" && by.isPerson(person) && by.Account == account
 		who := by
 		if leaving {
