@@ -21,8 +21,11 @@ func (f Facts) needDaily(require func(name string, given bool)) {
 	require("Day", len(f.Day) > 0)
 }
 
-// dayFacts are the rows of a daily report.
-func (w words) dayFacts(f Facts, say func(key string) string) (out []fact) {
+// dayFacts are the rows of a daily report; a notice of another kind has none.
+func (w words) dayFacts(k Kind, f Facts, say func(key string) string) (out []fact) {
+	if k != DailyReport {
+		return nil
+	}
 	for _, d := range f.Day {
 		key := "daily_event." + d.Event
 		if w.has(key) {

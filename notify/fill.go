@@ -96,7 +96,7 @@ func (w words) content(k Kind, f Facts, v values) (content, error) {
 	for _, key := range o.paragraphs {
 		c.Paragraphs = append(c.Paragraphs, say(key))
 	}
-	c.Facts = append(w.facts(k, o.facts, f, v, say), w.dayFacts(f, say)...)
+	c.Facts = append(w.facts(k, o.facts, f, v, say), w.dayFacts(k, f, say)...)
 	if o.link && v.Link != "" {
 		c.Button, c.ButtonFallback, c.Link = say(kind+".button"), say("button.fallback"), v.Link
 	}

@@ -98,6 +98,20 @@ func render(t *testing.T, r *notify.Renderer, n notify.Notice, f notify.Facts) n
 	return m
 }
 
+// A day's numbers stand in the report of the day and nowhere else.
+func TestOnlyTheDailyReportCounts(t *testing.T) {
+	t.Parallel()
+	r := newRenderer(t)
+	for _, kind := range notify.Kinds() {
+		f := factsOf(kind)
+		f.Day = []notify.DayCount{{Event: "collected", Count: "4711"}}
+		m := render(t, r, notice(kind, notify.Email, "en"), f)
+		if got := strings.Contains(m.Text+m.HTML, "4711"); got != (kind == notify.DailyReport) {
+			t.Errorf("%s shows a day's numbers: %v", kind, got)
+		}
+	}
+}
+
 // R13, R17: every kind, on both channels, in four languages.
 func TestGolden(t *testing.T) {
 	t.Parallel()
