@@ -52,8 +52,11 @@ var (
 	errInterrupted  = problem{status: http.StatusBadRequest, code: "body_interrupted"}
 	errEncoding     = problem{status: http.StatusUnsupportedMediaType, code: "content_encoding_unsupported"}
 	errDocument     = problem{status: http.StatusRequestEntityTooLarge, code: "document_too_large"}
-	errTooMany      = problem{status: http.StatusTooManyRequests, code: "too_many_requests"}
-	errCredit       = problem{status: http.StatusPaymentRequired, code: "insufficient_credit"}
+	// Something that we need is away or full. Nothing happened, or nobody knows: the
+	// same request with the same key settles it.
+	errUnavailable = problem{status: http.StatusServiceUnavailable, code: "unavailable", retry: 5 * time.Second}
+	errTooMany     = problem{status: http.StatusTooManyRequests, code: "too_many_requests"}
+	errCredit      = problem{status: http.StatusPaymentRequired, code: "insufficient_credit"}
 )
 
 // sentinels maps what the domain answers to what a caller sees.
@@ -196,7 +199,7 @@ func (a *API) known(c echo.Context, err error) problem {
 	if c.Request().Context().Err() != nil {
 		return errInterrupted
 	}
-	if unavailable(err) {
+	if delivery.Unavailable(err) {
 		a.Log.WarnContext(c.Request().Context(), "api unavailable", "err", err)
 		return errUnavailable
 	}

@@ -10,7 +10,13 @@ import (
 	"strings"
 
 	"github.com/labstack/echo/v4"
+
+	"github.com/bode-erds/bode/delivery"
 )
+
+// retryAfter is what a browser, or what stands between, is told of how long a 503
+// lasts, in seconds.
+const retryAfter = "5"
 
 // What a handler may return; each has its problem page. A face wraps its own
 // errors in one of them.
@@ -49,6 +55,8 @@ func status(err error) int {
 		return http.StatusTooManyRequests
 	case errors.Is(err, ErrBadInput):
 		return http.StatusBadRequest
+	case errors.Is(err, delivery.ErrBusy), errors.Is(err, context.DeadlineExceeded), delivery.Unavailable(err):
+		return http.StatusServiceUnavailable
 	}
 	if he, ok := errors.AsType[*echo.HTTPError](err); ok {
 		switch he.Code {
@@ -63,8 +71,8 @@ func status(err error) int {
 	return http.StatusInternalServerError
 }
 
-// Fail answers a request with the problem page of an error. What it does not
-// know becomes a 500 with an incident number; the error's text goes to the log
+// Fail answers a request with the problem page of an error. What is away or full
+// and comes back is a 503; what it does not know becomes a 500 with an incident number; the error's text goes to the log
 // alone. Nothing is written once the answer has begun.
 func (w *Web) Fail(err error, c echo.Context) {
 	ctx := c.Request().Context()
@@ -81,6 +89,10 @@ func (w *Web) Fail(err error, c echo.Context) {
 		w.Log.ErrorContext(ctx, "page failed", "route", c.Path(), "incident", p.Incident, "error", err)
 	}
 	h := c.Response().Header()
+	if code == http.StatusServiceUnavailable {
+		h.Set("Retry-After", retryAfter)
+		w.Log.WarnContext(ctx, "page unavailable", "route", c.Path(), "error", err)
+	}
 	for _, name := range []string{"Content-Disposition", "Content-Length"} {
 		h.Del(name)
 	}

@@ -1,4 +1,4 @@
-package api
+package delivery_test
 
 import (
 	"errors"
@@ -11,6 +11,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/bode-erds/bode/delivery"
 )
 
 func TestUnavailable(t *testing.T) {
@@ -34,7 +36,7 @@ func TestUnavailable(t *testing.T) {
 		{fs.ErrPermission, false},
 		{errors.New("no room"), false},
 	} {
-		if got := unavailable(fmt.Errorf("storing: %w", tc.err)); got != tc.want {
+		if got := delivery.Unavailable(fmt.Errorf("storing: %w", tc.err)); got != tc.want {
 			t.Errorf("%v: %t, want %t", tc.err, got, tc.want)
 		}
 	}

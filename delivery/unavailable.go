@@ -1,23 +1,17 @@
-package api
+package delivery
 
 import (
 	"errors"
 	"io"
 	"net"
-	"net/http"
 	"syscall"
-	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// errUnavailable: something that we need is away or full. Nothing happened, or
-// nobody knows: the same request with the same key settles it.
-var errUnavailable = problem{status: http.StatusServiceUnavailable, code: "unavailable", retry: 5 * time.Second}
-
-// unavailable reports that an error is of a database or a disk that is away or
-// full, which passes, and no fault of ours.
-func unavailable(err error) bool {
+// Unavailable reports that an error is of a database or a disk that is away or
+// full, which passes, and no mistake of ours: the caller may try again.
+func Unavailable(err error) bool {
 	if refused, ok := errors.AsType[*pgconn.PgError](err); ok {
 		switch refused.Code[:min(2, len(refused.Code))] {
 		case "08", "53", "58": // connection, resources (a full disk: 53100), system
