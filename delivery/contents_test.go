@@ -65,12 +65,17 @@ func TestContentsInTime(t *testing.T) {
 	}
 	r.clean()
 	m, err := r.Message(r.ctx(), r.account, d.Message.ID)
-	r.must(err)
+	if err != nil || !m.ContentsGoneAt.Equal(day) || !m.PurgedAt.IsZero() {
+		t.Fatalf("the message says that its contents went at %s: %v", m.ContentsGoneAt, err)
+	}
+	if d = r.again(d); !d.Message.ContentsGoneAt.Equal(day) {
+		t.Errorf("the delivery says that its contents went at %s", d.Message.ContentsGoneAt)
+	}
 	r.clock.set(m.RetainUntil)
 	if n, err := r.Retain(r.ctx(), 10); n != 1 || err != nil {
 		t.Fatalf("the message: %d, %v", n, err)
 	}
-	list, _, err := r.Removals(r.ctx(), r.account, 10)
+	list, err := r.Removals(r.ctx(), r.account, false, delivery.Removal{}, 10)
 	if err != nil || len(list) != 1 || !list[0].ContentsAt.Equal(day) || !list[0].ErasedAt.Equal(m.RetainUntil) {
 		t.Errorf("%+v %v", list, err)
 	}

@@ -52,6 +52,8 @@ type Message struct {
 	RetainUntil time.Time
 	Held        bool
 	PurgedAt    time.Time // zero while it is kept
+
+	ContentsGoneAt time.Time // before the rest; zero while its contents are kept
 }
 
 // Recipient is the addressee as the sender described them (R10).

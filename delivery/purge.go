@@ -103,8 +103,8 @@ ON CONFLICT (id) DO NOTHING`
 // sqlErasure leaves what proves the removal, without personal data. What a crash
 // left of a test message may have begun by a clock ahead of the one that ends it.
 const sqlErasure = `
-INSERT INTO erasure (message_id, erased_at, deliveries, heads, account_id, due_at, contents_at, pieces)
-SELECT m.id, greatest($2, m.purged_at), $3, $4, m.account_id, m.retain_until, m.contents_gone_at,
+INSERT INTO erasure (message_id, erased_at, deliveries, heads, account_id, test, due_at, contents_at, pieces)
+SELECT m.id, greatest($2, m.purged_at), $3, $4, m.account_id, m.test, m.retain_until, m.contents_gone_at,
        (SELECT count(*) FROM document x WHERE x.message_id = m.id)
      + (SELECT count(*) FROM letter x JOIN delivery d ON d.id = x.delivery_id WHERE d.message_id = m.id)
      + (SELECT count(*) FROM postal_document x JOIN delivery d ON d.id = x.delivery_id WHERE d.message_id = m.id)

@@ -31,15 +31,18 @@ func (s *Service) Message(ctx context.Context, account string, id ID) (Message, 
 }
 
 const sqlMessage = `SELECT id, account_id, number, test, subject, reference, cost_centre, language, sender, sent_by, parts, policy,
-       deliveries, submitted_at, retain_until, held, purged_at FROM message`
+       deliveries, submitted_at, retain_until, held, purged_at, contents_gone_at FROM message`
 
 func scanMessage(row pgx.Row) (m Message, err error) {
-	var purged *time.Time
+	var purged, gone *time.Time
 	err = row.Scan(&m.ID, &m.Account, &m.Number, &m.Test, &m.Subject, &m.Reference, &m.CostCentre, &m.Language, &m.Sender, &m.SentBy,
-		&m.Parts, &m.Policy, &m.Deliveries, &m.SubmittedAt, &m.RetainUntil, &m.Held, &purged)
+		&m.Parts, &m.Policy, &m.Deliveries, &m.SubmittedAt, &m.RetainUntil, &m.Held, &purged, &gone)
 	m.SubmittedAt, m.RetainUntil = m.SubmittedAt.UTC(), m.RetainUntil.UTC()
 	if purged != nil {
 		m.PurgedAt = purged.UTC()
+	}
+	if gone != nil {
+		m.ContentsGoneAt = gone.UTC()
 	}
 	return m, err
 }

@@ -40,7 +40,7 @@ func (a *API) routes() []route {
 		{http.MethodGet, "/events", a.listEvents, false, false},
 		{http.MethodPost, "/test-clock/advance", a.advanceClock, false, false},
 		{http.MethodGet, "/openapi.json", a.getOpenAPI, true, false},
-	}, a.listRoutes(), a.draftRoutes(), a.templateRoutes(), a.contactRoutes(), a.batchRoutes(), a.keyRoutes(), a.webhookRoutes(), a.verificationRoutes(), a.statusRoutes(), a.creditRoutes())
+	}, a.listRoutes(), a.draftRoutes(), a.templateRoutes(), a.contactRoutes(), a.batchRoutes(), a.keyRoutes(), a.webhookRoutes(), a.verificationRoutes(), a.statusRoutes(), a.creditRoutes(), a.removalRoutes())
 }
 
 // register puts the routes on e and answers everything else with a problem: no

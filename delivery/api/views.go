@@ -120,6 +120,7 @@ type message struct {
 	SubmittedAt string         `json:"submitted_at"`
 	RetainUntil string         `json:"retain_until"`
 	LegalHold   bool           `json:"legal_hold"`
+	Gone        string         `json:"contents_removed_at,omitempty"`
 	Parts       []part         `json:"parts"`
 	Policy      policy         `json:"policy"`
 	States      map[string]int `json:"states"`
@@ -135,7 +136,7 @@ type part struct {
 
 func messageOf(m delivery.Message, counts map[delivery.State]int, list []delivery.Delivery) message {
 	out := message{ID: string(m.ID), Number: m.Number, Status: "done", Test: m.Test, Subject: m.Subject, Reference: m.Reference, CostCentre: m.CostCentre,
-		SubmittedAt: instant(m.SubmittedAt), RetainUntil: instant(m.RetainUntil), LegalHold: m.Held, Policy: policyOf(m.Policy),
+		SubmittedAt: instant(m.SubmittedAt), RetainUntil: instant(m.RetainUntil), LegalHold: m.Held, Gone: instant(m.ContentsGoneAt), Policy: policyOf(m.Policy),
 		Parts: []part{}, States: map[string]int{}}
 	for _, p := range m.Parts {
 		out.Parts = append(out.Parts, part(p))

@@ -75,6 +75,23 @@ func TestDownloadEverythingAtOnce(t *testing.T) {
 	}
 }
 
+// Contents that went before what proves them (R29): the page says so and offers
+// nothing that cannot be had; the evidence stays.
+func TestContentsWent(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	d := r.message()
+	b := r.browser().accepted(d)
+	action, _ := b.form("/documents/1")
+	for _, sql := range []string{`UPDATE document SET wrapped_key = NULL, inline = NULL WHERE message_id = $1`, `UPDATE message SET contents_gone_at = now() WHERE id = $1`} {
+		_, err := r.pool.Exec(t.Context(), sql, string(d.Message.ID))
+		r.must(err)
+	}
+	b.get(r.link(d)+"/read").want(http.StatusOK, "/read").shows("De tekst en de documenten zijn op", "verwijderd", "De bewijzen staan hier nog").hides(secretFile, `action="`+action)
+	b.post(action, nil).want(http.StatusGone, "")
+	b.get(r.link(d)+"/done").want(http.StatusOK, "/done")
+}
+
 func TestRefuse(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

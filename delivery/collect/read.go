@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -19,7 +20,8 @@ const maxText = 4*(delivery.MaxBody+delivery.MaxSubject) + 16
 // readView is the content as it lies open: what there is, and what this
 // addressee already has.
 type readView struct {
-	Waiting  bool // accepted, and being opened
+	Waiting  bool      // accepted, and being opened
+	Gone     time.Time // the content was removed, before what proves it; zero: it is here
 	Subject  string
 	Text     string // shown only in the answer to open
 	HasText  bool   // the text was transferred
@@ -45,7 +47,7 @@ func (c *Collect) read(x echo.Context, v *visit) error {
 
 func (c *Collect) readView(v *visit) readView {
 	d := v.d
-	r := readView{Waiting: d.State == delivery.Accepted, Received: d.State == delivery.HandedOver, Subject: d.Message.Subject, HasText: d.Got(0)}
+	r := readView{Waiting: d.State == delivery.Accepted, Gone: d.Message.ContentsGoneAt, Received: d.State == delivery.HandedOver, Subject: d.Message.Subject, HasText: d.Got(0)}
 	for n, p := range d.Message.Parts {
 		r.Size += p.Size
 		if n > 0 {

@@ -137,7 +137,10 @@ func (p *Portal) dutiesOf(v *visitor, lang string, removals int) (d duties, err 
 			d.Retention = append(d.Retention, dutyRetention{string(r.Class), r.Months})
 		}
 	}
-	if d.Removals, d.Removed, err = p.Deliveries.Removals(v.ctx(), v.session.Account, removals); err != nil {
+	if d.Removed, err = p.Deliveries.CountRemovals(v.ctx(), v.session.Account); err != nil {
+		return d, err
+	}
+	if d.Removals, err = p.Deliveries.Removals(v.ctx(), v.session.Account, false, delivery.Removal{}, removals); err != nil {
 		return d, err
 	}
 	d.Held, err = p.Deliveries.HeldMessages(v.ctx(), v.session.Account)

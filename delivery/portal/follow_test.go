@@ -42,6 +42,18 @@ func TestTimeline(t *testing.T) {
 	b.to("/portal/deliveries/"+string(d.ID)+"/letter").want(http.StatusNotFound, "/letter")
 }
 
+// Contents that went before what proves them (R29): the sender reads when.
+func TestContentsWent(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	d := r.message(r.account)[0]
+	path := "/portal/messages/" + string(d.Message.ID)
+	b := r.lotte().to(path).hides("were removed on")
+	_, err := r.pool.Exec(t.Context(), `UPDATE message SET contents_gone_at = submitted_at WHERE id = $1`, string(d.Message.ID))
+	r.must(err)
+	b.to(path).want(http.StatusOK, path).shows("The text, the documents and the letter were removed on")
+}
+
 func TestCancel(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

@@ -196,8 +196,10 @@ func TestDuties(t *testing.T) {
 	if n := r.count(`SELECT count(*) FROM access_log WHERE action = 'duties_taken' AND account_id = $1`, r.account); n != 1 {
 		t.Errorf("%d in the log", n)
 	}
-	if x, all, err := r.deliveries.Removals(t.Context(), other, 10); len(x)+all != 0 || err != nil {
-		t.Errorf("another account sees removals: %v %d %v", x, all, err)
+	for _, tests := range []bool{false, true} {
+		if x, err := r.deliveries.Removals(t.Context(), other, tests, delivery.Removal{}, 10); len(x) != 0 || err != nil {
+			t.Errorf("another account sees removals: %v %v", x, err)
+		}
 	}
 	r.browser().to("/portal/duties").hides("Onze storing")
 }

@@ -1132,7 +1132,9 @@ type Language string
 
 // Message defines model for Message.
 type Message struct {
-	CostCentre *string `json:"cost_centre,omitempty"`
+	// ContentsRemovedAt When text, documents and letter were removed, before the message itself; absent while they are kept
+	ContentsRemovedAt *Instant `json:"contents_removed_at,omitempty"`
+	CostCentre        *string  `json:"cost_centre,omitempty"`
 
 	// Deliveries The first 100
 	Deliveries []Delivery `json:"deliveries,omitempty"`
@@ -1607,6 +1609,22 @@ type ProposalChannel string
 
 // ProposalStatus defines model for Proposal.Status.
 type ProposalStatus string
+
+// Removal defines model for Removal.
+type Removal struct {
+	// ContentsRemovedAt Before the rest; absent: with it
+	ContentsRemovedAt *Instant `json:"contents_removed_at,omitempty"`
+	Deliveries        int      `json:"deliveries"`
+
+	// DueAt When its retention ended
+	DueAt       Instant `json:"due_at"`
+	HeadsSha256 string  `json:"heads_sha256"`
+
+	// KeysForgotten Of documents and letters that nobody can decrypt any more
+	KeysForgotten int     `json:"keys_forgotten"`
+	MessageID     string  `json:"message_id"`
+	RemovedAt     Instant `json:"removed_at"`
+}
 
 // ResendWebhook defines model for ResendWebhook.
 type ResendWebhook struct {
@@ -2399,6 +2417,21 @@ type GrantTokenFormdataBodyGrantType string
 type CreatePreviewParams struct {
 	// IdempotencyKey 1 to 255 printable ASCII characters
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListRemovalsParams defines parameters for ListRemovals.
+type ListRemovalsParams struct {
+	// Limit Entries per page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Opaque; from `next` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// ListRemovalsAnswer defines parameters for ListRemovals.
+type ListRemovalsAnswer struct {
+	Data []Removal `json:"data"`
+	Next *string   `json:"next,omitempty"`
 }
 
 // ListOutagesParams defines parameters for ListOutages.
@@ -3267,6 +3300,20 @@ func (c *Client) CreatePreview(ctx context.Context, params CreatePreviewParams, 
 	}
 	call.json(body)
 	return send[Preview](ctx, c, call)
+}
+
+// ListRemovals: List messages that are no longer kept.
+//
+//	GET /removals
+func (c *Client) ListRemovals(ctx context.Context, params ListRemovalsParams) (ListRemovalsAnswer, error) {
+	call := newCall("GET", "/removals")
+	if params.Limit != nil {
+		call.ask("limit", *params.Limit)
+	}
+	if params.Cursor != nil {
+		call.ask("cursor", *params.Cursor)
+	}
+	return send[ListRemovalsAnswer](ctx, c, call)
 }
 
 // GetStatus: Read what works.

@@ -983,6 +983,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/removals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List messages that are no longer kept
+         * @description What proves that a message was removed at the end of its retention, newest first, without personal data.
+         *     `heads_sha256` is the SHA-256 over the last hashes of its deliveries, in order of their positions. Those hashes
+         *     stand in the evidence that you kept, so anybody can tell that these are the chains that were removed.
+         */
+        get: operations["listRemovals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/status": {
         parameters: {
             query?: never;
@@ -1876,6 +1898,8 @@ export interface components {
          */
         Language: "nl" | "fr" | "de" | "en";
         Message: {
+            /** @description When text, documents and letter were removed, before the message itself; absent while they are kept */
+            contents_removed_at?: components["schemas"]["Instant"];
             cost_centre?: string;
             /** @description The first 100 */
             deliveries?: components["schemas"]["Delivery"][];
@@ -2367,6 +2391,19 @@ export interface components {
             timestamp: string;
             /** @example delivery.collected.v1 */
             type: string;
+        };
+        Removal: {
+            /** @description Before the rest; absent: with it */
+            contents_removed_at?: components["schemas"]["Instant"];
+            deliveries: number;
+            /** @description When its retention ended */
+            due_at: components["schemas"]["Instant"];
+            heads_sha256: string;
+            /** @description Of documents and letters that nobody can decrypt any more */
+            keys_forgotten: number;
+            /** Format: uuid */
+            message_id: string;
+            removed_at: components["schemas"]["Instant"];
         };
         ResendWebhook: {
             after?: string;
@@ -4928,6 +4965,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
+                     *       "contents_removed_at": "2026-11-20T09:00:00.000000Z",
                      *       "cost_centre": "text",
                      *       "deliveries": [
                      *         {
@@ -5607,6 +5645,7 @@ export interface operations {
                      * @example {
                      *       "data": [
                      *         {
+                     *           "contents_removed_at": "2026-11-20T09:00:00.000000Z",
                      *           "cost_centre": "text",
                      *           "deliveries": [
                      *             {
@@ -5794,6 +5833,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
+                     *       "contents_removed_at": "2026-11-20T09:00:00.000000Z",
                      *       "cost_centre": "text",
                      *       "deliveries": [
                      *         {
@@ -5938,6 +5978,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
+                     *       "contents_removed_at": "2026-11-20T09:00:00.000000Z",
                      *       "cost_centre": "text",
                      *       "deliveries": [
                      *         {
@@ -6088,6 +6129,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
+                     *       "contents_removed_at": "2026-11-20T09:00:00.000000Z",
                      *       "cost_centre": "text",
                      *       "deliveries": [
                      *         {
@@ -6592,6 +6634,55 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["Preview"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listRemovals: {
+        parameters: {
+            query?: {
+                /** @description Entries per page */
+                limit?: components["parameters"]["Limit"];
+                /** @description Opaque; from `next` of the page before */
+                cursor?: components["parameters"]["Cursor"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page */
+            200: {
+                headers: {
+                    /** @description rel="next": the next page */
+                    Link?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "contents_removed_at": "2026-11-20T09:00:00.000000Z",
+                     *           "deliveries": 1,
+                     *           "due_at": "2026-11-20T09:00:00.000000Z",
+                     *           "heads_sha256": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+                     *           "keys_forgotten": 0,
+                     *           "message_id": "0193c5d2-7b1e-7c3a-9a41-0d6f1e5b2c11",
+                     *           "removed_at": "2026-11-20T09:00:00.000000Z"
+                     *         }
+                     *       ],
+                     *       "next": "text"
+                     *     }
+                     */
+                    "application/json": {
+                        data: components["schemas"]["Removal"][];
+                        next?: string;
+                    };
                 };
             };
             default: components["responses"]["Problem"];
