@@ -141,8 +141,7 @@ func (s *screen) atProvider(person, decision string) {
 		chromedp.Click(chromedp.CSS(`button[name=decision][value=`+decision+`]`)))
 }
 
-// whole takes the whole way twice, with the mistakes that people make: once to
-// the content, once to a refusal.
+// whole takes the whole way to the content, with the mistakes that people make.
 func (s *screen) whole() {
 	s.r.t.Helper()
 	d := s.r.message(func(m *delivery.Submission) { m.Recipients[0].Language = s.lang })
@@ -199,16 +198,51 @@ func (s *screen) whole() {
 	s.page("again", "")
 }
 
+// refuses takes the way to a refusal, and looks at what is left to see after it.
+func (s *screen) refuses() {
+	s.r.t.Helper()
+	d := s.r.message(func(m *delivery.Submission) { m.Recipients[0].Language = s.lang })
+	s.do(chromedp.Navigate(s.r.link(d)))
+	s.page("refusing-start", "")
+	s.tap("/codes")
+	s.page("refusing-codes", "/codes")
+	s.typed(d, s.r.code(d, notify.Email), s.r.code(d, notify.SMS))
+	s.page("refusing-identify", "/identify")
+	s.tap("/identify")
+	s.tap("/begin")
+	s.atProvider("lotte", "approve")
+	s.tap("/finish")
+	s.page("refusing-decide", "/decide")
+	s.do(chromedp.Click(chromedp.CSS(`main a[href$="/refuse"]`)))
+	s.page("refusing-ask", "/refuse")
+	s.tap("/refuse")
+	s.page("refused-making", "/done")
+	if got := s.r.again(d); got.State != delivery.Rejected {
+		s.r.t.Errorf("%s %s: %s after the refusal", s.name, s.lang, got.State)
+	}
+	s.r.proofs.seal()
+	s.do(chromedp.Navigate(s.r.link(d) + "/done"))
+	s.page("refused", "/done")
+	s.do(chromedp.Navigate(s.r.link(d) + "/read")) // the content stays closed
+	s.page("refused-read", "/done")
+}
+
 func TestOnAPhone(t *testing.T) {
 	t.Parallel()
 	for _, lang := range []string{"nl", "fr", "de", "en"} {
 		t.Run(lang, func(t *testing.T) {
 			newScreen(newRig(t), lang, "phone", 390, 844).whole()
+			newScreen(newRig(t), lang, "phone", 390, 844).refuses()
 		})
 	}
 }
 
 func TestOnADesktop(t *testing.T) {
 	t.Parallel()
-	newScreen(newRig(t), "nl", "desktop", 1280, 900).whole()
+	for _, lang := range []string{"nl", "fr", "de", "en"} {
+		t.Run(lang, func(t *testing.T) {
+			newScreen(newRig(t), lang, "desktop", 1280, 900).whole()
+			newScreen(newRig(t), lang, "desktop", 1280, 900).refuses()
+		})
+	}
 }
