@@ -178,6 +178,9 @@ func fits(text string) bool {
 	return s.err == nil && textTop+float64(n)*textLead <= textEnd
 }
 
+// noBreak is the space before a double sign of French.
+const noBreak = '\u00a0'
+
 // shown is s in characters that the page has; the others become boxes.
 func shown(s string) string {
 	font, err := sfnt.Parse(goregular.TTF)
@@ -186,7 +189,7 @@ func shown(s string) string {
 	}
 	var buf sfnt.Buffer
 	return strings.Map(func(r rune) rune {
-		if i, err := font.GlyphIndex(&buf, r); r == '\n' || err == nil && i != 0 && unicode.IsPrint(r) {
+		if i, err := font.GlyphIndex(&buf, r); r == '\n' || err == nil && i != 0 && (unicode.IsPrint(r) || r == noBreak) {
 			return r
 		}
 		return '□'
