@@ -61,6 +61,33 @@ func TestRetainWaitsForTheWindow(t *testing.T) {
 	}
 }
 
+// TestRetainPutOffAndOverSooner: a retention that was put off for a window ends when
+// what came of it says, not when the window would have.
+func TestRetainPutOffAndOverSooner(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	d := r.notified(func(s *delivery.Submission) { s.Policy.CollectDays, s.Policy.RetentionMonths = 60, 1 })
+	r.clock.pass(40 * 24 * time.Hour)
+	if n, err := r.Retain(r.ctx(), 10); n != 0 || err != nil {
+		t.Fatalf("removed %d while the window ran, %v", n, err)
+	}
+	if got, want := r.again(d).Message.RetainUntil, d.RespondBy.AddDate(0, 1, 0); !got.Equal(want) {
+		t.Fatalf("put off to %s, want %s", got, want)
+	}
+	if _, err := r.Reject(r.ctx(), r.identified(d)); err != nil {
+		t.Fatal(err)
+	}
+	d = r.again(d)
+	until := d.MovedAt.AddDate(0, 1, 0)
+	if !d.Message.RetainUntil.Equal(until) {
+		t.Errorf("kept until %s after the refusal, want %s", d.Message.RetainUntil, until)
+	}
+	r.clock.set(until)
+	if n, err := r.Retain(r.ctx(), 10); n != 1 || err != nil {
+		t.Errorf("in time: %d, %v", n, err)
+	}
+}
+
 // TestRetainAfterCrash dies after every step and goes on.
 func TestRetainAfterCrash(t *testing.T) {
 	t.Parallel()

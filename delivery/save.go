@@ -63,7 +63,30 @@ func queueSaves(b *pgx.Batch, list ...saving) error {
 		return nil
 	})
 	queueDeadlines(b, list)
+	for _, w := range list {
+		queueSooner(b, w.after)
+	}
 	return nil
+}
+
+// sqlSooner: the look at the end finds out whether another delivery still runs.
+const sqlSooner = `UPDATE message SET retain_until = $2 WHERE id = $1 AND retain_until > $2`
+
+// queueSooner adds to b what takes back the end of a retention that was put off for
+// a window (see shred) and is over sooner. That is rare: a message is seldom kept
+// for less time than people have to decide.
+func queueSooner(b *pgx.Batch, d Delivery) {
+	if until := d.Message.Policy.retainUntil(d.lastMove()); d.Message.RetainUntil.After(until) {
+		b.Queue(sqlSooner, string(d.Message.ID), until)
+	}
+}
+
+// lastMove is from when a delivery is kept, as far as is known; see sqlLastMove.
+func (d Delivery) lastMove() time.Time {
+	if (d.State == Submitted || d.State == Notified) && d.RespondBy.After(d.MovedAt) {
+		return d.RespondBy
+	}
+	return d.MovedAt
 }
 
 // savedRows are deliveries after a move as arrays, one per column of sqlSave.
