@@ -27,6 +27,7 @@ type draft struct {
 	Rule       string // of terms, for paper
 	Class      string
 	Documents  []delivery.Document
+	Lost       bool // a document that the form named is no longer there
 	Recipients []person
 	SendDate   string // when it is to go, as typed on the page of its answers
 	SendTime   string

@@ -114,6 +114,9 @@ func (p *Portal) rewrite(v *visitor) error {
 		return err
 	}
 	d := p.readDraft(v, f)
+	if d.Lost { // uploaded too long ago: nobody may think that it goes along
+		faults.Add("documents", "fault.document_gone")
+	}
 	d.Documents = append(d.Documents, fresh...)
 	if len(d.Documents) > delivery.MaxDocuments {
 		d.Documents = d.Documents[:delivery.MaxDocuments]
@@ -152,6 +155,7 @@ func (p *Portal) rewrite(v *visitor) error {
 func (p *Portal) readDraft(v *visitor, f url.Values) draft {
 	d, ids := parseDraft(f)
 	d.Documents = p.documents(v, ids)
+	d.Lost = len(d.Documents) < len(ids)
 	d.SendDate, d.SendTime = f.Get("send_date"), f.Get("send_time")
 	if len(d.Recipients) == 0 {
 		d.Recipients = []person{newPerson(0, p.Web.Language(v))}
