@@ -78,6 +78,9 @@ type backupManifest struct {
 	Secrets map[string]string `json:"secrets,omitempty"`
 }
 
+// baseName is how a base backup is called, after when it began.
+const baseName = "20060102T150405Z"
+
 // contentState says how far the copy of the content goes.
 type contentState struct {
 	Until   time.Time `json:"until"` // whatever was named by then is there

@@ -40,6 +40,9 @@ func (c backupPrune) Run(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := s.pruneCut(now.Add(-c.Keep)); err != nil {
+		return err
+	}
 	segments, err := s.pruneLog(bases[first])
 	if err != nil {
 		return err
@@ -47,6 +50,29 @@ func (c backupPrune) Run(ctx context.Context) error {
 	objects, err := s.pruneContent(ctx, c.Content.Dir, now.Add(-c.Keep))
 	fmt.Printf("removed %d base backups, %d segments, %d objects\n", first, segments, objects)
 	return err
+}
+
+// pruneCut removes base backups that were cut off while they were taken or removed,
+// and began before a moment. One under way is younger.
+func (s backupStore) pruneCut(before time.Time) error {
+	entries, err := os.ReadDir(filepath.Join(s.dir, "base"))
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		began, err := time.Parse(baseName, e.Name())
+		if err != nil || began.After(before) {
+			continue
+		}
+		_, err = os.Stat(filepath.Join(s.base(e.Name()), "manifest.json"))
+		if errors.Is(err, os.ErrNotExist) {
+			err = os.RemoveAll(s.base(e.Name()))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s backupStore) pruneLog(oldest backupManifest) (n int, err error) {
@@ -79,12 +105,14 @@ func (s backupStore) pruneContent(ctx context.Context, vault string, before time
 	if vault == "" {
 		return 0, nil
 	}
-	if _, err := os.Stat(vault); err != nil {
-		return 0, err // an empty mount point must not look like a vault without content
-	}
 	all, err := s.listed()
-	if err != nil {
+	if err != nil || len(all) == 0 {
 		return 0, err
+	}
+	if entries, err := os.ReadDir(vault); err != nil {
+		return 0, err
+	} else if len(entries) == 0 {
+		return 0, fmt.Errorf("%w: %s", errEmptyVault, vault)
 	}
 	for rel := range all {
 		if err := ctx.Err(); err != nil {
@@ -98,7 +126,8 @@ func (s backupStore) pruneContent(ctx context.Context, vault string, before time
 			continue
 		}
 		path := filepath.Join(s.content(), rel)
-		if err := errors.Join(os.Remove(path), os.Remove(path+".gone")); err != nil {
+		// The copy first: after a crash the mark leads here again.
+		if err := errors.Join(removeFile(path), removeFile(path+".gone")); err != nil {
 			return n, err
 		}
 		delete(all, rel)
@@ -121,10 +150,23 @@ func (s backupStore) pruneContent(ctx context.Context, vault string, before time
 	return n, writeJSONFile(s.contentState(), state)
 }
 
-// goneSince is since when an object is seen to be gone; zero while it is there.
+// removeFile removes a file that may have been removed before.
+func removeFile(path string) error {
+	if err := os.Remove(path); !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// errEmptyVault: more likely a disk that is not there than a vault whose messages
+// all went; their copies stay.
+var errEmptyVault = errors.New("the vault is empty and the store has content of it: is its disk there?")
+
+// goneSince is since when an object is seen to be gone; zero while it is there, or
+// there again.
 func (s backupStore) goneSince(path, mark string) (time.Time, error) {
 	if _, err := os.Stat(path); err == nil {
-		return time.Time{}, nil
+		return time.Time{}, removeFile(mark)
 	} else if !errors.Is(err, os.ErrNotExist) {
 		return time.Time{}, err
 	}

@@ -53,7 +53,7 @@ func (c backupTake) Run(ctx context.Context, log *slog.Logger) error {
 // database takes the base backup; its manifest comes last.
 func (c backupTake) database(ctx context.Context) error {
 	s, began := backupStore{c.Store}, time.Now().UTC()
-	m := backupManifest{Name: began.Format("20060102T150405Z"), Began: began}
+	m := backupManifest{Name: began.Format(baseName), Began: began}
 	var err error
 	if m.Server, err = serverVersion(ctx, c.Database); err != nil {
 		return err

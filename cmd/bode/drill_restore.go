@@ -65,6 +65,9 @@ func (c drillRestore) Run(ctx context.Context, log *slog.Logger) (err error) {
 	if c.Cut {
 		return faults
 	}
+	if out, err := s.backup(ctx, "verify").CombinedOutput(); err != nil {
+		faults = errors.Join(faults, fmt.Errorf("bode backup verify: %w: %s", err, out))
+	}
 	return errors.Join(faults, c.restore(ctx, s, acks, moment.UTC().Format(time.RFC3339Nano)))
 }
 

@@ -2,49 +2,18 @@ package main
 
 import (
 	"fmt"
-	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/bode-erds/bode/delivery"
-	"github.com/bode-erds/bode/identity"
-	"github.com/bode-erds/bode/migrations/pgtest"
 )
 
 // TestHoldCommands holds a message by the program, by its number and by its id,
 // and lets it go.
 func TestHoldCommands(t *testing.T) {
 	t.Parallel()
-	pool, dir := pgtest.New(t), t.TempDir()
-	stands, err := startStandIns(dir, "http://127.0.0.1:1", discard())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { stands.Close() })
-	out, err := stands.outside(dir, "http://127.0.0.1:1", discard())
-	if err != nil {
-		t.Fatal(err)
-	}
-	a, err := build(pool, out, discard())
-	if err != nil {
-		t.Fatal(err)
-	}
-	var s seeds
-	account, err := a.seedAccount(t.Context(), &s, "sender", identity.NewAccount{Kind: identity.Private, Country: "BE"},
-		identity.NewPerson{Given: "Karim", Family: "Benali", Login: "karim", Email: "karim@example.be", Mobile: "+32470222222", Language: "fr"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	profile, err := a.identity.Profile(t.Context(), account)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, key, err := a.identity.CreateKey(t.Context(), identity.System, account, identity.Live, "ERP")
-	if err != nil {
-		t.Fatal(err)
-	}
-	by := delivery.Submitter{By: key.Actor("127.0.0.1", "test", time.Now()), Sender: delivery.SenderParty(profile)}
+	d := newDeskTown(t)
+	a, account, by := d.app, d.account, d.by
 	policy := a.deliveries.DefaultPolicy()
 	policy.Fallback, policy.PostAtOnce = delivery.FallbackNone, false
 	var sent []delivery.Message
@@ -57,8 +26,7 @@ func TestHoldCommands(t *testing.T) {
 		}
 		sent = append(sent, m)
 	}
-	env := []string{"DATABASE_URL=" + pool.Config().ConnString(), "BODE_SECRETS=" + filepath.Join(dir, "secrets")}
-	hold := func(args ...string) said { return command{env: env, args: append([]string{"hold"}, args...)}.run(t) }
+	hold := func(args ...string) said { return command{env: d.env, args: append([]string{"hold"}, args...)}.run(t) }
 	held := func(m delivery.Message) bool {
 		m, err := a.deliveries.Message(t.Context(), account, m.ID)
 		if err != nil {
