@@ -22,12 +22,13 @@ const (
 type colour uint32
 
 const (
-	ink    colour = 0x142138 // titles, band
-	body   colour = 0x212835
-	muted  colour = 0x566172 // labels; contrast 6.3:1 on white
-	accent colour = 0x0E6085
-	hair   colour = 0xD0D6DE
-	tint   colour = 0xF3F6F9
+	ink    colour = 0x0B3C49 // titles, band
+	body   colour = 0x16282E
+	muted  colour = 0x4A5D64 // labels; contrast 6.8:1 on white
+	accent colour = 0x0F766E
+	hair   colour = 0xD5DEDC
+	tint   colour = 0xF1F7F5
+	mint   colour = 0x14B8A6 // the tile of the sign
 	white  colour = 0xFFFFFF
 	alarm  colour = 0xA61C1C
 	blush  colour = 0xFEEFED

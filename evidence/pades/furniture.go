@@ -5,10 +5,12 @@ import (
 	"strings"
 )
 
-// The sign of the word-mark on a square of 24 units: a tile with round corners
-// and a tick.
-const markPath = "0 5 m 0 2 2 0 5 0 c 19 0 l 22 0 24 2 24 5 c 24 19 l 24 22 22 24 19 24 c 5 24 l 2 24 0 22 0 19 c h f "
-const tickPath = "5.2 11.6 m 7.4 13.8 l 10.6 10.6 l 16.8 17.6 l 19.1 15.5 l 10.7 6.1 l h f "
+// The sign of the service, which its pages have too, on a square of 32 units: a tile
+// with round corners, and an envelope whose folds are drawn in the colour of the band.
+const (
+	tilePath     = "0 8 m 0 3.58 3.58 0 8 0 c 24 0 l 28.42 0 32 3.58 32 8 c 32 24 l 32 28.42 28.42 32 24 32 c 8 32 l 3.58 32 0 28.42 0 24 c h f"
+	envelopePath = "7 9 18 14 re f 0.043 0.235 0.286 RG 2 w 1 j 7 23 m 16 15 l 25 23 l S 7 9 m 13 15 l 19 15 m 25 9 l S"
+)
 
 // band is the header of the first page.
 func (p *paper) band() {
@@ -22,8 +24,8 @@ func (p *paper) band() {
 	fig.alt = p.w.fill(p.w.Label["mark_alt"], "service", p.d.Issuer.ServiceName)
 	fig.attr = fmt.Sprintf("/O /Layout /Placement /Block /BBox [%s %s %s %s]", num(marginLeft), num(low), num(marginLeft+28), num(low+28))
 	p.mark(fig, func() {
-		p.path(marginLeft, low, 28.0/24, white, markPath)
-		p.path(marginLeft, low, 28.0/24, ink, tickPath)
+		p.path(marginLeft, low, 28.0/32, mint, tilePath)
+		p.path(marginLeft, low, 28.0/32, white, envelopePath)
 	})
 	name := p.set(fontBrand, p.d.Issuer.ServiceName, 250)
 	p.mark(p.root.add("P"), func() { p.text(marginLeft+38, top+bandHeight/2-5.5, fontBrand, strings.TrimSpace(name[0].s)) })
