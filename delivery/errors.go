@@ -18,6 +18,7 @@ var (
 	ErrKeyReused = errors.New("delivery: idempotency key was used for something else")
 	ErrTooLarge  = errors.New("delivery: document too large")
 	ErrDigest    = errors.New("delivery: content does not have the announced digest")
+	ErrAway      = errors.New("delivery: something it needs is away") // what others wrap, see Unavailable
 	ErrBusy      = errors.New("delivery: more submissions than can be answered soon")
 )
 

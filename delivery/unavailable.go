@@ -29,7 +29,7 @@ func Unavailable(err error) bool {
 	if _, ok := errors.AsType[*net.OpError](err); ok {
 		return true
 	}
-	for _, gone := range []error{io.ErrUnexpectedEOF, net.ErrClosed, syscall.ENOSPC, syscall.EDQUOT} {
+	for _, gone := range []error{ErrAway, io.ErrUnexpectedEOF, net.ErrClosed, syscall.ENOSPC, syscall.EDQUOT} {
 		if errors.Is(err, gone) {
 			return true
 		}

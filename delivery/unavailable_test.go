@@ -28,6 +28,7 @@ func TestUnavailable(t *testing.T) {
 		{&fs.PathError{Op: "write", Path: "content", Err: syscall.ENOSPC}, true},
 		{&net.OpError{Op: "read", Err: syscall.ECONNRESET}, true},
 		{io.ErrUnexpectedEOF, true},
+		{fmt.Errorf("a device: %w", delivery.ErrAway), true},
 		{&pgconn.PgError{Code: "23505"}, false}, // a rule of ours
 		{&pgconn.PgError{Code: "42P01"}, false}, // a mistake of ours
 		{&pgconn.PgError{Code: "57014"}, false}, // somebody gave up

@@ -42,6 +42,8 @@ type config struct {
 	Proxies []netip.Prefix `help:"Networks of proxies whose X-Forwarded-For is believed." env:"BODE_PROXIES"`
 	Keys    string         `help:"Directory of the key-encryption keys." type:"path" env:"BODE_KEYS"`
 
+	KeysToken string `name:"keys-token" help:"File that names the AES key of a PKCS #11 device under which key-encryption keys lie; empty: they are files in clear, of their owner alone." type:"path" env:"BODE_KEYS_TOKEN"`
+
 	Mails   mailsConfig   `embed:"" prefix:"mails-"`
 	Content contentConfig `embed:"" prefix:"content-"`
 	SMTP    smtpConfig    `embed:"" prefix:"smtp-"`

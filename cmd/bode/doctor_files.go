@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/bode-erds/bode/delivery/vault/token"
 )
 
 // sayFiles looks at what lies on this machine's disks.
@@ -26,6 +28,11 @@ func (c config) secretFiles() map[string]string {
 		"mails-key": c.Mails.Key, "bounce-key": c.Bounce.Key, "clients-key": c.Clients.Key, "eid-card-key": c.EID.CardKey,
 		"login-sign": c.Login.Sign, "wallet-key": c.Wallet.Key, "smtp-password": c.SMTP.Password, "sms-token": c.SMS.Token,
 		"sms2-token": c.SMS2.Token, "content-access-key": c.Content.AccessKey, "content-secret-key": c.Content.SecretKey, "trace-token": c.Trace.Token,
+	}
+	if c.KeysToken != "" {
+		if device, err := token.ReadConfig(c.KeysToken); err == nil { // what is wrong with it is said by opening it
+			files["keys-token pin_file"] = device.PINFile
+		}
 	}
 	for i, f := range c.Login.Decrypt {
 		files[fmt.Sprintf("login-decrypt %d", i+1)] = f

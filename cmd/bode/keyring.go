@@ -23,12 +23,13 @@ type keyringCmd struct {
 // ringDesk is a desk with the directory of the keys.
 type ringDesk struct {
 	desk
-	Keys string `help:"Directory of the key-encryption keys." type:"path" env:"BODE_KEYS" required:""`
+	Keys      string `help:"Directory of the key-encryption keys." type:"path" env:"BODE_KEYS" required:""`
+	KeysToken string `help:"File that names the key of a device under which they lie, if they do." type:"path" env:"BODE_KEYS_TOKEN"`
 }
 
 // withKeys opens the keyring and the office.
 func (d ringDesk) withKeys(ctx context.Context, log *slog.Logger, work func(*vault.Keyring, office) error) error {
-	keys, err := vault.OpenKeyring(d.Keys, time.Now)
+	keys, err := openKeyring(d.Keys, d.KeysToken)
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/bode-erds/bode/delivery"
 	"github.com/bode-erds/bode/delivery/vault"
+	"github.com/bode-erds/bode/delivery/vault/token"
 	"github.com/bode-erds/bode/evidence"
 	"github.com/bode-erds/bode/evidence/asic"
 	"github.com/bode-erds/bode/evidence/ledger"
@@ -36,7 +37,7 @@ func (c config) outside(ctx context.Context, log *slog.Logger) (o outside, err e
 		open func() error
 	}{
 		{"secrets", func() (err error) { o.secrets, err = loadSecrets(c.secretsDir(), false); return err }},
-		{"keys", func() (err error) { o.keyring, err = vault.OpenKeyring(c.Keys, time.Now); return err }},
+		{"keys", func() (err error) { o.keyring, err = openKeyring(c.Keys, c.KeysToken); return err }},
 		{"content", func() (err error) { o.vault, err = c.openVault(o.keyring); return err }},
 		{"clamd", func() (err error) { o.scanner, err = c.openScanner(ctx); return err }},
 		{"seal", func() error { return c.openSeal(&o, log) }},
@@ -54,6 +55,23 @@ func (c config) outside(ctx context.Context, log *slog.Logger) (o outside, err e
 		}
 	}
 	return o, nil
+}
+
+// openKeyring opens the keys of content, which a device guards when file names one.
+// It stays connected as long as the program runs.
+func openKeyring(dir, file string) (*vault.Keyring, error) {
+	if file == "" {
+		return vault.OpenKeyring(dir, time.Now)
+	}
+	cfg, err := token.ReadConfig(file)
+	if err != nil {
+		return nil, err
+	}
+	key, err := token.Open(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return vault.OpenKeyringUnder(key, dir, time.Now)
 }
 
 func (c config) openVault(keys *vault.Keyring) (delivery.Vault, error) {

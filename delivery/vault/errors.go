@@ -40,4 +40,7 @@ var (
 	ErrKeyInUse = errors.New("vault: key-encryption key is in use")
 	// ErrKeyExposed says that a key file can be read by others than its owner.
 	ErrKeyExposed = errors.New("vault: key file is readable by others")
+	// ErrKeyLocked: the key file is encrypted by another key, and that is not given
+	// or does not open it.
+	ErrKeyLocked = errors.New("vault: key file cannot be opened")
 )

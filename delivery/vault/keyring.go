@@ -2,6 +2,7 @@ package vault
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -24,8 +25,8 @@ const (
 )
 
 // Keyring holds the key-encryption keys, one AES-256-GCM keyset per month, as
-// files in a directory. The file is the key: keep the directory away from the
-// database, from the objects and from their backups.
+// files in a directory. The file is the key, unless a master encrypts it: keep the
+// directory away from the database, from the objects and from their backups.
 //
 // Keys are read at every use, so that destroying one takes effect at once in
 // every process that shares the directory; only that of the current month, which
@@ -35,6 +36,7 @@ type Keyring struct {
 	dir    string
 	files  folder
 	now    func() time.Time
+	master tink.AEAD // nil: the files are in clear
 	mu     sync.Mutex
 	synced map[string]bool // ids this process knows to be durable
 	month  parsedKey       // guarded by mu
@@ -60,6 +62,23 @@ func OpenKeyring(dir string, now func() time.Time) (*Keyring, error) {
 	}
 	return &Keyring{dir: dir, files: files, now: now, synced: map[string]bool{}}, nil
 }
+
+// OpenKeyringUnder is OpenKeyring with a master, a key in a device or in a key
+// management service, which encrypts the file of each month that begins. Files in
+// clear from before stay readable until they are destroyed. The master is asked
+// each time a file is read: once for what the current month wraps, once for each
+// object of an older month.
+func OpenKeyringUnder(master tink.AEAD, dir string, now func() time.Time) (*Keyring, error) {
+	k, err := OpenKeyring(dir, now)
+	if err == nil {
+		k.master = master
+	}
+	return k, err
+}
+
+// masterContext binds an encrypted file to its month: one put in the place of
+// another does not open.
+func masterContext(id string) []byte { return []byte("bode key-encryption key " + id) }
 
 // IDs returns the ids of the keys that exist, oldest first.
 func (k *Keyring) IDs() ([]string, error) {
@@ -141,7 +160,15 @@ func (k *Keyring) create(id string) error {
 		return err
 	}
 	defer d.discard()
-	if err := insecurecleartextkeyset.Write(handle, keyset.NewJSONWriter(d)); err != nil {
+	if k.master != nil {
+		m := &asked{AEAD: k.master}
+		if err = handle.WriteWithAssociatedData(keyset.NewJSONWriter(d), m, masterContext(id)); err != nil {
+			err = errors.Join(m.failed, err)
+		}
+	} else {
+		err = insecurecleartextkeyset.Write(handle, keyset.NewJSONWriter(d))
+	}
+	if err != nil {
 		return err
 	}
 	if err := d.publish(k.path(id)); err != nil && !errors.Is(err, os.ErrExist) {
@@ -179,14 +206,55 @@ func (k *Keyring) load(id string) (parsedKey, error) {
 	if _, err := buf.ReadFrom(f); err != nil {
 		return parsedKey{}, fmt.Errorf("vault: read key %s: %w", id, err)
 	}
-	handle, err := insecurecleartextkeyset.Read(keyset.NewJSONReader(&buf))
+	handle, err := k.open(id, buf.Bytes())
 	if err != nil {
-		// Tink's words are left out: they could quote the file.
-		return parsedKey{}, fmt.Errorf("vault: key %s is not a keyset", id)
+		return parsedKey{}, err
 	}
 	a, err := aead.New(handle)
 	if err != nil {
 		return parsedKey{}, fmt.Errorf("vault: key %s is not an AEAD keyset", id)
 	}
 	return parsedKey{id, a, info}, nil
+}
+
+// open reads a keyset, which is encrypted or in clear.
+func (k *Keyring) open(id string, file []byte) (*keyset.Handle, error) {
+	var form struct {
+		Encrypted *string `json:"encryptedKeyset"`
+	}
+	if err := json.Unmarshal(file, &form); err != nil || form.Encrypted == nil {
+		handle, err := insecurecleartextkeyset.Read(keyset.NewJSONReader(bytes.NewReader(file)))
+		if err != nil {
+			// Tink's words are left out: they could quote the file.
+			return nil, fmt.Errorf("vault: key %s is not a keyset", id)
+		}
+		return handle, nil
+	}
+	if k.master == nil {
+		return nil, fmt.Errorf("%w: %s is encrypted, and no device is configured that opens it", ErrKeyLocked, id)
+	}
+	m := &asked{AEAD: k.master}
+	handle, err := keyset.ReadWithAssociatedData(keyset.NewJSONReader(bytes.NewReader(file)), m, masterContext(id))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", ErrKeyLocked, id, errors.Join(m.failed, err))
+	}
+	return handle, nil
+}
+
+// asked is a master that remembers why it failed: Tink passes on words only.
+type asked struct {
+	tink.AEAD
+	failed error
+}
+
+// Decrypt implements tink.AEAD.
+func (a *asked) Decrypt(sealed, associated []byte) (plain []byte, err error) {
+	plain, a.failed = a.AEAD.Decrypt(sealed, associated)
+	return plain, a.failed
+}
+
+// Encrypt implements tink.AEAD.
+func (a *asked) Encrypt(plain, associated []byte) (sealed []byte, err error) {
+	sealed, a.failed = a.AEAD.Encrypt(plain, associated)
+	return sealed, a.failed
 }
