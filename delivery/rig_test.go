@@ -59,7 +59,13 @@ type rig struct {
 
 func newRig(t testing.TB) *rig {
 	t.Helper()
-	r := &rig{t: t, pool: pgtest.New(t), clock: newClock(), objects: t.TempDir(), partner: &partner{}}
+	return newRigOn(t, pgtest.New(t))
+}
+
+// newRigOn is newRig on a database that the test looks after.
+func newRigOn(t testing.TB, pool *pgxpool.Pool) *rig {
+	t.Helper()
+	r := &rig{t: t, pool: pool, clock: newClock(), objects: t.TempDir(), partner: &partner{}}
 	r.account = r.newAccount()
 	box, err := identity.NewBox(bytes.Repeat([]byte{1}, 32))
 	r.must(err)

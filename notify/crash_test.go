@@ -134,3 +134,31 @@ func kill(t *testing.T, database, addr string) {
 		t.Fatal("the child ended before it delivered")
 	}
 }
+
+// TestDatabaseFull: while the tables of notices take no row nothing goes out, because
+// no attempt can be written down first; once there is room it goes, once.
+func TestDatabaseFull(t *testing.T) {
+	t.Parallel()
+	box, transports := toCatcher(t)
+	r := newRig(t, transports)
+	n := r.notice("an@example.be")
+	r.exec(`CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS
+		$$ BEGIN RAISE 'could not extend file: No space left on device' USING ERRCODE = 'disk_full'; END $$`)
+	r.exec(`CREATE TRIGGER full_disk BEFORE INSERT OR UPDATE ON notify_attempt FOR EACH ROW EXECUTE FUNCTION full_disk()`)
+	r.enqueue(n)
+	r.until("a try that failed", func(ctx context.Context) bool {
+		var failed bool
+		if err := r.pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM river_job WHERE array_length(errors, 1) > 0)`).Scan(&failed); err != nil {
+			t.Fatal(err)
+		}
+		return failed
+	})
+	if rows := r.told(n.ID, 0); len(rows) != 0 || len(box.Messages()) != 0 {
+		t.Fatalf("on a full disk: told %+v, %d mails", rows, len(box.Messages()))
+	}
+	r.exec(`DROP TRIGGER full_disk ON notify_attempt`)
+	r.pass(0)
+	if rows := r.told(n.ID, 1); rows[0].Outcome != notify.Sent || len(box.Messages()) != 1 {
+		t.Errorf("with room again: told %+v, %d mails", rows, len(box.Messages()))
+	}
+}
