@@ -3,7 +3,7 @@
 //
 // The device is asked when a month's key is made or read, not for each message: what
 // lies in the directory of keys is then of no use to who has not the device and its
-// PIN as well. NIST SP 800-57 Part 1 Rev. 5 §6.2.2
+// PIN as well.
 package token
 
 import (
