@@ -252,8 +252,8 @@ func flatten(t *testing.T, path string, v any) (out []string) {
 // TestClaimsOnlyWhatIsTrue looks for words of qualification on the page.
 func TestClaimsOnlyWhatIsTrue(t *testing.T) {
 	t.Parallel()
-	says := regexp.MustCompile(`(?i)(geen bewijs van een |not come from a |pas d'un service |nicht von einem )?(service )?(gekwalificeerd|qualified|qualifié|qualifiziert)|43\(2\)|art\. 43`)
-	plain := regexp.MustCompile(`(?i)^(geen bewijs van een |not come from a |pas d'un service |nicht von einem )`)
+	says := regexp.MustCompile(`(?i)(geen bewijs van een |not come from a |pas d’un service |nicht von einem )?(service )?(gekwalificeerd|qualified|qualifié|qualifiziert)|43\(2\)|art\. 43`)
+	plain := regexp.MustCompile(`(?i)^(geen bewijs van een |not come from a |pas d’un service |nicht von einem )`)
 	for _, lang := range evidence.Languages() {
 		for name, d := range map[string]evidence.Document{"test": sample(lang, test), "live": sample(lang), "posted": sample(lang, relayed)} {
 			pdf, err := Render(d, evidence.Attached{XML: []byte(sampleXML)})
