@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bode-erds/bode/delivery"
 	"github.com/bode-erds/bode/notify"
 	"github.com/bode-erds/bode/notify/notifytest"
 )
@@ -153,8 +154,9 @@ func (p *player) facts(ctx context.Context, i int) (notify.Facts, error) {
 	}
 	day := 24 * time.Hour
 	f.Test, f.Link = false, mail.Link
-	if f.Deadline.IsZero() {
-		f.Deadline = f.SubmittedAt.Add(16 * day)
+	if f.Deadline.IsZero() { // it went by post at once: as another's would end, at a midnight
+		d := delivery.DateOf(f.SubmittedAt, p.demo.app.deliveries.Zone)
+		f.Deadline = time.Date(d.Year, d.Month, d.Day+16, 0, 0, 0, 0, p.demo.app.deliveries.Zone)
 	}
 	f.GoesByPostAt, f.ExpectedAt = f.Deadline.Add(day), f.Deadline.Add(4*day)
 	f.Tracking, f.TrackingURL = "323299901000000012345678", "https://track.post.example/?item=323299901000000012345678"
