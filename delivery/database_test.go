@@ -8,6 +8,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -66,21 +67,34 @@ func (m *mortal) stop() {
 // is said to anybody. Its children see that it is gone.
 func (m *mortal) kill() {
 	m.t.Helper()
+	end, tick := time.After(10*time.Second), time.NewTicker(10*time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := m.killOnce()
+		if err == nil {
+			<-m.server.Done()
+			return
+		}
+		select {
+		case <-tick.C: // the file may still name the server before
+		case <-end:
+			m.t.Error(err)
+			return
+		}
+	}
+}
+
+func (m *mortal) killOnce() error {
 	text, err := os.ReadFile(filepath.Join(m.dir, "data", "postmaster.pid"))
 	if err != nil {
-		m.t.Error(err)
-		return
+		return err
 	}
 	first, _, _ := strings.Cut(string(text), "\n")
 	pid, err := strconv.Atoi(strings.TrimSpace(first))
-	if err == nil {
-		err = syscall.Kill(pid, syscall.SIGKILL)
-	}
 	if err != nil {
-		m.t.Error(err)
-		return
+		return err
 	}
-	<-m.server.Done()
+	return syscall.Kill(pid, syscall.SIGKILL)
 }
 
 // The killing parts do their work and then end the database, before the transaction
