@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/bode-erds/bode/delivery"
+	"github.com/bode-erds/bode/delivery/vault"
 	"github.com/bode-erds/bode/identity"
 	"github.com/bode-erds/bode/migrations/pgtest"
 )
@@ -52,4 +53,27 @@ func newDeskTown(t *testing.T) deskTown {
 	}
 	by := delivery.Submitter{By: key.Actor("127.0.0.1", "test", time.Now()), Sender: delivery.SenderParty(profile)}
 	return deskTown{dir, a, account, by, []string{"DATABASE_URL=" + pool.Config().ConnString(), "BODE_SECRETS=" + filepath.Join(dir, "secrets"), "BODE_KEYS=" + filepath.Join(dir, "keys")}}
+}
+
+func (d deskTown) keys() string { return filepath.Join(d.dir, "keys") }
+
+// keptSince keeps a draft whose key the key of a month wraps that is over, as if it had
+// been written then.
+func (d deskTown) keptSince(t *testing.T) (draft delivery.ID, past, now string) {
+	t.Helper()
+	kept, _, err := d.app.deliveries.CreateDraft(t.Context(), d.by.By, false, delivery.DraftContent{Submission: delivery.Submission{Subject: "Bewaard"}}, delivery.Once{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	today := time.Now().UTC()
+	then := time.Date(today.Year(), today.Month(), 1, 0, 0, 0, 0, time.UTC).AddDate(0, 0, -1)
+	ring, err := vault.OpenKeyring(d.keys(), func() time.Time { return then })
+	if err != nil {
+		t.Fatal(err)
+	}
+	past, now = then.Format("2006-01"), today.Format("2006-01")
+	if n, err := d.app.deliveries.RewrapKeys(t.Context(), ring, now); n != 1 || err != nil {
+		t.Fatalf("%d rows carried back: %v", n, err)
+	}
+	return kept.ID, past, now
 }

@@ -7,10 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/bode-erds/bode/delivery"
-	"github.com/bode-erds/bode/delivery/vault"
 )
 
 // TestKeysUnderADevice: the program carries what a key in clear wraps to one that lies
@@ -26,27 +24,16 @@ func TestKeysUnderADevice(t *testing.T) {
 		t.Fatal(err)
 	}
 	d := newDeskTown(t)
-	keys := filepath.Join(d.dir, "keys")
-	if _, _, err := d.app.deliveries.CreateDraft(t.Context(), d.by.By, false, delivery.DraftContent{Submission: delivery.Submission{Subject: "Bewaard"}}, delivery.Once{}); err != nil {
-		t.Fatal(err)
-	}
-	now := time.Now().UTC()
-	past := time.Date(now.Year(), now.Month(), 1, 0, 0, 0, 0, time.UTC).AddDate(0, 0, -1)
-	ring, err := vault.OpenKeyring(keys, func() time.Time { return past })
-	if err != nil {
-		t.Fatal(err)
-	}
-	if n, err := d.app.deliveries.RewrapKeys(t.Context(), ring, now.Format("2006-01")); n != 1 || err != nil {
-		t.Fatalf("%d rows carried back: %v", n, err)
-	}
-	if err := os.Remove(filepath.Join(keys, now.Format("2006-01")+".json")); err != nil { // the month begins again
+	_, past, now := d.keptSince(t)
+	file := filepath.Join(d.keys(), now+".json")
+	if err := os.Remove(file); err != nil { // the month begins again
 		t.Fatal(err)
 	}
 	env := append(d.env, "SOFTHSM2_CONF="+os.Getenv("SOFTHSM2_CONF"))
 	under := append(env, "BODE_KEYS_TOKEN="+writeFile(t, filepath.Join(d.dir, "device.json"), string(about)))
-	rewrap := []string{"keyring", "rewrap", past.Format("2006-01"), "--by", "An Counsel"}
+	rewrap := []string{"keyring", "rewrap", past, "--by", "An Counsel"}
 	command{env: under, args: rewrap}.run(t).expect(t, "under a device", 0, "1 rows")
-	if b, err := os.ReadFile(filepath.Join(keys, now.Format("2006-01")+".json")); err != nil || !strings.Contains(string(b), "encryptedKeyset") {
+	if b, err := os.ReadFile(file); err != nil || !strings.Contains(string(b), "encryptedKeyset") {
 		t.Errorf("the key of this month: %v\n%s", err, b)
 	}
 	if _, _, err := d.app.deliveries.CreateDraft(t.Context(), d.by.By, false, delivery.DraftContent{Submission: delivery.Submission{Subject: "x"}}, delivery.Once{}); err == nil ||

@@ -141,6 +141,15 @@ func (s *screen) atProvider(person, decision string) {
 		chromedp.Click(chromedp.CSS(`button[name=decision][value=`+decision+`]`)))
 }
 
+// identifies shows the addressee's own identity.
+func (s *screen) identifies() {
+	s.r.t.Helper()
+	s.tap("/identify")
+	s.tap("/begin")
+	s.atProvider("lotte", "approve")
+	s.tap("/finish")
+}
+
 // whole takes the whole way to the content, with the mistakes that people make.
 func (s *screen) whole() {
 	s.r.t.Helper()
@@ -167,10 +176,7 @@ func (s *screen) whole() {
 	s.tap("/finish")
 	s.page("mismatch", "/mismatch")
 	s.do(chromedp.Click(chromedp.CSS(`main a.button`)))
-	s.tap("/identify")
-	s.tap("/begin")
-	s.atProvider("lotte", "approve")
-	s.tap("/finish")
+	s.identifies()
 	s.page("decide", "/decide")
 	s.do(chromedp.Click(chromedp.CSS(`main a[href$="/refuse"]`)))
 	s.page("refuse", "/refuse")
@@ -208,10 +214,7 @@ func (s *screen) refuses() {
 	s.page("refusing-codes", "/codes")
 	s.typed(d, s.r.code(d, notify.Email), s.r.code(d, notify.SMS))
 	s.page("refusing-identify", "/identify")
-	s.tap("/identify")
-	s.tap("/begin")
-	s.atProvider("lotte", "approve")
-	s.tap("/finish")
+	s.identifies()
 	s.page("refusing-decide", "/decide")
 	s.do(chromedp.Click(chromedp.CSS(`main a[href$="/refuse"]`)))
 	s.page("refusing-ask", "/refuse")

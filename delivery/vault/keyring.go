@@ -160,15 +160,7 @@ func (k *Keyring) create(id string) error {
 		return err
 	}
 	defer d.discard()
-	if k.master != nil {
-		m := &asked{AEAD: k.master}
-		if err = handle.WriteWithAssociatedData(keyset.NewJSONWriter(d), m, masterContext(id)); err != nil {
-			err = errors.Join(m.failed, err)
-		}
-	} else {
-		err = insecurecleartextkeyset.Write(handle, keyset.NewJSONWriter(d))
-	}
-	if err != nil {
+	if err := k.write(handle, id, keyset.NewJSONWriter(d)); err != nil {
 		return err
 	}
 	if err := d.publish(k.path(id)); err != nil && !errors.Is(err, os.ErrExist) {
@@ -215,6 +207,18 @@ func (k *Keyring) load(id string) (parsedKey, error) {
 		return parsedKey{}, fmt.Errorf("vault: key %s is not an AEAD keyset", id)
 	}
 	return parsedKey{id, a, info}, nil
+}
+
+// write stores a keyset, encrypted when there is a master.
+func (k *Keyring) write(handle *keyset.Handle, id string, w keyset.Writer) error {
+	if k.master == nil {
+		return insecurecleartextkeyset.Write(handle, w)
+	}
+	m := &asked{AEAD: k.master}
+	if err := handle.WriteWithAssociatedData(w, m, masterContext(id)); err != nil {
+		return errors.Join(m.failed, err)
+	}
+	return nil
 }
 
 // open reads a keyset, which is encrypted or in clear.

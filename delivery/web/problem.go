@@ -72,8 +72,9 @@ func status(err error) int {
 }
 
 // Fail answers a request with the problem page of an error. What is away or full
-// and comes back is a 503; what it does not know becomes a 500 with an incident number; the error's text goes to the log
-// alone. Nothing is written once the answer has begun.
+// and comes back is a 503; what it does not know becomes a 500 with an incident
+// number. The error's text goes to the log alone. Nothing is written once the answer
+// has begun.
 func (w *Web) Fail(err error, c echo.Context) {
 	ctx := c.Request().Context()
 	if c.Response().Committed {
