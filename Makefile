@@ -62,7 +62,7 @@ generate:
 
 # Hours of calls against the whole service; BODE_FUZZ_SEED repeats a run.
 fuzz-api: tools
-	BODE_FUZZ_EXAMPLES=$${BODE_FUZZ_EXAMPLES:-2000} go test -run TestFuzzAPI -v -timeout 8h ./cmd/bode
+	BODE_FUZZ_EXAMPLES=$${BODE_FUZZ_EXAMPLES:-2000} BODE_FUZZ_SEED=$${BODE_FUZZ_SEED:-$$RANDOM$$RANDOM} go test -run TestFuzzAPI -v -timeout 8h ./cmd/bode
 
 bench:
 	go test -run '^$$' -bench . -benchmem ./...

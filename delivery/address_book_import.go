@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -201,7 +202,18 @@ func bigints(list []int64) string {
 // cellFaults says of faults of a submission in which column they are.
 func cellFaults(faults FieldErrors) (out []CellFault) {
 	for _, f := range faults[:min(len(faults), 20)] {
-		out = append(out, CellFault{ColumnOf(f.Pointer), f.Code, f.Args})
+		out = append(out, cellFault(ColumnOf(f.Pointer), f))
 	}
 	return out
+}
+
+// cellFault is a fault in a form that the database keeps: a NUL, which JSON text of
+// PostgreSQL cannot hold, becomes U+FFFD. Names and values come from outside.
+func cellFault(column string, f FieldError) CellFault {
+	kept := func(text string) string { return strings.ReplaceAll(text, "\x00", "\uFFFD") }
+	args := maps.Clone(f.Args)
+	for name, value := range args {
+		args[name] = kept(value)
+	}
+	return CellFault{kept(column), f.Code, args}
 }

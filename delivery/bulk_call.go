@@ -78,7 +78,7 @@ func (s *Service) NoteCall(ctx context.Context, id ID, list []Outcome) error {
 func pointed(faults FieldErrors) []CellFault {
 	out := []CellFault{}
 	for _, f := range faults[:min(len(faults), 20)] {
-		out = append(out, CellFault{f.Pointer, f.Code, f.Args})
+		out = append(out, cellFault(f.Pointer, f))
 	}
 	return out
 }

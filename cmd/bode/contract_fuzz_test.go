@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 )
 
 // TestFuzzAPI lets schemathesis call every operation of the contract with what it
@@ -17,8 +16,9 @@ import (
 // answer has a status, a media type and a body that the contract has. It finds the
 // whole contract in the service itself.
 //
-// BODE_FUZZ_EXAMPLES is how many calls of each operation are made at most (make
-// fuzz-api makes many), BODE_FUZZ_SEED repeats a run.
+// BODE_FUZZ_EXAMPLES is how many calls of each operation are made at most,
+// BODE_FUZZ_SEED what they are drawn from. By itself it makes the same few each
+// time, so that it fails for what was changed; make fuzz-api draws many anew.
 func TestFuzzAPI(t *testing.T) {
 	t.Parallel()
 	tool, err := filepath.Abs(filepath.Join(contractTools, "venv", "bin", "schemathesis"))
@@ -29,7 +29,7 @@ func TestFuzzAPI(t *testing.T) {
 		t.Fatal("schemathesis is missing: make tools")
 	}
 	c := newContractTown(t)
-	seed := cmp.Or(os.Getenv("BODE_FUZZ_SEED"), fmt.Sprint(time.Now().UnixNano()%1e9))
+	seed := cmp.Or(os.Getenv("BODE_FUZZ_SEED"), "909206919") // once found a name with a NUL
 	most := cmp.Or(os.Getenv("BODE_FUZZ_EXAMPLES"), "12")
 	t.Logf("BODE_FUZZ_SEED=%s", seed)
 	dir := t.TempDir()

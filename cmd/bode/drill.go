@@ -104,17 +104,24 @@ func (s *secondPlace) end() error {
 	return nil
 }
 
-// cut leaves out the newest part of the log, as a copy that was not waited for
+// cut leaves out the log after its part kept, as a copy that was not waited for
 // would.
-func (s *secondPlace) cut() error {
+func (s *secondPlace) cut(kept string) error {
 	store := backupStore{s.store}
 	names, err := store.segments()
 	if err != nil {
 		return err
 	}
-	if len(names) == 0 {
-		return errors.New("no log was received: " + s.said.String())
+	n := len(names)
+	for _, name := range names {
+		if strings.TrimSuffix(name, partial) <= kept {
+			n--
+			continue
+		}
+		err = errors.Join(err, os.Remove(filepath.Join(store.log(), name)), os.RemoveAll(store.digest(strings.TrimSuffix(name, partial))))
 	}
-	last := names[len(names)-1]
-	return errors.Join(os.Remove(filepath.Join(store.log(), last)), os.RemoveAll(store.digest(strings.TrimSuffix(last, partial))))
+	if n == 0 {
+		return fmt.Errorf("no log was received after %s: %s", kept, s.said.String())
+	}
+	return err
 }

@@ -19,16 +19,25 @@ type acknowledged struct {
 	clients sync.WaitGroup
 }
 
-// submitUntilBroken lets n clients submit, one message in eight with a document,
-// until the service no longer takes any.
-func submitUntilBroken(ctx context.Context, s *subject, n int) *acknowledged {
+// submitUntil lets n clients submit until stopped is closed, one message in eight
+// with a document. What is refused is not tried again: its client goes on with the
+// next after a pause.
+func submitUntil(ctx context.Context, stopped <-chan struct{}, s *subject, n int) *acknowledged {
 	a := &acknowledged{at: map[string]time.Time{}}
 	for c := range n {
 		a.clients.Go(func() {
-			for i := 0; ctx.Err() == nil; i++ {
+			for i := 0; ; i++ {
+				select {
+				case <-stopped:
+					return
+				case <-ctx.Done():
+					return
+				default:
+				}
 				reference := fmt.Sprintf("DRILL-%d-%d", c, i)
 				if _, err := submitOne(ctx, s.BaseURL, s.Keys[(c+i*n)%len(s.Keys)], reference, i%8 == 7); err != nil {
-					return
+					_ = pause(ctx, 100*time.Millisecond)
+					continue
 				}
 				a.add(reference)
 			}

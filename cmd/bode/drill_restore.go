@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -21,7 +22,7 @@ type drillRestore struct {
 	Clients   int           `help:"Connections that submit." default:"16"`
 	Span      time.Duration `help:"Time of each part." default:"5s"`
 	Rounds    int           `help:"Rounds in which the cost of waiting for the second copy is measured." default:"3"`
-	Cut       bool          `help:"Leave the newest part of the log out: the drill must then report what was lost."`
+	Cut       bool          `help:"Leave what the log got since the moment out: the drill must then report what was lost."`
 	Backwards bool          `help:"Copy content before the database instead of after it: the drill must then report what is missing."`
 }
 
@@ -109,7 +110,11 @@ func (c drillRestore) disaster(ctx context.Context, b *bench, s *secondPlace) (a
 		return nil, moment, err
 	}
 	defer func() { _ = service.Close() }() // its database is gone: it complains
-	acks = submitUntilBroken(ctx, service, c.Clients)
+	broken := make(chan struct{})
+	acks = submitUntil(ctx, broken, service, c.Clients)
+	defer acks.wait()
+	end := sync.OnceFunc(func() { close(broken) })
+	defer end()
 	if err := pause(ctx, c.Span); err != nil {
 		return nil, moment, err
 	}
@@ -127,22 +132,38 @@ func (c drillRestore) disaster(ctx context.Context, b *bench, s *secondPlace) (a
 		return nil, moment, err
 	}
 	moment = time.Now()
+	kept, err := switchLog(ctx, s.admin)
+	if err != nil {
+		return nil, moment, err
+	}
 	if err := pause(ctx, c.Span); err != nil {
 		return nil, moment, err
 	}
 	if err := killServer(filepath.Join(b.dir, "postgres", "data")); err != nil {
 		return nil, moment, err
 	}
+	end()
 	acks.wait()
 	<-b.server.Done()
 	if err := os.RemoveAll(filepath.Join(b.dir, "postgres", "data")); err != nil {
 		return nil, moment, err
 	}
-	say("the server was killed and its files removed: %d messages had been acknowledged", acks.count(time.Time{}))
+	say("the server was killed and its files removed: %d messages had been acknowledged, %d of them since %s", acks.count(time.Time{}),
+		acks.count(time.Time{})-acks.count(moment), moment.Format("15:04:05.000"))
 	if err := s.end(); err != nil || !c.Cut {
 		return acks, moment, err
 	}
-	return acks, moment, s.cut()
+	return acks, moment, s.cut(kept)
+}
+
+// switchLog begins a new part of a server's log, and names the one it ended.
+func switchLog(ctx context.Context, address string) (ended string, err error) {
+	conn, err := pgx.Connect(ctx, address)
+	if err != nil {
+		return "", err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	return ended, conn.QueryRow(ctx, `SELECT pg_walfile_name(pg_switch_wal())`).Scan(&ended)
 }
 
 // promoted waits until a server has replayed its log and takes writes.

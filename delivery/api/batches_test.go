@@ -72,6 +72,24 @@ func TestBatch(t *testing.T) {
 	}
 }
 
+// TestBatchHostileNames: names that a database or a page cannot hold as they are do
+// not keep the outcome of the others from being written down.
+func TestBatchHostileNames(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	lines := []string{`{"a\u0000b":1.5}`, `{"subject":"x","c\u0000":{"\udead":1.5}}`, `{"\u0000":1}`, `{"d":1,"d":2}`}
+	got := r.do(ask{method: "POST", path: "/batches", body: strings.Join(lines, "\n"), mediaType: "application/x-ndjson", header: map[string]string{"Idempotency-Key": "k"}})
+	for _, one := range r.results(got) {
+		if one.Status < 400 || one.Status > 499 {
+			t.Errorf("%d: %+v", one.Index, one)
+		}
+	}
+	items := r.do(ask{path: "/batches/" + got.header.Get("Batch-Id") + "/items"})
+	if n := strings.Count(string(items.body), `"failed"`); got.status != http.StatusOK || n != len(lines) || !strings.Contains(string(items.body), "/a\uFFFDb") {
+		t.Errorf("%d, %d written down: %s", got.status, n, items.body)
+	}
+}
+
 func TestBatchRefused(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
