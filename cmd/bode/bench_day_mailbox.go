@@ -21,8 +21,9 @@ type mailbox struct {
 	*notifytest.Catcher
 	stop context.CancelFunc
 
-	mu     sync.Mutex
-	wanted map[string][]notifytest.Message // by address; guarded by mu
+	mu      sync.Mutex
+	wanted  map[string][]notifytest.Message // by address; guarded by mu
+	arrived map[string]int                  // by notice, if it is not nil; guarded by mu
 }
 
 func openMailbox(ctx context.Context) (*mailbox, error) {
@@ -51,6 +52,9 @@ func (m *mailbox) sort(ctx context.Context) {
 		for _, x := range all {
 			if n, err := strconv.Atoi(x.ID); err == nil && n > last {
 				last = n
+				if m.arrived != nil {
+					m.arrived[noticeOf(x)]++
+				}
 				if list, ok := m.wanted[x.To]; ok {
 					m.wanted[x.To] = append(list, x)
 				}
@@ -59,6 +63,9 @@ func (m *mailbox) sort(ctx context.Context) {
 		m.mu.Unlock()
 	}
 }
+
+// noticeOf is the notice that a mail or SMS is of.
+func noticeOf(x notifytest.Message) string { return x.Headers["X-Bode-Notice"] + x.Headers["Tag"] }
 
 func (m *mailbox) expect(addresses ...string) {
 	m.mu.Lock()

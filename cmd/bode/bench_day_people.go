@@ -119,20 +119,35 @@ func (d *busyDay) visit(ctx context.Context, who person, refuse bool) {
 
 // collect goes through the pages, and notes how long each took.
 func (d *busyDay) collect(ctx context.Context, who person, refuse bool) {
-	var b *browser
-	step := func(name string, do func() error) bool {
-		at := time.Now()
-		err := do()
-		d.steps.note(name, at, err)
-		return err == nil
+	b, ok := d.arrive(ctx, who)
+	switch {
+	case !ok:
+	case refuse:
+		d.step("refused", func() error { return b.refuse(ctx) })
+	default:
+		_ = d.step("accepted", func() error { return b.submit(ctx, "/accept", nil) }) &&
+			d.step("downloaded", func() error { return b.save(ctx, "/all", io.Discard) })
 	}
+}
+
+// step notes how long a step took, and whether it succeeded.
+func (d *busyDay) step(name string, do func() error) bool {
+	at := time.Now()
+	err := do()
+	d.steps.note(name, at, err)
+	return err == nil
+}
+
+// arrive is a recipient who is told, shows both codes and identifies. True: what is
+// left is to decide.
+func (d *busyDay) arrive(ctx context.Context, who person) (b *browser, ok bool) {
 	var link string
 	codes := url.Values{}
-	ok := step("told after submission", func() error {
+	ok = d.step("told after submission", func() error {
 		m, err := d.mailbox.wait(ctx, who.email, string(notify.Announcement))
 		link = linkShape.FindString(m.Text)
 		return err
-	}) && step("page of the link", func() (err error) {
+	}) && d.step("page of the link", func() (err error) {
 		if b, err = browserFrom(who.from); err != nil {
 			return err
 		}
@@ -144,8 +159,8 @@ func (d *busyDay) collect(ctx context.Context, who person, refuse bool) {
 			}
 			return err == nil, err
 		})
-	}) && step("codes asked for", func() error { return b.submit(ctx, "/codes", nil) }) &&
-		step("both codes arrived", func() error {
+	}) && d.step("codes asked for", func() error { return b.submit(ctx, "/codes", nil) }) &&
+		d.step("both codes arrived", func() error {
 			for field, to := range map[string]string{"email_code": who.email, "sms_code": who.mobile} {
 				m, err := d.mailbox.wait(ctx, to, string(notify.Code))
 				if err != nil {
@@ -154,21 +169,25 @@ func (d *busyDay) collect(ctx context.Context, who person, refuse bool) {
 				codes.Set(field, codeShape.FindString(m.Text))
 			}
 			return nil
-		}) && step("codes entered", func() error { return b.submit(ctx, "/check", codes) }) &&
-		step("identified", func() error {
+		}) && d.step("codes entered", func() error { return b.submit(ctx, "/check", codes) }) &&
+		d.step("identified", func() error {
 			return errors.Join(b.submit(ctx, "/identify", nil), b.submit(ctx, "/begin", url.Values{"means": {identity.MethodItsme}}),
 				b.submit(ctx, "/answer", url.Values{"person": {cast[0].citizen}, "decision": {"approve"}}), b.submit(ctx, "/finish", nil))
 		})
-	switch {
-	case !ok:
-	case refuse:
-		step("refused", func() error {
-			return errors.Join(b.open(ctx, b.at.ResolveReference(&url.URL{Path: strings.TrimSuffix(b.at.Path, "/decide") + "/refuse"}).String()), b.submit(ctx, "/refuse", nil))
-		})
-	default:
-		_ = step("accepted", func() error { return b.submit(ctx, "/accept", nil) }) &&
-			step("downloaded", func() error { return b.save(ctx, "/all", io.Discard) })
-	}
+	return b, ok
+}
+
+// choosePaper goes from the page on which a recipient decides to the other ways.
+func (b *browser) choosePaper(ctx context.Context) error {
+	page := b.at.ResolveReference(&url.URL{Path: strings.TrimSuffix(b.at.Path, "/decide") + "/ways"})
+	return errors.Join(b.open(ctx, page.String()), b.submit(ctx, "/paper", nil))
+}
+
+// refuse goes from the page on which a recipient decides to the one that asks
+// whether it is meant, and means it.
+func (b *browser) refuse(ctx context.Context) error {
+	page := b.at.ResolveReference(&url.URL{Path: strings.TrimSuffix(b.at.Path, "/decide") + "/refuse"})
+	return errors.Join(b.open(ctx, page.String()), b.submit(ctx, "/refuse", nil))
 }
 
 // browserFrom is a browser at an address of its own, because attempts are counted

@@ -17,7 +17,8 @@ type stepTimes struct {
 	times  map[string][]time.Duration
 	failed map[string]int
 	first  map[string]error
-	early  int // pages that asked to come back
+	early  int  // pages that asked to come back
+	quiet  bool // whoever plays expects failures
 }
 
 func newStepTimes() *stepTimes {
@@ -46,7 +47,9 @@ func (s *stepTimes) note(step string, since time.Time, err error) {
 		s.failed[step]++
 		if s.first[step] == nil {
 			s.first[step] = err
-			say("%s failed first: %.300s", step, err)
+			if !s.quiet {
+				say("%s failed first: %.300s", step, err)
+			}
 		}
 	default:
 		s.times[step] = append(s.times[step], took)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -14,6 +13,8 @@ import (
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/webauthn"
 	"github.com/chromedp/chromedp"
+
+	"github.com/bode-erds/bode/delivery/web/webtest"
 )
 
 // chrome is a person in front of a real browser. It fails the test it was made
@@ -30,21 +31,7 @@ type chrome struct {
 // newChrome starts a browser with an empty profile.
 func newChrome(t *testing.T, base, name string) *chrome {
 	t.Helper()
-	path, err := exec.LookPath("chromium")
-	if err != nil {
-		t.Fatal("chromium is needed to use the pages: apt-get install chromium")
-	}
-	opts := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox,
-		chromedp.Flag("disable-dev-shm-usage", true), chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
-		chromedp.Flag("lang", "en"))
-	ctx, stop := chromedp.NewExecAllocator(context.Background(), opts...)
-	t.Cleanup(stop)
-	c := &chrome{t: t, base: base, name: name}
-	c.ctx, stop = chromedp.NewContext(ctx)
-	t.Cleanup(stop)
-	if err := chromedp.Do(c.ctx); err != nil { // starts the browser, which lives as long as this context
-		t.Fatal(err)
-	}
+	c := &chrome{t: t, base: base, name: name, ctx: webtest.Browser(t, "en")}
 	c.do(chromedp.EmulateViewport(1100, 900))
 	return c
 }

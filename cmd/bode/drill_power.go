@@ -18,7 +18,8 @@ import (
 type drillPower struct {
 	Clients int           `help:"Connections that submit." default:"8"`
 	Span    time.Duration `help:"Time before each cut, on average." default:"4s"`
-	Rounds  int           `help:"Cuts." default:"5"`
+	Rounds  int           `help:"Cuts while clients submit." default:"5"`
+	Lives   int           `help:"Cuts while recipients decide, a partner takes letters and retentions end." default:"3"`
 	Seed    uint64        `help:"Of the moments of the cuts; 0: a new one, which is printed."`
 	Check   int           `help:"Run fsck after every so many cuts, and after the last." default:"5"`
 }
@@ -28,12 +29,13 @@ type powered struct {
 	drillPower
 	disk   *fragile
 	bench  *bench
+	lives  *lives
 	random *rand.Rand
 	told   map[string]string // of all rounds
 }
 
 // Run cuts, boots and counts: nothing acknowledged may be missing, neither row
-// nor content. Then once more with fsync off, where something must be missing, or
+// nor content, and nothing that people around the service were told. Then once more with fsync off, where something must be missing, or
 // the cut was none.
 func (c drillPower) Run(ctx context.Context, log *slog.Logger) error {
 	if c.Seed == 0 {
@@ -42,7 +44,7 @@ func (c drillPower) Run(ctx context.Context, log *slog.Logger) error {
 	if inside, err := ownMounts(ctx); !inside {
 		return err
 	}
-	say("power, seed %d: %d cuts, and one with fsync off", c.Seed, c.Rounds)
+	say("power, seed %d: %d cuts while clients submit, %d while people decide, and one with fsync off", c.Seed, c.Rounds, c.Lives)
 	if err := c.suffer(ctx, log); err != nil {
 		return err
 	}
@@ -59,6 +61,9 @@ func (c drillPower) open(ctx context.Context, log *slog.Logger) (p *powered, err
 		return nil, errors.Join(err, remove())
 	}
 	p.bench = &bench{dir: p.disk.dir, log: log}
+	if p.lives, err = openLives(ctx, filepath.Join(p.disk.dir, "bode"), filepath.Join(dir, "printer")); err != nil {
+		return nil, errors.Join(err, p.Close())
+	}
 	return p, p.start(ctx, nil)
 }
 
@@ -74,6 +79,9 @@ func (p *powered) Close() error {
 	if p.bench.server != nil {
 		err = p.bench.server.Stop(context.Background())
 	}
+	if p.lives != nil {
+		err = errors.Join(err, p.lives.mailbox.Close())
+	}
 	return errors.Join(err, p.disk.Close(), os.RemoveAll(filepath.Dir(p.disk.dir)))
 }
 
@@ -84,28 +92,46 @@ func (c drillPower) suffer(ctx context.Context, log *slog.Logger) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, p.Close()) }()
-	for round := range c.Rounds {
-		n, err := p.press(ctx, fmt.Sprintf("POWER-%d", round), c.Span/2+time.Duration(p.random.Int64N(int64(c.Span))))
-		if err != nil {
-			return err
-		}
-		began := time.Now()
-		if err := errors.Join(p.disk.boot(ctx), p.start(ctx, nil)); err != nil {
-			return fmt.Errorf("round %d: %w", round+1, err)
-		}
-		there, err := stored(ctx, p.bench.server.URL(), "POWER")
-		if err != nil {
-			return err
-		}
-		v := compare(p.told, there)
-		say("round %d: cut after %d messages, up again in %s; so far %s", round+1, n, time.Since(began).Round(time.Millisecond), v)
-		if err := v.fault(c.Seed); err != nil {
-			return err
-		}
-		if (round+1)%max(1, c.Check) == 0 || round == c.Rounds-1 {
-			if err := fsckAgain(ctx, filepath.Join(p.disk.dir, "bode"), p.bench.server.URL()); err != nil {
-				return fmt.Errorf("after round %d, seed %d: %w", round+1, c.Seed, err)
+	for round := range c.Rounds + c.Lives {
+		span := c.Span/2 + time.Duration(p.random.Int64N(int64(c.Span)))
+		what := ""
+		if round < c.Rounds {
+			n, err := p.press(ctx, fmt.Sprintf("POWER-%d", round), span)
+			if err != nil {
+				return err
 			}
+			what = fmt.Sprintf("after %d messages", n)
+		} else {
+			if err := p.play(ctx, span); err != nil {
+				return err
+			}
+			what = "among people; they were told of " + p.lives.told()
+		}
+		if err := p.judge(ctx, round+1, what); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// judge boots and compares what is there with what was told.
+func (p *powered) judge(ctx context.Context, round int, what string) error {
+	began := time.Now()
+	if err := errors.Join(p.disk.boot(ctx), p.start(ctx, nil)); err != nil {
+		return fmt.Errorf("round %d: %w", round, err)
+	}
+	there, err := stored(ctx, p.bench.server.URL(), "POWER")
+	if err != nil {
+		return err
+	}
+	v := compare(p.told, there)
+	say("round %d: cut %s; up again in %s; so far %s", round, what, time.Since(began).Round(time.Millisecond), v)
+	if err := errors.Join(v.fault(p.Seed), p.lives.check(ctx, p.bench.server.URL())); err != nil {
+		return fmt.Errorf("after round %d, seed %d: %w", round, p.Seed, err)
+	}
+	if round%max(1, p.Check) == 0 || round == p.Rounds+p.Lives {
+		if err := fsckAgain(ctx, filepath.Join(p.disk.dir, "bode"), p.bench.server.URL()); err != nil {
+			return fmt.Errorf("after round %d, seed %d: %w", round, p.Seed, err)
 		}
 	}
 	return nil
@@ -114,36 +140,15 @@ func (c drillPower) suffer(ctx context.Context, log *slog.Logger) (err error) {
 // press lets clients submit until the power is cut, and returns how many messages
 // were acknowledged.
 func (p *powered) press(ctx context.Context, prefix string, span time.Duration) (int, error) {
-	service, err := p.bench.subject(ctx, "bode", p.bench.server.URL(), "--keys", strconv.Itoa(benchKeyCount), "--workers")
+	var s *senders
+	err := p.cutAmid(ctx, span, func(ctx context.Context, service *subject) (wait func(), err error) {
+		s = &senders{base: service.BaseURL, keys: service.Keys, prefix: prefix, documents: true, once: true}
+		s.start(ctx, p.Clients)
+		return s.clients.Wait, nil
+	})
 	if err != nil {
 		return 0, err
 	}
-	// The throw-away authorities of the demonstration are written at each start, and
-	// not synced: they are not what is tested.
-	if err := p.disk.sync(ctx); err != nil {
-		return 0, err
-	}
-	pressing, stop := context.WithCancel(ctx)
-	defer stop()
-	s := &senders{base: service.BaseURL, keys: service.Keys, prefix: prefix, documents: true, once: true}
-	s.start(pressing, p.Clients)
-	if err := errors.Join(pause(ctx, span), p.mark()); err != nil {
-		return 0, err
-	}
-	database, err := postmasterIn(filepath.Join(p.disk.dir, "postgres", "data"))
-	if err != nil {
-		return 0, err
-	}
-	if err := p.disk.cut(); err != nil {
-		return 0, err
-	}
-	// The disk answers nobody any more; what still runs goes with the machine.
-	_, _, _ = service.cmd.Process.Kill(), killChildren(database.Pid), database.Kill()
-	_ = p.bench.server.Stop(context.Background()) // lets go of its files
-	p.bench.server = nil
-	stop()
-	_ = service.Close()
-	s.clients.Wait()
 	for reference, number := range s.told {
 		p.told[reference] = number
 	}
@@ -151,6 +156,50 @@ func (p *powered) press(ctx context.Context, prefix string, span time.Duration) 
 		return 0, fmt.Errorf("%w: nothing was acknowledged before the cut", errNothingShown)
 	}
 	return len(s.told), nil
+}
+
+// play lets people decide until the power is cut: span after something of every
+// kind was told.
+func (p *powered) play(ctx context.Context, span time.Duration) error {
+	return p.cutAmid(ctx, span, func(ctx context.Context, service *subject) (wait func(), err error) {
+		wait = p.lives.live(ctx, service, p.Clients)
+		return wait, p.lives.speak(ctx)
+	})
+}
+
+// cutAmid starts a service, lets something go on for span, cuts the power in the
+// middle of it, and waits until all of it has ended.
+func (p *powered) cutAmid(ctx context.Context, span time.Duration, begin func(context.Context, *subject) (wait func(), err error)) error {
+	service, err := p.bench.subject(ctx, "bode", p.bench.server.URL(), append(p.lives.flags(), "--keys", strconv.Itoa(benchKeyCount), "--workers")...)
+	if err != nil {
+		return err
+	}
+	// The throw-away authorities of the demonstration are written at each start, and
+	// not synced: they are not what is tested.
+	if err := p.disk.sync(ctx); err != nil {
+		return err
+	}
+	pressing, stop := context.WithCancel(ctx)
+	defer stop()
+	wait, err := begin(pressing, service)
+	if err := errors.Join(err, pause(ctx, span), p.mark()); err != nil {
+		return err
+	}
+	database, err := postmasterIn(filepath.Join(p.disk.dir, "postgres", "data"))
+	if err != nil {
+		return err
+	}
+	if err := p.disk.cut(); err != nil {
+		return err
+	}
+	// The disk answers nobody any more; what still runs goes with the machine.
+	_, _, _ = service.cmd.Process.Kill(), killChildren(database.Pid), database.Kill()
+	_ = p.bench.server.Stop(context.Background()) // lets go of its files
+	p.bench.server = nil
+	stop()
+	_ = service.Close()
+	wait()
+	return nil
 }
 
 // mark writes a file that is not synced: it must be gone after the cut, or the

@@ -81,7 +81,8 @@ func TestDrillMounts(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{"power", "--rounds", "1", "--span", "2s"}, `so far [1-9]\d* acknowledged, lost 0, double 0(?s:.*)control, fsync off: .*lost [1-9]`},
+		{[]string{"power", "--rounds", "1", "--lives", "1", "--span", "2s"},
+			`round 2: cut among people; .* [1-9]\d* messages removed; .* so far [1-9]\d* acknowledged, lost 0, double 0(?s:.*)control, fsync off: .*lost [1-9]`},
 		{[]string{"disk", "--span", "2s", "--what", "data"}, `lost 0, double 0, .* 0 refusals did not say when to try again; fsck: clean`},
 	} {
 		t.Run(tc.args[0], func(t *testing.T) {

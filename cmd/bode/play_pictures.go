@@ -41,10 +41,15 @@ func pictures(ctx context.Context, dir string, files []noticeFile) (int, error) 
 	}
 	ctx, cancel := context.WithTimeout(ctx, pictureTime)
 	defer cancel()
+	own, err := os.MkdirTemp("", "browser")
+	if err != nil {
+		return 0, err
+	}
+	defer os.RemoveAll(own)
 	// The browser only opens files that we wrote and that load nothing: its own
 	// sandbox, which it has not everywhere, protects from nothing here.
-	opts := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox,
-		chromedp.Flag("disable-dev-shm-usage", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND"))
+	opts := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.Env("TMPDIR="+own),
+		chromedp.UserDataDir(filepath.Join(own, "profile")), chromedp.Flag("disable-dev-shm-usage", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND"))
 	ctx, stop := chromedp.NewExecAllocator(ctx, opts...)
 	defer stop()
 	ctx, stop = chromedp.NewContext(ctx)

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
@@ -26,7 +25,6 @@ type screen struct {
 	keep string // directory for pictures, or ""
 	name string // of the screen size
 	n    int
-	up   bool
 
 	width, height int64
 }
@@ -35,21 +33,11 @@ type screen struct {
 // directory in which every page is kept as a picture, for people to look at.
 func newScreen(r *rig, lang, name string, width, height int64) *screen {
 	r.t.Helper()
-	path, err := exec.LookPath("chromium")
-	if err != nil {
-		r.t.Fatal("chromium is not installed: .ci/tools names the package")
-	}
 	axe, err := os.ReadFile(filepath.Join("..", "web", "testdata", "axe.min.js"))
 	r.must(err)
-	opts := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox,
-		chromedp.Flag("disable-dev-shm-usage", true))
-	ctx, stop := chromedp.NewExecAllocator(context.Background(), opts...)
-	r.t.Cleanup(stop)
 	s := &screen{r: r, axe: string(axe), lang: lang, keep: os.Getenv("BODE_SCREENSHOTS"), width: width, height: height, name: name}
-	s.ctx, stop = chromedp.NewContext(ctx)
-	r.t.Cleanup(stop)
+	s.ctx = webtest.Browser(r.t, "")
 	s.do(chromedp.EmulateViewport(width, height))
-	s.up = true
 	return s
 }
 
@@ -58,10 +46,7 @@ const patience = time.Minute
 
 func (s *screen) do(steps ...chromedp.Action[chromedp.Void]) {
 	s.r.t.Helper()
-	ctx, stop := s.ctx, context.CancelFunc(func() {})
-	if s.up { // what starts the browser must not end it
-		ctx, stop = context.WithTimeout(ctx, patience)
-	}
+	ctx, stop := context.WithTimeout(s.ctx, patience)
 	defer stop()
 	if err := chromedp.Do(ctx, steps...); err != nil {
 		s.r.t.Fatalf("%s %s, after page %d: %v", s.name, s.lang, s.n, err)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
@@ -35,20 +34,10 @@ type screen struct {
 // directory in which every page is kept as a picture, for people to look at.
 func newScreen(r *rig, lang, name string, width, height int64, scheme string) *screen {
 	r.t.Helper()
-	path, err := exec.LookPath("chromium")
-	if err != nil {
-		r.t.Fatal("chromium is needed to look at the pages: apt-get install chromium")
-	}
 	axe, err := os.ReadFile(filepath.Join("..", "web", "testdata", "axe.min.js"))
 	r.must(err)
-	opts := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox,
-		chromedp.Flag("disable-dev-shm-usage", true), chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("lang", lang))
-	ctx, stop := chromedp.NewExecAllocator(context.Background(), opts...)
-	r.t.Cleanup(stop)
 	s := &screen{r: r, axe: string(axe), lang: lang, name: name, keep: os.Getenv("BODE_SCREENSHOTS"), width: width, height: height}
-	s.ctx, stop = chromedp.NewContext(ctx)
-	r.t.Cleanup(stop)
-	r.must(chromedp.Do(s.ctx)) // starts the browser, which lives as long as this context
+	s.ctx = webtest.Browser(r.t, lang)
 	s.do(chromedp.EmulateViewport(width, height), func(ctx context.Context, t *chromedp.Target) (none chromedp.Void, err error) {
 		_, err = cdp.Call(ctx, t, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
 			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})

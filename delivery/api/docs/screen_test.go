@@ -3,7 +3,6 @@ package docs_test
 import (
 	"context"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -12,6 +11,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/bode-erds/bode/delivery/api/docs"
+	"github.com/bode-erds/bode/delivery/web/webtest"
 )
 
 // TestScreens looks at every kind of page in a real browser, on a phone and on a
@@ -20,21 +20,11 @@ import (
 func TestScreens(t *testing.T) {
 	t.Parallel()
 	base := serve(t)
-	browser, err := exec.LookPath("chromium")
-	if err != nil {
-		t.Fatal("chromium is needed to look at the pages: apt-get install chromium")
-	}
 	axe, err := os.ReadFile(filepath.Join("..", "..", "web", "testdata", "axe.min.js"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	opts := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(browser), chromedp.NoSandbox,
-		chromedp.Flag("disable-dev-shm-usage", true), chromedp.Flag("disable-component-update", true))
-	ctx, stop := chromedp.NewExecAllocator(context.Background(), opts...)
-	t.Cleanup(stop)
-	ctx, stop = chromedp.NewContext(ctx)
-	t.Cleanup(stop)
-	ctx, stop = context.WithTimeout(ctx, 4*time.Minute)
+	ctx, stop := context.WithTimeout(webtest.Browser(t, ""), 4*time.Minute)
 	t.Cleanup(stop)
 	paths := []string{"?lang=nl", "?lang=fr", "?lang=de", "?lang=en", "/getting-started?lang=en", "/errors", "/limits", "/operations/messages",
 		"/operations/messages?base=x", "/schemas"}

@@ -11,7 +11,11 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
+	"testing"
 
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
@@ -26,6 +30,37 @@ type Page struct {
 	Lang          string // in which it has to be
 	Width, Height int64  // of the window; it has them again afterwards
 	Content       bool   // it holds documents of a sender, which weigh what they weigh
+}
+
+// Browser starts a browser with an empty profile, in a language (empty: that of the
+// machine), and ends it with the test. What it writes lies in a folder of its own,
+// which goes too.
+func Browser(t testing.TB, lang string) context.Context {
+	t.Helper()
+	path, err := exec.LookPath("chromium")
+	if err != nil {
+		t.Fatal("chromium is not installed: .ci/tools names the package")
+	}
+	dir, err := os.MkdirTemp("", "browser")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Not of the test: a process of the browser that still ends may write there.
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	opts := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.Env("TMPDIR="+dir),
+		chromedp.UserDataDir(filepath.Join(dir, "profile")), chromedp.Flag("disable-dev-shm-usage", true), chromedp.Flag("disable-quic", true),
+		chromedp.Flag("disable-component-update", true))
+	if lang != "" {
+		opts = append(opts, chromedp.Flag("lang", lang))
+	}
+	ctx, stop := chromedp.NewExecAllocator(context.Background(), opts...)
+	t.Cleanup(stop)
+	ctx, stop = chromedp.NewContext(ctx)
+	t.Cleanup(stop)
+	if err := chromedp.Do(ctx); err != nil { // it lives as long as the context that starts it
+		t.Fatal("starting the browser: ", err)
+	}
+	return ctx
 }
 
 // MaxWeight is what a page may weigh when it is seen first, compressed, with all
