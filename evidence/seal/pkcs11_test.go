@@ -32,6 +32,10 @@ const pin = "27182818"
 
 // tokens are made before the module is loaded: it reads their list only then,
 // and the environment names one place for the whole process.
+//
+// Tests that use a token run one after the other: SoftHSM writes its file at each log-in,
+// and whoever reads it at that moment, another test that looks for its own, gets
+// CKR_GENERAL_ERROR, or the one who logs in does.
 func tokens() []string {
 	return []string{"kinds", "own", "policy", "lost", "pin", "names", "crowd", "shared", "bench", "patient", "hangs", "double", "double"}
 }
@@ -95,7 +99,6 @@ func onToken(t testing.TB, token, label string, certs ...*x509.Certificate) seal
 }
 
 func TestTokenSealsEvidence(t *testing.T) {
-	t.Parallel()
 	a := newAuthority(t)
 	for i, key := range []crypto.Signer{ec(t, p256), rsaKey(t, 3072), ec(t, elliptic.P384())} {
 		label := fmt.Sprintf("key %d", i)
@@ -111,7 +114,6 @@ func TestTokenSealsEvidence(t *testing.T) {
 // TestTokenOwnKey takes a pair that was made on the token, by another program,
 // and its certificates from there.
 func TestTokenOwnKey(t *testing.T) {
-	t.Parallel()
 	pair := []string{"--module", module(t), "--token-label", "own", "--login", "--pin", pin}
 	run(t, "pkcs11-tool", append(pair, "--keypairgen", "--key-type", "EC:prime256v1", "--label", "made here", "--id", "a1")...)
 	der := filepath.Join(t.TempDir(), "pub.der")
@@ -151,7 +153,6 @@ func TestTokenOwnKey(t *testing.T) {
 }
 
 func TestTokenPolicy(t *testing.T) {
-	t.Parallel()
 	const token = "policy"
 	a := newAuthority(t)
 	good, other, small := ec(t, p256), ec(t, p256), rsaKey(t, 2048)
@@ -239,9 +240,7 @@ func TestTokenConfigRefused(t *testing.T) {
 }
 
 // TestWrongPIN makes sure that one wrong PIN stays one: the next attempt looks
-// at the token's warning and does not log in. It runs alone: SoftHSM writes the
-// token's flags at each attempt, and one that is read by another thread at that
-// moment answers CKR_GENERAL_ERROR.
+// at the token's warning and does not log in.
 func TestWrongPIN(t *testing.T) {
 	key := ec(t, p256)
 	store(t, "pin", "seal", "01", key)
@@ -286,7 +285,6 @@ func upset(t testing.TB, label string) {
 }
 
 func TestTokenComesBack(t *testing.T) {
-	t.Parallel()
 	key := ec(t, p256)
 	store(t, "lost", "seal", "01", key)
 	var mu sync.Mutex
@@ -344,7 +342,6 @@ func TestTokenComesBack(t *testing.T) {
 // TestTokenPatience has callers go away: that is no reason to give up a
 // connection that others use.
 func TestTokenPatience(t *testing.T) {
-	t.Parallel()
 	key := ec(t, p256)
 	store(t, "patient", "seal", "01", key)
 	cfg := onToken(t, "patient", "seal", newAuthority(t).certify(t, key.Public())...)
@@ -364,7 +361,6 @@ func TestTokenPatience(t *testing.T) {
 }
 
 func TestTokenCrowd(t *testing.T) {
-	t.Parallel()
 	key := ec(t, p256)
 	store(t, "crowd", "seal", "01", key)
 	cfg := onToken(t, "crowd", "seal", newAuthority(t).certify(t, key.Public())...)
@@ -412,7 +408,6 @@ func TestTokenCrowd(t *testing.T) {
 // TestTwoKeysOfOneToken is what a roll-over looks like: the next key on the same
 // token, in the same process, and one of them closed.
 func TestTwoKeysOfOneToken(t *testing.T) {
-	t.Parallel()
 	a := newAuthority(t)
 	var keys []seal.Key
 	for i := range 2 {

@@ -23,7 +23,6 @@ const (
 // TestTokenHangs has a device that stops to answer in the middle of a signature.
 // The library of a device is loaded once per process, so this takes another one.
 func TestTokenHangs(t *testing.T) {
-	t.Parallel()
 	key := ec(t, p256)
 	store(t, "hangs", "seal", "01", key)
 	so := filepath.Join(t.TempDir(), "hang.so")

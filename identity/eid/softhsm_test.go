@@ -29,6 +29,10 @@ const pin = "1234"
 
 // TestMain makes the cards before the module is loaded: it reads their list only
 // then, and the environment names one place for the whole process.
+//
+// Tests that use a card run one after the other: SoftHSM writes its file at each log-in,
+// and whoever reads it at that moment, another test that looks for its own, gets
+// CKR_GENERAL_ERROR, or the one who logs in does.
 func TestMain(m *testing.M) { os.Exit(withCards(m)) }
 
 func withCards(m *testing.M) int {
@@ -112,7 +116,6 @@ func (s *shop) certify(name string) *x509.Certificate {
 // TestSoftHSMWebEID makes a Web eID token without a line of ours: openssl
 // hashes, the token in the reader signs, openssl's responder answers.
 func TestSoftHSMWebEID(t *testing.T) {
-	t.Parallel()
 	s := newShop(t)
 	tool := s.plastic("reader")
 	card := s.certify("plastic")
@@ -134,7 +137,6 @@ func TestSoftHSMWebEID(t *testing.T) {
 
 // TestSoftHSMCard opens a TLS connection with a key that never leaves its token.
 func TestSoftHSMCard(t *testing.T) {
-	t.Parallel()
 	s := newShop(t)
 	s.plastic("tls")
 	card := s.certify("plastic")

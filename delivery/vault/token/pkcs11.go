@@ -200,7 +200,9 @@ func (c Config) look() error {
 		}
 	}
 	switch {
-	case len(flags) != 1:
+	case len(flags) == 0: // it went meanwhile, or cannot be read now
+		return fmt.Errorf("%w: no token is called %q", ErrUnavailable, c.Label)
+	case len(flags) > 1:
 		return fmt.Errorf("%w: %d tokens are called %q", ErrConfig, len(flags), c.Label)
 	case flags[0]&pinLocked != 0:
 		return fmt.Errorf("%w: it is locked", ErrPIN)

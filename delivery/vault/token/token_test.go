@@ -27,6 +27,10 @@ func TestMain(m *testing.M) { os.Exit(withTokens(m)) }
 // withTokens makes the tokens before the module is loaded: it reads their list only
 // then, and the environment names one place for the whole process. Each test has its
 // own, because another program writes to it meanwhile.
+//
+// Tests that use a token run one after the other: SoftHSM writes its file at each log-in,
+// and whoever reads it at that moment, another test that looks for its own, gets
+// CKR_GENERAL_ERROR, or the one who logs in does.
 func withTokens(m *testing.M) int {
 	dir, err := os.MkdirTemp("", "token")
 	if err != nil {
@@ -102,7 +106,6 @@ func open(t testing.TB, slot, key string) *token.Key {
 // TestKey: what a device encrypts it decrypts, for the same purpose and unaltered;
 // never twice the same; from many at once.
 func TestKey(t *testing.T) {
-	t.Parallel()
 	tool(t, "first", "--keygen", "--key-type", "AES:32", "--label", "first", "--sensitive")
 	k := open(t, "first", "first")
 	var wg sync.WaitGroup
@@ -132,7 +135,6 @@ func TestKey(t *testing.T) {
 // TestRefuses: a configuration that would be weaker than it looks, or a wrong one,
 // says so at the start.
 func TestRefuses(t *testing.T) {
-	t.Parallel()
 	tool(t, "refuses", "--keygen", "--key-type", "AES:32", "--label", "leaves", "--sensitive", "--extractable")
 	tool(t, "refuses", "--keygen", "--key-type", "AES:16", "--label", "short", "--sensitive")
 	tool(t, "refuses", "--keygen", "--key-type", "AES:32", "--label", "double", "--sensitive")
@@ -170,9 +172,7 @@ func TestRefuses(t *testing.T) {
 }
 
 // TestWrongPIN: a wrong PIN is tried once, by this program and by the next: the token
-// must not be locked by a service that is started again and again. It runs alone:
-// SoftHSM writes the token's flags at each attempt, and one that is read by another
-// thread at that moment answers CKR_GENERAL_ERROR.
+// must not be locked by a service that is started again and again.
 func TestWrongPIN(t *testing.T) {
 	tool(t, "pin", "--keygen", "--key-type", "AES:32", "--label", "kept", "--sensitive")
 	wrong := config(t, "pin", "kept")
@@ -192,7 +192,6 @@ func TestWrongPIN(t *testing.T) {
 // TestKeyringUnder: with a master the directory of keys alone opens nothing; what was
 // wrapped before it stays readable; a file in the place of another does not open.
 func TestKeyringUnder(t *testing.T) {
-	t.Parallel()
 	tool(t, "months", "--keygen", "--key-type", "AES:32", "--label", "months", "--sensitive")
 	tool(t, "months", "--keygen", "--key-type", "AES:32", "--label", "other", "--sensitive")
 	k, dir, objects := open(t, "months", "months"), t.TempDir()+"/keys", t.TempDir()+"/objects"
@@ -275,7 +274,6 @@ func TestKeyringUnder(t *testing.T) {
 
 // TestDeviceLost: a device that went is told as away, and comes back by itself.
 func TestDeviceLost(t *testing.T) {
-	t.Parallel()
 	tool(t, "lost", "--keygen", "--key-type", "AES:32", "--label", "kept", "--sensitive")
 	k := open(t, "lost", "kept")
 	sealed, err := k.Encrypt([]byte("a"), nil)
