@@ -47,7 +47,7 @@ const (
 
 const (
 	maxRetentions = 6 // of 740 days: further no test clock goes
-	livesPatience = 3 * time.Minute
+	livesPatience = 5 * time.Minute
 )
 
 // sqlDecided are those of whom a database knows no such decision.
@@ -180,7 +180,7 @@ func (l *lives) take(ctx context.Context) {
 }
 
 // forget brings tests that were collected to the end of their retention, and keeps
-// what is listed as removed.
+// what is listed as removed. Each step waits for the one before it.
 func (l *lives) forget(ctx context.Context) {
 	o := outsider{info: l.s.info, client: l.client}
 	l.mu.Lock()
@@ -190,33 +190,58 @@ func (l *lives) forget(ctx context.Context) {
 	if n > maxRetentions {
 		return
 	}
+	until := func(do func() bool) {
+		for ctx.Err() == nil && !do() {
+			_ = pause(ctx, 100*time.Millisecond)
+		}
+	}
+	var ids []string
 	for i := range 5 {
 		who := person{email: fmt.Sprintf("collect+%d-%d@%s", n, i, delivery.SimDomain), mobile: "+32470000001"}
-		if _, err := l.submitAs(ctx, o.info.TestKey, who, nil); err != nil {
-			return
+		until(func() bool {
+			id, err := l.submitAs(ctx, o.info.TestKey, who, nil)
+			ids = append(ids, id)
+			return err == nil
+		})
+	}
+	for _, step := range []struct {
+		state delivery.State
+		by    string
+	}{{delivery.Notified, "PT2H"}, {delivery.HandedOver, "P740D"}} {
+		for _, id := range ids {
+			until(func() bool { return id == "" || o.stateOf(ctx, id) == step.state })
 		}
+		until(func() bool {
+			return o.call(ctx, http.MethodPost, "/test-clock/advance", map[string]string{"by": step.by}, nil) == nil
+		})
 	}
-	for _, by := range []string{"PT2H", "P740D"} {
-		if err := pause(ctx, time.Second); err != nil { // they are told meanwhile
-			return
+	until(func() bool {
+		var gone struct {
+			Data []struct {
+				Message string `json:"message_id"`
+			}
 		}
-		if err := o.call(ctx, http.MethodPost, "/test-clock/advance", map[string]string{"by": by}, nil); err != nil {
-			return
+		if o.call(ctx, http.MethodGet, "/removals", nil, &gone) != nil {
+			return false
 		}
-	}
-	var gone struct {
-		Data []struct {
-			Message string `json:"message_id"`
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		for _, r := range gone.Data {
+			l.removed[r.Message] = true
 		}
+		return len(l.removed) >= 5*n
+	})
+}
+
+// stateOf is the state of the only delivery of a message; "" when it cannot be read.
+func (o outsider) stateOf(ctx context.Context, message string) delivery.State {
+	var m struct {
+		Deliveries []struct{ State delivery.State }
 	}
-	if err := o.call(ctx, http.MethodGet, "/removals", nil, &gone); err != nil {
-		return
+	if err := o.call(ctx, http.MethodGet, "/messages/"+message, nil, &m); err != nil || len(m.Deliveries) != 1 {
+		return ""
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, r := range gone.Data {
-		l.removed[r.Message] = true
-	}
+	return m.Deliveries[0].State
 }
 
 // told is how much was told so far.
