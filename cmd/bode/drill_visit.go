@@ -23,10 +23,12 @@ type visitors struct {
 }
 
 // visitAll lets n clients submit and read until ctx ends, and one upload slowly. What
-// has begun then is finished.
+// has begun then is finished. However quick the machine, they ask no more than an
+// instance allows a key, 50 times a second: each turn is two or three requests.
 func visitAll(ctx context.Context, base string, keys []string, n int) *visitors {
 	v := &visitors{acked: &acknowledged{at: map[string]time.Time{}}}
 	rest := context.WithoutCancel(ctx)
+	turn := time.Duration(n) * 60 * time.Millisecond / time.Duration(len(keys))
 	for c := range n {
 		v.clients.Go(func() {
 			for i := 0; ctx.Err() == nil; i++ {
@@ -37,6 +39,7 @@ func visitAll(ctx context.Context, base string, keys []string, n int) *visitors 
 					v.acked.add(reference)
 				}
 				v.count(getOne(rest, base+"/api/v1/messages?limit=5", key))
+				_ = pause(ctx, turn)
 			}
 		})
 	}

@@ -316,7 +316,8 @@ func (s *instances) fed() (n int, err error) {
 	}
 }
 
-// losesLeader kills the process that leads: another takes over, and work goes on.
+// losesLeader kills the process that leads in the midst of its work: another takes
+// over, that work too.
 func (s *instances) losesLeader() {
 	s.t.Helper()
 	const leads = `SELECT leader_id FROM river_leader`
@@ -328,8 +329,11 @@ func (s *instances) losesLeader() {
 	if dead < 0 {
 		s.t.Fatalf("%q leads, which is neither worker", old)
 	}
+	pid := s.workers[dead].cmd.Process.Pid
+	rest := s.busy(old)
 	s.workers[dead].cmd.Process.Kill()
 	<-s.workers[dead].over
+	rest()
 	s.workers[dead] = nil
 	died := time.Now()
 	if err := eventually(s.t.Context(), func() (bool, error) {
@@ -339,12 +343,32 @@ func (s *instances) losesLeader() {
 		s.t.Errorf("%q leads %s after the death of %q: %v", now, time.Since(died), old, err)
 	}
 	s.t.Logf("another leads after %s", time.Since(died).Round(time.Millisecond))
+	inherit(s.t, s.pool, pid)
 	for i := range 4 {
 		if _, err := s.at(s.live[i%2]).post(s.t.Context(), ""); err != nil {
 			s.t.Fatal(err)
 		}
 	}
 	sealedOnce(s.t, s.pool)
+}
+
+// busy submits until the worker of that name seals. What it returns
+// waits for what was submitted meanwhile.
+func (s *instances) busy(worker string) (rest func()) {
+	s.t.Helper()
+	ctx, stop := context.WithCancel(s.t.Context())
+	var posting sync.WaitGroup
+	for i := range 4 {
+		posting.Go(func() {
+			for n := 0; n < 10 && ctx.Err() == nil; n++ {
+				if _, err := s.at(s.live[i%2]).post(s.t.Context(), ""); err != nil {
+					s.t.Error(err)
+				}
+			}
+		})
+	}
+	s.until("the leader seals", fmt.Sprintf(`SELECT EXISTS (SELECT FROM river_job WHERE queue = 'evidence' AND state = 'running' AND attempted_by[array_length(attempted_by, 1)] = '%s')`, worker))
+	return func() { stop(); posting.Wait() }
 }
 
 // rolls replaces both instances under load.

@@ -182,7 +182,6 @@ func killMidway(t *testing.T, pool *pgxpool.Pool, worker *process, faces ...outs
 	}
 	worker.cmd.Process.Kill()
 	<-worker.over
-	died := time.Now()
 	for range messages {
 		if err := <-posted; err != nil {
 			t.Fatal(err)
@@ -195,12 +194,7 @@ func killMidway(t *testing.T, pool *pgxpool.Pool, worker *process, faces ...outs
 	}); err != nil {
 		t.Fatal(err)
 	}
-	// Its jobs are given to another after five minutes; let them have passed.
-	tag, err := pool.Exec(t.Context(), `UPDATE river_job SET attempted_at = attempted_at - interval '6 minutes' WHERE state = 'running' AND attempted_at < $1`, died)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Logf("%d of its jobs were under way", tag.RowsAffected())
+	inherit(t, pool, worker.cmd.Process.Pid)
 	sealedOnce(t, pool)
 	doubt := count1(t, pool, `SELECT count(*) FROM delivery WHERE state = 'submitted'`)
 	told := count1(t, pool, `SELECT count(*) FROM delivery WHERE state = 'notified'`)
@@ -208,6 +202,18 @@ func killMidway(t *testing.T, pool *pgxpool.Pool, worker *process, faces ...outs
 		t.Errorf("%d deliveries are notified and %d in doubt, of %d", told, doubt, messages+1)
 	}
 	t.Logf("%d notified, %d in doubt", told, doubt)
+}
+
+// inherit lets the five minutes pass after which the jobs of process pid, which
+// died, are given to another.
+func inherit(t *testing.T, pool *pgxpool.Pool, pid int) {
+	t.Helper()
+	tag, err := pool.Exec(t.Context(), `UPDATE river_job SET attempted_at = attempted_at - interval '6 minutes'
+		WHERE state = 'running' AND attempted_by[array_length(attempted_by, 1)] LIKE '%' || $1 || '%'`, instanceMark(pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d of its jobs were under way", tag.RowsAffected())
 }
 
 // sealedOnce waits until every event has one piece of evidence, whole.
