@@ -78,6 +78,12 @@ func (s *Service) submitAllTx(ctx context.Context, list []*turn) error {
 	return tx.Commit(ctx)
 }
 
+// sqlByKeys is for transactions whose statements all find their rows by a key. A plan
+// made while a table has a page or two reads all of it; who has it keeps it until the
+// table is analysed, with a table of thousands by then. And what is written here takes
+// longer to plan than to run.
+const sqlByKeys = `SELECT set_config('enable_seqscan', 'off', true), set_config('plan_cache_mode', 'force_generic_plan', true)`
+
 // A transaction of many must not stand behind a lock of somebody else.
 const sqlPatience = `SELECT set_config('lock_timeout', '500ms', true)`
 
@@ -115,6 +121,7 @@ func (s *Service) claimAll(ctx context.Context, conn *pgxpool.Conn, list []*turn
 	found := claimed{map[ID]bool{}, map[string]time.Duration{}, map[string]heldDocument{}, map[string]bool{}}
 	var b pgx.Batch
 	b.BeginTx(pgx.TxOptions{})
+	b.Queue(sqlByKeys)
 	b.Queue(sqlPatience)
 	found.queue(&b, list, s.Now())
 	sent := conn.SendBatch(ctx, &b)

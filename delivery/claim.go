@@ -36,6 +36,7 @@ func (s *Service) claim(ctx context.Context, conn *pgxpool.Conn, w *submitting) 
 	m, ids, once := w.message, w.sub.Documents, w.once
 	var b pgx.Batch
 	b.BeginTx(pgx.TxOptions{})
+	b.Queue(sqlByKeys)
 	var earlier ID
 	if once.Key != "" {
 		b.Queue(sqlClaimKey, m.Account, once.Key, "message", once.Digest, string(m.ID), s.Now()).QueryRow(func(row pgx.Row) (err error) {

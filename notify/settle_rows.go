@@ -8,6 +8,10 @@ import (
 )
 
 const (
+	// byKeys: all that settles finds its rows by a key. A plan made while a table has
+	// a page or two reads all of it, and is kept until the table is analysed.
+	byKeys = `SELECT set_config('enable_seqscan', 'off', true), set_config('plan_cache_mode', 'force_generic_plan', true)`
+
 	lockNotices = `SELECT id, closed_at IS NOT NULL FROM notice WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE`
 
 	endAttempts = `
@@ -78,6 +82,7 @@ func storeEnds(ctx context.Context, tx pgx.Tx, all []ended) ([]ended, error) {
 	}
 	open, stored := make(map[string]bool, len(all)), make(map[string]bool, len(all))
 	var b pgx.Batch
+	b.Queue(byKeys)
 	b.Queue(lockNotices, ids).Query(func(rows pgx.Rows) error {
 		var id string
 		var closed bool

@@ -79,6 +79,7 @@ func observeSubmission(ctx context.Context, log *slog.Logger) (shape submissionS
 		return shape, errors.New("the server's log shows no submission")
 	}
 	shape.around = around
+	statements = slices.DeleteFunc(statements, setting)
 	tables := make([]string, len(statements))
 	for i, text := range statements {
 		shape.statements = append(shape.statements, shorten(text))
@@ -187,6 +188,10 @@ func lastSubmission(all []statement) (inside []string, around int) {
 	}
 	return inside, last[1] - before[1] - len(inside) - 2
 }
+
+// setting reports whether a statement only says how those after it are to run: no
+// work of a submission, which the yardstick would have to do as well.
+func setting(text string) bool { return strings.HasPrefix(text, "SELECT set_config(") }
 
 // shorten is a statement on one line that fits a terminal.
 func shorten(text string) string {

@@ -11,8 +11,10 @@ import (
 )
 
 // requeuePage bounds how many events are looked at, and how many jobs are made,
-// in one transaction.
-const requeuePage = 1000
+// in one transaction. All jobs that are still to run are read once for each page of
+// which something waits: asking for each event apart took a processor for minutes
+// when much waited.
+const requeuePage = 10_000
 
 // settled is how old an event must be before Requeue takes for granted that its
 // transaction is over: ids are made before they are committed.
@@ -21,13 +23,14 @@ const settled = time.Hour
 // What waits for its batch needs no job: every round looks for it.
 const sqlUnsealed = `
 SELECT e.id::text, e.delivery_id::text, e.seq, v.sealed_at IS NOT NULL, coalesce(v.xml IS NOT NULL, false),
-       v.sealed_at IS NULL AND (v.xml IS NULL) = (v.batch_id IS NULL) AND NOT EXISTS (SELECT FROM river_job j
-         WHERE j.kind = CASE WHEN v.xml IS NULL THEN 'evidence_seal' ELSE 'evidence_finish' END
-           AND j.state IN ('available', 'pending', 'retryable', 'running', 'scheduled')
-           AND j.args @> jsonb_build_object('delivery', e.delivery_id::text, 'seq', e.seq))
+       v.sealed_at IS NULL AND (v.xml IS NULL) = (v.batch_id IS NULL)
        AND (v.batch_id IS NULL OR EXISTS (SELECT FROM evidence_batch b WHERE b.id = v.batch_id AND b.cosigned_at IS NOT NULL))
   FROM erds_event e LEFT JOIN evidence v ON v.id = e.id
  WHERE e.id > $1 ORDER BY e.id LIMIT $2`
+
+const sqlJobsToRun = `
+SELECT j.kind = 'evidence_finish', j.args ->> 'delivery', (j.args ->> 'seq')::integer FROM river_job j
+ WHERE j.kind IN ('evidence_seal', 'evidence_finish') AND j.state IN ('available', 'pending', 'retryable', 'running', 'scheduled')`
 
 // Requeue enqueues the sealing of every event that has neither sealed evidence
 // nor a job that is still to run: one that failed for longer than a job lives,
@@ -44,30 +47,30 @@ func (l *Ledger) Requeue(ctx context.Context) (n int, err error) {
 	// What is younger than this may have neighbours that are not committed yet.
 	old := idAt(l.Now().Add(-settled))
 	for {
-		var last string
-		var seen int
-		err = pgx.BeginFunc(ctx, l.Pool, func(tx pgx.Tx) error {
+		seen := 0
+		// One look at events and jobs: what is sealed between two would seem lost.
+		err = pgx.BeginTxFunc(ctx, l.Pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead}, func(tx pgx.Tx) error {
 			rows, err := tx.Query(ctx, sqlUnsealed, after, requeuePage)
 			if err != nil {
 				return err
 			}
-			var jobs []river.InsertManyParams
-			var delivery string
-			var seq int
-			var sealed, signed, lost bool
-			_, err = pgx.ForEachRow(rows, []any{&last, &delivery, &seq, &sealed, &signed, &lost}, func() error {
+			var waits []unsealed
+			var of unsealed
+			var sealed, wants bool
+			_, err = pgx.ForEachRow(rows, []any{&after, &of.delivery, &of.seq, &sealed, &of.signed, &wants}, func() error {
 				seen++
-				switch {
-				case lost && signed:
-					jobs = append(jobs, river.InsertManyParams{Args: FinishArgs{Delivery: delivery, Seq: seq}})
-				case lost:
-					jobs = append(jobs, river.InsertManyParams{Args: SealArgs{Delivery: delivery, Seq: seq}})
+				if wants {
+					waits = append(waits, of)
 				}
-				if safe = safe && sealed && last < old; safe {
-					l.sealedTo = last
+				if safe = safe && sealed && after < old; safe {
+					l.sealedTo = after
 				}
 				return nil
 			})
+			if err != nil || len(waits) == 0 {
+				return err
+			}
+			jobs, err := lostOf(ctx, tx, waits)
 			if err != nil || len(jobs) == 0 {
 				return err
 			}
@@ -78,12 +81,49 @@ func (l *Ledger) Requeue(ctx context.Context) (n int, err error) {
 		if err != nil || seen < requeuePage {
 			return n, errors.Join(err, l.writeSealed(ctx))
 		}
-		if after = last; safe {
+		if safe {
 			if err := l.writeSealed(ctx); err != nil { // a process that dies has not looked in vain
 				return n, err
 			}
 		}
 	}
+}
+
+// unsealed is an event that waits for a job: to be signed or, when it is, to be
+// finished.
+type unsealed struct {
+	delivery string
+	seq      int
+	signed   bool
+}
+
+// lostOf returns jobs for those that have none which is still to run.
+func lostOf(ctx context.Context, tx pgx.Tx, waits []unsealed) (jobs []river.InsertManyParams, err error) {
+	rows, err := tx.Query(ctx, sqlJobsToRun)
+	if err != nil {
+		return nil, err
+	}
+	lost := make(map[unsealed]bool, len(waits))
+	for _, u := range waits {
+		lost[u] = true
+	}
+	var has unsealed
+	if _, err = pgx.ForEachRow(rows, []any{&has.signed, &has.delivery, &has.seq}, func() error {
+		delete(lost, has)
+		return nil
+	}); err != nil {
+		return nil, err
+	}
+	for _, u := range waits {
+		switch {
+		case !lost[u]:
+		case u.signed:
+			jobs = append(jobs, river.InsertManyParams{Args: FinishArgs{Delivery: u.delivery, Seq: u.seq}})
+		default:
+			jobs = append(jobs, river.InsertManyParams{Args: SealArgs{Delivery: u.delivery, Seq: u.seq}})
+		}
+	}
+	return jobs, nil
 }
 
 // readSealed goes on from where any process stopped.

@@ -2,12 +2,15 @@ package ledger_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/rivertype"
 
@@ -307,6 +310,43 @@ func TestRequeue(t *testing.T) {
 	again(r.Ledger, 1)
 	again(r.ledger(r.Pool), 0)
 }
+
+// TestRequeueSeesOneMoment: what is sealed while Requeue looks is not lost.
+func TestRequeueSeesOneMoment(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	list := r.recorded(2)
+	cfg := r.Pool.Config()
+	meanwhile := &beforeJobs{do: func() {
+		r.must(r.seal(list[0]))
+		r.exec(`UPDATE river_job SET state = 'completed', finalized_at = now() WHERE args ->> 'seq' = '1'`)
+	}}
+	cfg.ConnConfig.Tracer = meanwhile
+	pool, err := pgxpool.NewWithConfig(t.Context(), cfg)
+	r.must(err)
+	defer pool.Close()
+	if n, err := r.ledger(pool).Requeue(t.Context()); n != 0 || err != nil || !meanwhile.done {
+		t.Errorf("requeued %d (%v), want 0; sealed meanwhile: %t", n, err, meanwhile.done)
+	}
+}
+
+// beforeJobs does something once, just before jobs are read.
+type beforeJobs struct {
+	do   func()
+	done bool
+}
+
+// TraceQueryStart implements pgx.QueryTracer.
+func (b *beforeJobs) TraceQueryStart(ctx context.Context, _ *pgx.Conn, d pgx.TraceQueryStartData) context.Context {
+	if !b.done && strings.Contains(d.SQL, "FROM river_job") {
+		b.done = true
+		b.do()
+	}
+	return ctx
+}
+
+// TraceQueryEnd implements pgx.QueryTracer.
+func (*beforeJobs) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
 
 func TestFsck(t *testing.T) {
 	t.Parallel()
