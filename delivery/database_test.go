@@ -64,14 +64,19 @@ func (m *mortal) stop() {
 }
 
 // kill ends the server as a power cut of its machine would, but for the disk: nothing
-// is said to anybody. Its children see that it is gone.
+// is said to anybody, and none of its processes goes on. One that is busy would not see
+// in time that the first is gone, and commit.
 func (m *mortal) kill() {
 	m.t.Helper()
+	serving := m.serving()
 	end, tick := time.After(10*time.Second), time.NewTicker(10*time.Millisecond)
 	defer tick.Stop()
 	for {
 		err := m.killOnce()
 		if err == nil {
+			for _, pid := range serving {
+				_ = syscall.Kill(pid, syscall.SIGKILL) // unless it saw it already
+			}
 			<-m.server.Done()
 			return
 		}
@@ -82,6 +87,25 @@ func (m *mortal) kill() {
 			return
 		}
 	}
+}
+
+// serving are the processes that serve somebody.
+func (m *mortal) serving() (pids []int) {
+	m.t.Helper()
+	ctx, cancel := context.WithTimeout(m.t.Context(), 10*time.Second)
+	defer cancel()
+	c, err := pgx.Connect(ctx, m.server.URL())
+	if err == nil {
+		defer c.Close(ctx)
+		var rows pgx.Rows
+		if rows, err = c.Query(ctx, `SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`); err == nil {
+			pids, err = pgx.CollectRows(rows, pgx.RowTo[int])
+		}
+	}
+	if err != nil || len(pids) == 0 {
+		m.t.Errorf("nobody is served: %v", err)
+	}
+	return pids
 }
 
 func (m *mortal) killOnce() error {

@@ -79,6 +79,8 @@ SELECT s.how, s.told_at, p.email, p.language FROM sender_preference s JOIN perso
 // keepEvents is how long a line waits for the daily mail, should that be late.
 const keepEvents = 7 * dailyEvery
 
+const sqlForgetEvents = `DELETE FROM sender_event WHERE ctid = ANY (ARRAY(SELECT ctid FROM sender_event WHERE at < $1 ORDER BY at LIMIT $2))`
+
 // TellDaily sends the daily mails that are due, each once, and forgets what all
 // were told. It returns how many people were told. A mail without anything in it
 // is not sent.
@@ -102,8 +104,7 @@ func (s *Service) TellDaily(ctx context.Context, limit int) (n int, err error) {
 			n++
 		}
 	}
-	_, err = s.Pool.Exec(ctx, `DELETE FROM sender_event WHERE at < $1`, now.Add(-keepEvents))
-	return n, err
+	return n, s.forgetOld(ctx, sqlForgetEvents, now.Add(-keepEvents))
 }
 
 // tellDaily tells one member, unless somebody else just did, or nothing happened.

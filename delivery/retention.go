@@ -9,9 +9,25 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// sweepMost is how many rows of a kind one call of Retain takes with one statement:
-// few enough that nobody waits for them.
-const sweepMost = 10_000
+const (
+	// sweepMost is how many rows of a kind one statement removes: few enough that
+	// nobody waits for them.
+	sweepMost = 10_000
+	// sweepParts is how often it is repeated in one call while it finds as many: a
+	// million in all, more than comes in between two calls.
+	sweepParts = 100
+)
+
+// forgetOld removes what was over before an instant ($1), sweepMost rows ($2) at a time.
+func (s *Service) forgetOld(ctx context.Context, sql string, before time.Time) error {
+	for range sweepParts {
+		tag, err := s.Pool.Exec(ctx, sql, before, sweepMost)
+		if err != nil || tag.RowsAffected() < sweepMost {
+			return err
+		}
+	}
+	return nil
+}
 
 // Retain removes what has reached the end of its retention, at most limit
 // messages, contents that go before their message, documents that no message took within a day, old sessions, and
@@ -31,11 +47,11 @@ func (s *Service) Retain(ctx context.Context, limit int) (int, error) {
 			WHERE created_at < $1 AND kind <> 'message' ORDER BY created_at LIMIT $2)`, 30 * 24 * time.Hour},
 		{`DELETE FROM collect_session WHERE token_hash IN (SELECT token_hash FROM collect_session WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)`, 0},
 	} {
-		if _, err := s.Pool.Exec(ctx, q.sql, now.Add(-q.age), sweepMost); err != nil {
+		if err := s.forgetOld(ctx, q.sql, now.Add(-q.age)); err != nil {
 			return 0, err
 		}
 	}
-	if err := s.sweepHooks(ctx, now, 10*limit); err != nil {
+	if err := s.sweepHooks(ctx, now); err != nil {
 		return 0, err
 	}
 	n, err := s.purgeDue(ctx, "", now, limit)

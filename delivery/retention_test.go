@@ -295,3 +295,26 @@ func TestFsck(t *testing.T) {
 		})
 	}
 }
+
+// TestForgetsAllThereIs: more than one statement may remove is gone after one call, or
+// more would come in between two than goes.
+func TestForgetsAllThereIs(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	const many = 20_001
+	old, young := r.clock.now().AddDate(0, 0, -31), r.clock.now()
+	for at, n := range map[time.Time]int{old: many, young: 1} {
+		r.exec(`INSERT INTO idempotency (account_id, key, kind, digest, ref, created_at)
+			SELECT $1, gen_random_uuid()::text, 'document', sha256('x'), gen_random_uuid(), $3 FROM generate_series(1, $2)`, r.account, n, at)
+		r.exec(`INSERT INTO sender_event (id, account_id, event, at) SELECT gen_random_uuid(), $1, 'collected', $3 FROM generate_series(1, $2)`, r.account, n, at)
+	}
+	_, err := r.Retain(r.ctx(), 10)
+	r.must(err)
+	_, err = r.TellDaily(r.ctx(), 10)
+	r.must(err)
+	for _, table := range []string{"idempotency", "sender_event"} {
+		if n := r.count(`SELECT count(*) FROM ` + table); n != 1 {
+			t.Errorf("%s: %d left, want 1", table, n)
+		}
+	}
+}

@@ -163,14 +163,20 @@ func (s *Service) onceTx(ctx context.Context, tx pgx.Tx, account, kind string, o
 	return err == nil && string(was) != ref, err
 }
 
-// sweepHooks removes what was kept long enough, at most sweepMost rows of a kind, or
-// limit if that is more: a message leaves several of each.
-func (s *Service) sweepHooks(ctx context.Context, now time.Time, limit int) error {
-	var b pgx.Batch
-	limit = max(limit, sweepMost)
-	b.Queue(`DELETE FROM webhook_attempt WHERE (webhook_id, number) IN (SELECT webhook_id, number FROM webhook_attempt WHERE at < $1 LIMIT $2)`, now.Add(-hookKept), limit)
-	b.Queue(`DELETE FROM webhook_post WHERE (webhook_id, event_id) IN (SELECT webhook_id, event_id FROM webhook_post WHERE created_at < $1 LIMIT $2)`, now.Add(-hookKept), limit)
-	b.Queue(`DELETE FROM webhook_key WHERE ends_at < $1`, now)
-	b.Queue(`DELETE FROM event_rest WHERE id IN (SELECT id FROM event_rest WHERE keep_until < $1 LIMIT $2)`, now, limit)
-	return s.Pool.SendBatch(ctx, &b).Close()
+// sweepHooks removes what was kept long enough.
+func (s *Service) sweepHooks(ctx context.Context, now time.Time) error {
+	for _, q := range []struct {
+		sql string
+		age time.Duration
+	}{
+		{`DELETE FROM webhook_attempt WHERE (webhook_id, number) IN (SELECT webhook_id, number FROM webhook_attempt WHERE at < $1 LIMIT $2)`, hookKept},
+		{`DELETE FROM webhook_post WHERE (webhook_id, event_id) IN (SELECT webhook_id, event_id FROM webhook_post WHERE created_at < $1 LIMIT $2)`, hookKept},
+		{`DELETE FROM event_rest WHERE id IN (SELECT id FROM event_rest WHERE keep_until < $1 LIMIT $2)`, 0},
+	} {
+		if err := s.forgetOld(ctx, q.sql, now.Add(-q.age)); err != nil {
+			return err
+		}
+	}
+	_, err := s.Pool.Exec(ctx, `DELETE FROM webhook_key WHERE ends_at < $1`, now)
+	return err
 }

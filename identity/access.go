@@ -134,6 +134,23 @@ const AccessKept = 24 // months
 // cites them is kept for 24 months after that (R21).
 const ProofKept = 27 // months
 
+const (
+	// sweepMost is how many rows one statement of Sweep removes of what comes with every
+	// visit, and sweepParts how often it is repeated while it finds as many.
+	sweepMost  = 10_000
+	sweepParts = 100
+)
+
+// parted removes what of a table was over before an instant ($1) by one of its columns,
+// oldest first, at most sweepMost rows.
+func parted(table, column string) string { return partedIf(table, column, "true") }
+
+// partedIf is parted of what also meets a condition.
+func partedIf(table, column, condition string) string {
+	return fmt.Sprintf(`DELETE FROM %[1]s WHERE ctid = ANY (ARRAY(SELECT ctid FROM %[1]s WHERE %[2]s < $1 AND %[3]s ORDER BY %[2]s LIMIT %[4]d))`,
+		table, column, condition, sweepMost)
+}
+
 // Sweep removes what has outlived its use, as [Service.Rules] say: accesses,
 // identifications of those who left, sessions, links and unfinished sign-ups that ended, attempts nobody repeated, and the
 // personal data of accounts that closed long enough ago (R7). Calling it again,
@@ -152,15 +169,15 @@ func (s *Service) Sweep(ctx context.Context) error {
 		sql  string
 		upTo time.Time
 	}{
-		{`DELETE FROM access_log WHERE id IN (SELECT id FROM access_log WHERE at < $1 ORDER BY at LIMIT 10000)`, at.AddDate(0, -months[ClassAccessLog], 0)},
+		{parted("access_log", "at"), at.AddDate(0, -months[ClassAccessLog], 0)},
 		// Who sent what is under a legal hold is proven as long as the hold lasts (R27).
 		{`
 WITH gone AS (DELETE FROM departure WHERE left_at < $1 AND NOT EXISTS (
   SELECT FROM message m WHERE m.held AND m.sent_by -> 'identifier' ->> 'value' = departure.person_id::text) RETURNING person_id)
 DELETE FROM identification WHERE delivery_id IS NULL AND person_id IN (SELECT person_id FROM gone)`, at.AddDate(0, -months[ClassIdentification], 0)},
-		{`DELETE FROM session WHERE absolute_expires_at < $1`, at},
-		{`DELETE FROM ticket WHERE expires_at < $1`, at},
-		{`DELETE FROM login WHERE expires_at < $1`, at},
+		{parted("session", "absolute_expires_at"), at},
+		{parted("ticket", "expires_at"), at},
+		{parted("login", "expires_at"), at},
 		{`WITH gone AS (DELETE FROM sign_up WHERE expires_at < $1 RETURNING id) DELETE FROM code_challenge WHERE subject_id IN (SELECT id FROM gone)`, at},
 		{`WITH gone AS (DELETE FROM contact_draft WHERE expires_at < $1 RETURNING id) DELETE FROM code_challenge WHERE subject_id IN (SELECT id FROM gone)`, at},
 		{`DELETE FROM mandate_draft WHERE expires_at < $1`, at},
@@ -168,14 +185,25 @@ DELETE FROM identification WHERE delivery_id IS NULL AND person_id IN (SELECT pe
 		{`DELETE FROM application WHERE state = 'filed' AND reason = '' AND filed_at < $1`, at.Add(-unsignedKept)},
 		{`DELETE FROM application WHERE state = 'refused' AND decided_at < $1`, at.AddDate(0, -months[ClassRefused], 0)},
 		{`DELETE FROM webauthn_ceremony WHERE expires_at < $1`, at},
-		{`DELETE FROM access_token WHERE expires_at < $1`, at},
-		{`DELETE FROM client_assertion WHERE expires_at < $1`, at},
+		{parted("access_token", "expires_at"), at},
+		{parted("client_assertion", "expires_at"), at},
 		{`DELETE FROM recovery WHERE expires_at < $1`, at},
-		{`DELETE FROM attempt_limit WHERE last_at < $1 AND blocked_until < $1`, at.Add(-forgetAfter)},
+		{partedIf("attempt_limit", "last_at", "blocked_until < $1"), at.Add(-forgetAfter)},
 	} {
-		if _, err := s.pool.Exec(ctx, d.sql, d.upTo); err != nil {
+		if err := s.forget(ctx, d.sql, d.upTo); err != nil {
 			return fmt.Errorf("identity: sweep: %w", err)
 		}
 	}
 	return s.eraseClosed(ctx, at)
+}
+
+// forget repeats a removal while it finds as much as one statement may take.
+func (s *Service) forget(ctx context.Context, sql string, before time.Time) error {
+	for range sweepParts {
+		tag, err := s.pool.Exec(ctx, sql, before)
+		if err != nil || tag.RowsAffected() < sweepMost {
+			return err
+		}
+	}
+	return nil
 }

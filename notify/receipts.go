@@ -130,7 +130,8 @@ SELECT r.peer_id, r.report FROM notify_receipt r
 
 const deleteReceipt = `DELETE FROM notify_receipt WHERE source = $1 AND id = $2`
 
-const deleteReceipts = `DELETE FROM notify_receipt WHERE received_at < $1`
+const deleteReceipts = `DELETE FROM notify_receipt WHERE ctid = ANY (ARRAY(
+	SELECT ctid FROM notify_receipt WHERE received_at < $1 ORDER BY received_at LIMIT 10000))`
 
 // Settle gives the reports that can be taken now, at most limit of them, to the
 // Reporter, and forgets those that waited too long. It returns how many were taken.

@@ -155,10 +155,10 @@ func (a *app) hooks() delivery.Hooks {
 	return tracedHooks{a.out.hooks, a.out.tracing, a.pool}
 }
 
-// forgetTraces removes what no push will ask for any more: they are given up
-// after three days.
-func (a *app) forgetTraces(ctx context.Context) error {
-	_, err := a.pool.Exec(ctx, `DELETE FROM event_trace WHERE (delivery_id, seq) IN (
+// forgetTraces removes what no push will ask for any more, at most a part of it, and
+// returns how many: pushes are given up after three days.
+func (a *app) forgetTraces(ctx context.Context) (int, error) {
+	tag, err := a.pool.Exec(ctx, `DELETE FROM event_trace WHERE (delivery_id, seq) IN (
 		SELECT delivery_id, seq FROM event_trace WHERE at < clock_timestamp() - interval '4 days' ORDER BY at LIMIT 10000)`)
-	return err
+	return int(tag.RowsAffected()), err
 }

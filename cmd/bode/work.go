@@ -108,13 +108,35 @@ func (a *app) retain(ctx context.Context) error {
 	if n > 0 {
 		a.log.InfoContext(ctx, "retention ended", "messages", n)
 	}
-	forget := pgx.BeginFunc(ctx, a.pool, func(tx pgx.Tx) error {
-		_, err := a.notices.ForgetNotes(ctx, tx, time.Now().Add(-notesKept))
-		return err
+	notes := inParts(func() (n int, err error) {
+		err = pgx.BeginFunc(ctx, a.pool, func(tx pgx.Tx) error {
+			n, err = a.notices.ForgetNotes(ctx, tx, time.Now().Add(-notesKept))
+			return err
+		})
+		return n, err
 	})
+	traces := inParts(func() (int, error) { return a.forgetTraces(ctx) })
 	_, over := a.suppressions.Sweep(ctx)
-	return errors.Join(err, forget, over, a.forgetTraces(ctx), a.deliveries.ForgetLooks(ctx), a.identity.Sweep(ctx), a.identity.FlushKeyUses(ctx),
+	return errors.Join(err, notes, over, traces, a.deliveries.ForgetLooks(ctx), a.identity.Sweep(ctx), a.identity.FlushKeyUses(ctx),
 		a.identity.WarnOfKeys(ctx), a.deliveries.ForgetDaily(ctx), a.endHolds(ctx), a.deliveries.RetainBulks(ctx, 50))
+}
+
+// A part is how much one statement removes of what comes with every message, few
+// enough that nobody waits for it; a round removes at most a hundred.
+const (
+	part  = 10_000
+	parts = 100
+)
+
+// inParts repeats a removal while it finds a whole part: else more would come in
+// between two rounds than goes.
+func inParts(remove func() (int, error)) error {
+	for range parts {
+		if n, err := remove(); err != nil || n < part {
+			return err
+		}
+	}
+	return nil
 }
 
 // mend gives lost work a new job and removes content that nothing refers to.
