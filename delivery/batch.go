@@ -3,7 +3,6 @@ package delivery
 import (
 	"context"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/bode-erds/bode/identity"
@@ -25,8 +24,6 @@ type submitting struct {
 // Bounds of what is written together.
 const (
 	maxTogether  = 64 // messages of one transaction
-	maxWriters   = 4  // transactions at the same time
-	nextWriter   = 16 // who has to wait before there is one more: each leaves less to gather for the others
 	maxSmall     = 20 // recipients of a message that goes with others; a larger one would hold them up
 	togetherTime = 30 * time.Second
 )
@@ -34,14 +31,15 @@ const (
 // write makes w durable, or nothing of it. While nobody else submits it is
 // written at once, by itself. What arrives while others are being written waits
 // for them, and then goes in one transaction with all that waited: one wait for
-// the disk, and one statement for each table, are shared (group commit).
+// the disk, and one statement for each table, are shared (group commit). The next
+// transaction begins while the one before waits for the disk.
 //
 // Together is only how it is done: each has its own outcome, and none is told
 // before the commit. When a transaction of several fails, for whatever reason,
 // each of them is tried by itself, so that nobody pays for another's fault.
 func (s *Service) write(ctx context.Context, w *submitting) error {
 	if len(w.sub.Recipients) > maxSmall {
-		return s.submitTx(ctx, w)
+		return s.submitTx(ctx, w, nobody)
 	}
 	t := &turn{submitting: w, told: make(chan verdict, 1)}
 	s.queue.join(t)
@@ -58,7 +56,7 @@ func (s *Service) write(ctx context.Context, w *submitting) error {
 		return s.lead(ctx, t)
 	}
 	if v == alone {
-		return s.submitTx(ctx, w)
+		return s.submitTx(ctx, w, nobody)
 	}
 	return nil
 }
@@ -79,24 +77,27 @@ type turn struct {
 	dropped bool // by its transaction, which goes on without it
 }
 
-// lead writes t with all that waits, in t's own goroutine, and then lets the
-// next one lead.
+// lead writes t with all that waits, in t's own goroutine.
 func (s *Service) lead(ctx context.Context, t *turn) error {
-	list := s.queue.take(t)
+	s.queue.gather(ctx, company)
+	list, soon, end := s.queue.take(t)
+	defer end()
 	if len(list) == 1 {
-		defer s.queue.next()
-		return s.submitTx(ctx, t.submitting)
+		return s.submitTx(ctx, t.submitting, soon)
 	}
-	s.gathered(ctx, list)
-	s.queue.next()
+	s.gathered(ctx, list, soon)
+	end()
 	for _, other := range list[1:] {
 		other.told <- other.verdict()
 	}
 	if t.dropped {
-		return s.submitTx(ctx, t.submitting)
+		return s.submitTx(ctx, t.submitting, nobody)
 	}
 	return nil
 }
+
+// nobody waits for the end of this transaction.
+func nobody() {}
 
 func (t *turn) verdict() verdict {
 	if t.dropped {
@@ -106,11 +107,12 @@ func (t *turn) verdict() verdict {
 }
 
 // gathered writes list in one transaction, which does not end with the request
-// of whoever leads it, and drops those that have to go by themselves.
-func (s *Service) gathered(ctx context.Context, list []*turn) {
+// of whoever leads it, and drops those that have to go by themselves. It calls soon
+// before it waits for the disk.
+func (s *Service) gathered(ctx context.Context, list []*turn, soon func()) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), togetherTime)
 	defer cancel()
-	if err := s.guarded(ctx, list); err != nil {
+	if err := s.guarded(ctx, list, soon); err != nil {
 		s.Log.WarnContext(ctx, "submissions are written one by one", "messages", len(list), "err", err)
 		for _, t := range list {
 			t.dropped, t.list = true, nil
@@ -120,67 +122,11 @@ func (s *Service) gathered(ctx context.Context, list []*turn) {
 
 // guarded is submitAllTx whose panic is an error: the one who is to blame meets
 // it again by itself.
-func (s *Service) guarded(ctx context.Context, list []*turn) (err error) {
+func (s *Service) guarded(ctx context.Context, list []*turn, soon func()) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("delivery: panic among %d submissions", len(list))
 		}
 	}()
-	return s.submitAllTx(ctx, list)
-}
-
-// queue is where submissions wait while others are written. The zero queue is
-// empty.
-type queue struct {
-	mu      sync.Mutex
-	writers int
-	waiting []*turn // none has been told anything
-}
-
-// join lets t wait, or lead.
-func (q *queue) join(t *turn) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if q.writers == 0 || q.writers < maxWriters && len(q.waiting) >= nextWriter {
-		q.writers++
-		t.told <- leads
-		return
-	}
-	q.waiting = append(q.waiting, t)
-}
-
-// leave takes t out, unless it was taken already.
-func (q *queue) leave(t *turn) bool {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	for i, other := range q.waiting {
-		if other == t {
-			q.waiting = append(q.waiting[:i:i], q.waiting[i+1:]...)
-			return true
-		}
-	}
-	return false
-}
-
-// take returns t, which leads, and those who go with it, first come first.
-func (q *queue) take(t *turn) []*turn {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	n := min(len(q.waiting), maxTogether-1)
-	list := append([]*turn{t}, q.waiting[:n]...)
-	q.waiting = q.waiting[n:]
-	return list
-}
-
-// next lets the first that waits lead, or ends a writer.
-func (q *queue) next() {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if len(q.waiting) == 0 {
-		q.writers--
-		return
-	}
-	t := q.waiting[0]
-	q.waiting = q.waiting[1:]
-	t.told <- leads
+	return s.submitAllTx(ctx, list, soon)
 }

@@ -16,18 +16,19 @@ import (
 // submitAllTx writes several messages as submitTx writes one, each table in one
 // statement.
 //
-//  1. begin; claim all keys, lock all documents. Whose key was used before, or
-//     whose documents are not to be had, is dropped: by itself it gets its answer
-//  2. whoever has no mandate, or none any more, is dropped too
-//  3. what is left: documents, messages, texts, events, deliveries, notices; the
-//     keys of those who were dropped after 1 are free again
-//  4. the jobs of all these
-//  5. commit
+//  1. begin; claim all keys, lock all documents, look for mandates. Whose key was
+//     used before, whose documents are not to be had, or who has no mandate, or
+//     none any more, is dropped: by itself it gets its answer
+//  2. the jobs of what is left
+//  3. its documents, messages, texts, events, deliveries, notices; the keys of
+//     those who were dropped are free again; and the purses, which everybody else
+//     of the account waits for, last
+//  4. soon, which lets others begin, and commit
 //
-// A crash before the end of 5 leaves nothing; after it, everything. On an error
+// A crash before the end of 4 leaves nothing; after it, everything. On an error
 // nothing was written, or, at the commit, nobody knows: a key then finds what
 // there is, and without one the message's own id is refused a second time.
-func (s *Service) submitAllTx(ctx context.Context, list []*turn) error {
+func (s *Service) submitAllTx(ctx context.Context, list []*turn, soon func()) error {
 	conn, err := s.Pool.Acquire(ctx)
 	if err != nil {
 		return err
@@ -38,9 +39,6 @@ func (s *Service) submitAllTx(ctx context.Context, list []*turn) error {
 		defer func() { _ = tx.Rollback(ctx) }() // nothing after a commit
 	}
 	if err != nil {
-		return err
-	}
-	if err := s.authoriseAll(ctx, tx, list); err != nil {
 		return err
 	}
 	var b pgx.Batch
@@ -69,12 +67,13 @@ func (s *Service) submitAllTx(ctx context.Context, list []*turn) error {
 		return err
 	}
 	s.putAside(&b, kept...)
-	if err := tx.SendBatch(ctx, &b).Close(); err != nil {
-		return err
-	}
 	if _, err := s.Outbox.InsertManyTx(ctx, tx, jobs); err != nil {
 		return err
 	}
+	if err := tx.SendBatch(ctx, &b).Close(); err != nil {
+		return err
+	}
+	soon()
 	return tx.Commit(ctx)
 }
 
@@ -84,8 +83,9 @@ func (s *Service) submitAllTx(ctx context.Context, list []*turn) error {
 // longer to plan than to run.
 const sqlByKeys = `SELECT set_config('enable_seqscan', 'off', true), set_config('plan_cache_mode', 'force_generic_plan', true)`
 
-// A transaction of many must not stand behind a lock of somebody else.
-const sqlPatience = `SELECT set_config('lock_timeout', '500ms', true)`
+// A transaction of many must not stand long behind a lock of somebody else. The
+// one before it holds the purses while it waits for the disk.
+const sqlByKeysPatient = sqlByKeys + `, set_config('lock_timeout', '2s', true)`
 
 // In order of their keys, so that two transactions never wait for one another.
 const sqlClaimKeys = `
@@ -121,16 +121,17 @@ func (s *Service) claimAll(ctx context.Context, conn *pgxpool.Conn, list []*turn
 	found := claimed{map[ID]bool{}, map[string]time.Duration{}, map[string]heldDocument{}, map[string]bool{}}
 	var b pgx.Batch
 	b.BeginTx(pgx.TxOptions{})
-	b.Queue(sqlByKeys)
-	b.Queue(sqlPatience)
+	b.Queue(sqlByKeysPatient)
 	found.queue(&b, list, s.Now())
+	may := s.queueAuthorise(&b, list)
 	sent := conn.SendBatch(ctx, &b)
 	tx := sent.Tx()
 	if err := sent.Close(); err != nil {
 		return tx, found, err
 	}
 	for _, t := range list {
-		t.dropped = t.once.Key != "" && !found.keys[t.message.ID] || !t.released && found.asks[t.message.Account]
+		under, err := may[t.asking()]()
+		t.dropped = err != nil || t.once.Key != "" && !found.keys[t.message.ID] || !t.released && found.asks[t.message.Account]
 		docs := make([]evidence.Part, 0, len(t.sub.Documents))
 		for _, id := range t.sub.Documents {
 			d, ok := found.docs[id]
@@ -143,6 +144,7 @@ func (s *Service) claimAll(ctx context.Context, conn *pgxpool.Conn, list []*turn
 			}
 		}
 		t.message.Parts = append([]evidence.Part{t.text.part}, docs...)
+		t.message.SentBy = actingParty(t.by, t.message.Sender, under)
 	}
 	return tx, found, nil
 }
@@ -203,30 +205,23 @@ func (c claimed) queue(b *pgx.Batch, list []*turn, at time.Time) {
 	}
 }
 
-// authoriseAll fills in who sent each message, and drops who may not.
-func (s *Service) authoriseAll(ctx context.Context, tx pgx.Tx, list []*turn) error {
-	type asking struct{ kind, subject, account, class string }
-	known := map[asking]*identity.Mandate{}
+// asking is who wants to send messages of which class.
+type asking struct{ kind, subject, account, class string }
+
+func (t *turn) asking() asking {
+	return asking{string(t.by.Kind), t.by.Subject, t.by.Account, t.message.Policy.Class}
+}
+
+// queueAuthorise adds to b the question whether they may, once for all who are
+// the same.
+func (s *Service) queueAuthorise(b *pgx.Batch, list []*turn) map[asking]func() (identity.Mandate, error) {
+	answers := map[asking]func() (identity.Mandate, error){}
 	for _, t := range list {
-		if t.dropped {
-			continue
+		if a := t.asking(); answers[a] == nil {
+			answers[a] = s.Identities.QueueAuthorise(b, t.by, identity.PowerSend, a.class, s.Now())
 		}
-		a := asking{string(t.by.Kind), t.by.Subject, t.by.Account, t.message.Policy.Class}
-		under, asked := known[a]
-		if !asked {
-			m, err := s.Identities.Authorise(ctx, tx, t.by, identity.PowerSend, a.class, s.Now())
-			if err == nil {
-				under = &m
-			}
-			known[a] = under
-		}
-		if under == nil {
-			t.dropped = true
-			continue
-		}
-		t.message.SentBy = actingParty(t.by, t.message.Sender, *under)
 	}
-	return nil
+	return answers
 }
 
 const sqlUnclaim = `

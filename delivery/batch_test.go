@@ -149,6 +149,52 @@ func TestBadRowOfMany(t *testing.T) {
 	}
 }
 
+// TestNextWhileTheDiskIsWaitedFor holds one transaction at its commit: others are
+// written meanwhile, and it is answered after it.
+func TestNextWhileTheDiskIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.exec(`CREATE TABLE gate ();
+		CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN SET LOCAL lock_timeout = 0; LOCK TABLE gate IN SHARE MODE; RETURN NULL; END $$;
+		CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON message DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.subject = 'slow') EXECUTE FUNCTION slow()`)
+	gate, err := r.pool.Begin(r.ctx())
+	r.must(err)
+	_, err = gate.Exec(r.ctx(), `LOCK TABLE gate IN ACCESS EXCLUSIVE MODE`)
+	r.must(err)
+	for held, together := range []int{1, 2} {
+		g := r.gathering()
+		g.block()
+		var slow []*attempt
+		for range together {
+			slow = append(slow, g.add(submission(1, named("slow")), delivery.Once{}))
+		}
+		close(g.outbox.hold)
+		g.until(func() bool {
+			return g.count(`SELECT count(*) FROM pg_locks WHERE relation = 'gate'::regclass AND NOT granted`) > held
+		})
+		quick := g.start(g.ctx(), g.sender(g.account), submission(1), delivery.Once{})
+		if <-quick.done; quick.err != nil {
+			t.Errorf("behind %d: %v", together, quick.err)
+		}
+		for _, a := range slow {
+			select {
+			case <-a.done:
+				t.Errorf("one of %d is answered before its commit: %v", together, a.err)
+			default:
+			}
+		}
+		defer func() {
+			for _, a := range slow {
+				if <-a.done; a.err != nil {
+					t.Errorf("one of %d: %v", together, a.err)
+				}
+			}
+			g.clean()
+		}()
+	}
+	r.must(gate.Rollback(r.ctx()))
+}
+
 // TestPanicOfMany holds that a panic is met by the one who caused it only, and
 // that the queue goes on.
 func TestPanicOfMany(t *testing.T) {

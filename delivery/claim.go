@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/bode-erds/bode/evidence"
+	"github.com/bode-erds/bode/identity"
 )
 
 // replay is not an error to callers: the key was used for the same thing.
@@ -30,10 +31,11 @@ UPDATE document d SET message_id = $1, position = w.position
 RETURNING w.position, d.filename, d.media_type, d.size, encode(d.sha256, 'hex')`
 
 // claim begins a transaction and takes the idempotency key and the documents
-// for m, in one round trip. The transaction is the caller's to end, after an
-// error too; it is nil when it was not begun.
-func (s *Service) claim(ctx context.Context, conn *pgxpool.Conn, w *submitting) (pgx.Tx, []evidence.Part, time.Duration, error) {
-	m, ids, once := w.message, w.sub.Documents, w.once
+// for w, whose parts and whose actor it fills in, in one round trip. The
+// transaction is the caller's to end, after an error too; it is nil when it was
+// not begun. ahead is how far a test account's clock is ahead.
+func (s *Service) claim(ctx context.Context, conn *pgxpool.Conn, w *submitting) (tx pgx.Tx, ahead time.Duration, err error) {
+	m, ids, once := &w.message, w.sub.Documents, w.once
 	var b pgx.Batch
 	b.BeginTx(pgx.TxOptions{})
 	b.Queue(sqlByKeys)
@@ -64,16 +66,17 @@ func (s *Service) claim(ctx context.Context, conn *pgxpool.Conn, w *submitting) 
 			return err
 		})
 	}
+	may := s.Identities.QueueAuthorise(&b, w.by, identity.PowerSend, m.Policy.Class, s.Now())
 	sent := conn.SendBatch(ctx, &b)
-	tx := sent.Tx()
+	tx = sent.Tx()
 	if err := sent.Close(); err != nil {
-		return tx, nil, 0, err
+		return tx, 0, err
 	}
 	if earlier != "" && earlier != m.ID {
-		return tx, nil, 0, replay{earlier}
+		return tx, 0, replay{earlier}
 	}
 	if second {
-		return tx, nil, 0, ErrSecondPerson
+		return tx, 0, ErrSecondPerson
 	}
 	var faults FieldErrors
 	for i, p := range parts {
@@ -82,9 +85,15 @@ func (s *Service) claim(ctx context.Context, conn *pgxpool.Conn, w *submitting) 
 		}
 	}
 	if len(faults) > 0 {
-		return tx, nil, 0, faults
+		return tx, 0, faults
 	}
-	return tx, parts, time.Duration(aheadUS) * time.Microsecond, nil
+	under, err := may()
+	if err != nil {
+		return tx, 0, err
+	}
+	m.SentBy = actingParty(w.by, m.Sender, under)
+	m.Parts = append([]evidence.Part{w.text.part}, parts...)
+	return tx, time.Duration(aheadUS) * time.Microsecond, nil
 }
 
 // sameOnce reads what a key was used for and refuses another use.

@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/bode-erds/bode/delivery"
@@ -242,32 +241,46 @@ func TestGiveOnce(t *testing.T) {
 func TestBooks(t *testing.T) {
 	t.Parallel()
 	r := charging(t, 100)
-	entry := `INSERT INTO ledger_entry (id, account_id, test, kind, source, at) VALUES ('00000000-0000-7000-8000-000000000001', $1, false, 'given', 'x', now())`
-	posting := `INSERT INTO ledger_posting (entry_id, account_id, test, name, amount) VALUES ('00000000-0000-7000-8000-000000000001', $1, false, '%s', %d)`
-	for name, sqls := range map[string][]string{
-		"ledger_entry_balances":         {entry, fmt.Sprintf(posting, "credits", 5), fmt.Sprintf(posting, "given", -4)},
-		"ledger_posting_not_nothing":    {entry, fmt.Sprintf(posting, "credits", 0)},
-		"ledger_posting_account":        {entry, fmt.Sprintf(posting, "cash", 5)},
-		"ledger_entry_kind_known":       {`INSERT INTO ledger_entry (id, account_id, test, kind, source, at) VALUES (gen_random_uuid(), $1, false, 'gift', 'x', now())`},
-		"ledger_entry_source_unique":    {`INSERT INTO ledger_entry (id, account_id, test, kind, source, at) SELECT gen_random_uuid(), $1, false, 'given', source, at FROM ledger_entry`},
-		"ledger_append_only":            {`UPDATE ledger_posting SET amount = 2 * amount WHERE account_id = $1`},
-		"purse_not_overdrawn":           {`UPDATE purse SET available = -1 WHERE account_id = $1`},
-		"purse_reserved_not_negative":   {`UPDATE purse SET reserved = -1 WHERE account_id = $1`},
-		"purse_bound_fits_mode":         {`UPDATE purse SET bound = 1 WHERE account_id = $1`},
-		"charge_amounts":                {`INSERT INTO charge SELECT gen_random_uuid(), $1, false, id, '', '', -1, 0, 0 FROM ledger_entry`},
-		"purse_test_is_free":            {`INSERT INTO purse (account_id, test, mode) VALUES ($1, true, 'prepaid')`},
-		"charge_returned_after_settled": {`INSERT INTO charge SELECT gen_random_uuid(), $1, false, id, '', '', 1, 0, 0, 0, NULL, now() FROM ledger_entry`},
+	other := r.newAccount()
+	r.must(r.Give(r.ctx(), identity.System, other, 1, "test", "second"))
+	entered := func(account, postings string) string {
+		return fmt.Sprintf(`WITH e AS (INSERT INTO ledger_entry (id, account_id, test, kind, source, at)
+  VALUES ('00000000-0000-7000-8000-000000000001', $1, false, 'given', 'x', now()))
+INSERT INTO ledger_posting (entry_id, account_id, test, name, amount)
+SELECT '00000000-0000-7000-8000-000000000001', %s, false, p.name, p.amount FROM (VALUES %s) AS p (name, amount)`, account, postings)
+	}
+	const whole = "('credits', 5), ('given', -5)"
+	for _, c := range []struct {
+		want string
+		sqls []string
+	}{
+		{"<nil>", []string{entered("$1", whole)}},
+		{"ledger_entry_balances", []string{entered("$1", "('credits', 5), ('given', -4)")}},
+		{"ledger_entry_balances", []string{entered("$1", "('credits', 5)")}},
+		{"ledger_entry_balances", []string{`INSERT INTO ledger_entry (id, account_id, test, kind, source, at) VALUES (gen_random_uuid(), $1, false, 'given', 'y', now())`}},
+		{"ledger_entry_balances", []string{entered("'"+other+"'", whole)}},
+		{"ledger_entry_balances", []string{entered("$1", whole),
+			`INSERT INTO ledger_posting SELECT id, account_id, test, 'reserved', 5 FROM ledger_entry WHERE source = 'x' AND account_id = $1`}},
 	} {
-		err := pgx.BeginFunc(r.ctx(), r.pool, func(tx pgx.Tx) error {
-			for _, sql := range sqls {
-				if _, err := tx.Exec(r.ctx(), sql, r.account); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		if got := constraint(err); got != name {
-			t.Errorf("%s: %v", name, err)
+		if got := constraint(r.undone(c.sqls...)); got != c.want {
+			t.Errorf("%q: %s", c.sqls, got)
+		}
+	}
+	for name, sql := range map[string]string{
+		"ledger_posting_not_nothing":    entered("$1", "('credits', 0), ('given', 0)"),
+		"ledger_posting_account":        entered("$1", "('cash', 5), ('given', -5)"),
+		"ledger_entry_kind_known":       `INSERT INTO ledger_entry (id, account_id, test, kind, source, at) VALUES (gen_random_uuid(), $1, false, 'gift', 'x', now())`,
+		"ledger_entry_source_unique":    `INSERT INTO ledger_entry (id, account_id, test, kind, source, at) SELECT gen_random_uuid(), $1, false, 'given', source, at FROM ledger_entry`,
+		"ledger_append_only":            `UPDATE ledger_posting SET amount = 2 * amount WHERE account_id = $1`,
+		"purse_not_overdrawn":           `UPDATE purse SET available = -1 WHERE account_id = $1`,
+		"purse_reserved_not_negative":   `UPDATE purse SET reserved = -1 WHERE account_id = $1`,
+		"purse_bound_fits_mode":         `UPDATE purse SET bound = 1 WHERE account_id = $1`,
+		"charge_amounts":                `INSERT INTO charge SELECT gen_random_uuid(), $1, false, id, '', '', -1, 0, 0 FROM ledger_entry`,
+		"purse_test_is_free":            `INSERT INTO purse (account_id, test, mode) VALUES ($1, true, 'prepaid')`,
+		"charge_returned_after_settled": `INSERT INTO charge SELECT gen_random_uuid(), $1, false, id, '', '', 1, 0, 0, 0, NULL, now() FROM ledger_entry`,
+	} {
+		if got := constraint(r.undone(sql)); got != name {
+			t.Errorf("%s: %s", name, got)
 		}
 	}
 	for _, sql := range []string{`DELETE FROM ledger_entry`, `TRUNCATE ledger_posting`, `DELETE FROM ledger_account`} {
@@ -276,6 +289,21 @@ func TestBooks(t *testing.T) {
 		}
 	}
 	r.has(100, 0)
+}
+
+// undone does what the account is the parameter of, up to the commit, and undoes it.
+func (r *rig) undone(sqls ...string) error {
+	r.t.Helper()
+	tx, err := r.pool.Begin(r.ctx())
+	r.must(err)
+	defer func() { r.must(tx.Rollback(r.ctx())) }()
+	for _, sql := range sqls {
+		if _, err := tx.Exec(r.ctx(), sql, r.account); err != nil {
+			return err
+		}
+	}
+	_, err = tx.Exec(r.ctx(), `SET CONSTRAINTS ALL IMMEDIATE`)
+	return err
 }
 
 // TestFsckBooks finds books that somebody changed behind our back.

@@ -64,6 +64,7 @@ type Identities interface {
 // holds what it finds until that ends: what was withdrawn before does not count.
 type Mandates interface {
 	Authorise(ctx context.Context, tx pgx.Tx, by identity.Actor, p identity.Power, class string, at time.Time) (identity.Mandate, error)
+	QueueAuthorise(b *pgx.Batch, by identity.Actor, p identity.Power, class string, at time.Time) (answer func() (identity.Mandate, error))
 	AuthoriseAs(ctx context.Context, tx pgx.Tx, by identity.Actor, mandate string, p identity.Power, class string, at time.Time) (identity.Mandate, error)
 	Inboxes(ctx context.Context, by identity.Actor) ([]identity.Inbox, error)
 	Collector(ctx context.Context, tx pgx.Tx, enterpriseNumber string, p identity.Proof, class string, at time.Time) (identity.Collector, error)

@@ -170,7 +170,7 @@ func (w *world) approach(c command) action {
 	switch {
 	case s == nil || c.b%40 == 39:
 		return w.visit(d)
-	case s.codes != 1 && c.b%8 != 0:
+	case s.codes.Load() != 1 && c.b%8 != 0:
 		return w.enterCodes(s, c.b%5 == 4)
 	case !s.identified && c.b%8 != 1 && !(s.stranger && c.b%2 == 1): // who was refused goes on as if not
 		return w.identify(s, c.b%5 == 4)
@@ -242,16 +242,16 @@ func (w *world) enterCodes(s *simSession, guess bool) action {
 					typed[ch] = code
 				}
 			}
-			if !guess && s.codes == 0 {
-				s.codes = -1
+			if !guess && s.codes.Load() == 0 {
+				s.codes.Store(-1)
 			}
 			if err := p.EnterCodes(ctx, c, typed[notify.Email], typed[notify.SMS]); err != nil {
 				return err
 			}
-			if guess && s.codes == 0 {
+			if guess && s.codes.Load() == 0 {
 				return fmt.Errorf("%w: a guess was taken", errFault)
 			}
-			s.codes = 1
+			s.codes.Store(1)
 			return nil
 		},
 		must: func(err error) error {
@@ -292,11 +292,11 @@ func (w *world) identify(s *simSession, stranger bool) action {
 			d := s.of
 			open := d.state == "notified" && w.clock.now().Before(d.window) || d.late() || d.passed
 			switch {
-			case s.codes == 0:
+			case s.codes.Load() == 0:
 				return refusedWith(delivery.ErrUnidentified, delivery.ErrNotFound)(err)
 			case stranger && err == nil:
 				return fmt.Errorf("%w: a stranger was taken for the addressee", errFault)
-			case open && s.codes == 1 && !stranger && !w.behind(d):
+			case open && s.codes.Load() == 1 && !stranger && !w.behind(d):
 				return err
 			}
 			return nil

@@ -3,6 +3,7 @@ package delivery_test
 import (
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/bode-erds/bode/evidence"
@@ -90,7 +91,7 @@ type simDelivery struct {
 type simSession struct {
 	of         *simDelivery
 	token      string
-	codes      int // -1: perhaps
+	codes      atomic.Int32 // -1: perhaps
 	identified bool
 	stranger   bool // somebody else tried
 	until      time.Time
@@ -187,7 +188,7 @@ func (w *world) collecting(d *simDelivery, verb string) string {
 			continue
 		}
 		switch {
-		case c.session.of != d || !c.session.identified || c.session.codes == 0:
+		case c.session.of != d || !c.session.identified || c.session.codes.Load() == 0:
 			why = "by nobody who identified"
 		case !w.clock.now().Before(c.session.until):
 			why = "in a session that is over"
@@ -201,7 +202,7 @@ func (w *world) collecting(d *simDelivery, verb string) string {
 // identifying is the cause of an identification of d that matched, or did not.
 func (w *world) identifying(d *simDelivery, e evidence.Event) *cause {
 	for i, c := range w.causes {
-		if c.verb == "identify" && c.delivery == d && c.session.codes != 0 && c.stranger == (detail(e, "identification") != "matched") {
+		if c.verb == "identify" && c.delivery == d && c.session.codes.Load() != 0 && c.stranger == (detail(e, "identification") != "matched") {
 			return &w.causes[i]
 		}
 	}

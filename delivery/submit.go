@@ -123,37 +123,31 @@ func (s *Service) SubmitAll(ctx context.Context, by Submitter, sub Submission, o
 	return w.message, w.list, false, nil
 }
 
-// submitTx writes a message in one transaction of four round trips, and two more
-// for a person who acts for a company.
+// submitTx writes a message in one transaction of four round trips.
 //
 //  1. begin, and claim the key and the documents: a key that was used ends here,
 //     and so does who has no mandate; one that is found cannot be withdrawn before 4
-//  2. the message, its text, and for up to 500 recipients at a time their
-//     events, the deliveries that stand on them, and the notices
-//  3. the jobs of all these, sealing and sending, together
-//  4. commit
+//  2. the jobs that follow, sealing and sending, of up to 500 recipients at a time
+//  3. the message, its text, and the events of these recipients, the deliveries that
+//     stand on them, and the notices; with the last of them the purse, which
+//     everybody else of the account waits for
+//  4. soon, which lets others begin, and commit
 //
 // A crash before the end of 4 leaves nothing; after it, everything.
-func (s *Service) submitTx(ctx context.Context, w *submitting) error {
+func (s *Service) submitTx(ctx context.Context, w *submitting, soon func()) error {
 	conn, err := s.Pool.Acquire(ctx)
 	if err != nil {
 		return err
 	}
 	defer conn.Release()
 	m := &w.message
-	tx, docs, ahead, err := s.claim(ctx, conn, w)
+	tx, ahead, err := s.claim(ctx, conn, w)
 	if tx != nil {
 		defer func() { _ = tx.Rollback(ctx) }() // nothing after a commit; when ctx has ended it closes the connection, which undoes as well
 	}
 	if err != nil {
 		return err
 	}
-	under, err := s.Identities.Authorise(ctx, tx, w.by, identity.PowerSend, m.Policy.Class, s.Now())
-	if err != nil {
-		return err
-	}
-	m.SentBy = actingParty(w.by, m.Sender, under)
-	m.Parts = append([]evidence.Part{w.text.part}, docs...)
 	if m.SubmittedAt, err = s.clock(ahead, time.Time{}); err != nil {
 		return err
 	}
@@ -171,14 +165,15 @@ func (s *Service) submitTx(ctx context.Context, w *submitting) error {
 		if len(w.list) == len(w.sub.Recipients) {
 			s.putAside(&b, w)
 		}
-		if err := tx.SendBatch(ctx, &b).Close(); err != nil {
+		if _, err := s.Outbox.InsertManyTx(ctx, tx, jobs); err != nil {
 			return err
 		}
-		if _, err := s.Outbox.InsertManyTx(ctx, tx, jobs); err != nil {
+		if err := tx.SendBatch(ctx, &b).Close(); err != nil {
 			return err
 		}
 		b = pgx.Batch{}
 	}
+	soon()
 	return tx.Commit(ctx)
 }
 

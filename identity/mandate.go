@@ -68,20 +68,48 @@ const mandateColumns = `id, account_id, coalesce(person_id::text, ''), given, fa
 // Errors: ErrNoMandate, ErrSuspended, ErrForbidden for an actor of no account or
 // of a closed one.
 func (s *Service) Authorise(ctx context.Context, tx pgx.Tx, by Actor, p Power, class string, at time.Time) (Mandate, error) {
+	var b pgx.Batch
+	answer := s.QueueAuthorise(&b, by, p, class, at)
+	if b.Len() > 0 {
+		if err := tx.SendBatch(ctx, &b).Close(); err != nil {
+			return Mandate{}, fmt.Errorf("identity: authorise: %w", err)
+		}
+	}
+	return answer()
+}
+
+// QueueAuthorise is Authorise as part of the caller's round trip: it adds to b
+// what has to be asked. answer gives what Authorise returns, once all of b was
+// read without an error.
+func (s *Service) QueueAuthorise(b *pgx.Batch, by Actor, p Power, class string, at time.Time) (answer func() (Mandate, error)) {
 	if by.Kind == ActorSystem {
-		return Mandate{}, nil
+		return func() (Mandate, error) { return Mandate{}, nil }
 	}
 	if by.Kind != ActorPerson && by.Kind != ActorKey || !isID(by.Account) || by.Kind == ActorPerson && !isID(by.Subject) {
-		return Mandate{}, ErrForbidden
+		return func() (Mandate, error) { return Mandate{}, ErrForbidden }
 	}
-	kind, err := principal(ctx, tx, by.Account)
-	if err != nil {
-		return Mandate{}, err
+	var kind Kind
+	refused := ErrForbidden
+	b.Queue(sqlPrincipal, by.Account).QueryRow(func(row pgx.Row) (err error) {
+		kind, refused, err = scanPrincipal(row)
+		return err
+	})
+	var held []Mandate
+	if by.Kind == ActorPerson {
+		b.Queue(sqlHeldMandates, by.Account, by.Subject, nil).Query(func(rows pgx.Rows) (err error) {
+			held, err = pgx.CollectRows(rows, pgx.RowToStructByPos[Mandate])
+			return err
+		})
 	}
-	if kind == Private || by.Kind == ActorKey {
-		return Mandate{}, nil
+	return func() (Mandate, error) {
+		if refused != nil {
+			return Mandate{}, refused
+		}
+		if kind == Private || by.Kind == ActorKey {
+			return Mandate{}, nil
+		}
+		return covering(held, p, class, at)
 	}
-	return heldMandate(ctx, tx, by, by.Account, "", p, class, at)
 }
 
 // AuthoriseAs is Authorise for somebody who acts for another account than that
@@ -104,43 +132,49 @@ func (s *Service) AuthoriseAs(ctx context.Context, tx pgx.Tx, by Actor, mandate 
 	if err != nil {
 		return Mandate{}, fmt.Errorf("identity: authorise: %w", err)
 	}
-	if _, err := principal(ctx, tx, account); err != nil {
-		return Mandate{}, err
+	_, refused, err := scanPrincipal(tx.QueryRow(ctx, sqlPrincipal, account))
+	if err != nil {
+		return Mandate{}, fmt.Errorf("identity: authorise: %w", err)
 	}
-	return heldMandate(ctx, tx, by, account, mandate, p, class, at)
+	if refused != nil {
+		return Mandate{}, refused
+	}
+	rows, err := tx.Query(ctx, sqlHeldMandates, account, by.Subject, mandate)
+	if err != nil {
+		return Mandate{}, fmt.Errorf("identity: authorise: %w", err)
+	}
+	held, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Mandate])
+	if err != nil {
+		return Mandate{}, fmt.Errorf("identity: authorise: %w", err)
+	}
+	return covering(held, p, class, at)
 }
 
-// principal is the kind of an account that somebody may act for.
-func principal(ctx context.Context, tx pgx.Tx, account string) (kind Kind, err error) {
+const sqlPrincipal = `SELECT kind, suspended_at IS NOT NULL FROM account WHERE id = $1 AND closed_at IS NULL`
+
+// scanPrincipal reads the kind of an account that somebody wants to act for, or
+// why nobody may.
+func scanPrincipal(row pgx.Row) (kind Kind, refused, err error) {
 	var suspended bool
-	err = tx.QueryRow(ctx, `SELECT kind, suspended_at IS NOT NULL FROM account WHERE id = $1 AND closed_at IS NULL`, account).Scan(&kind, &suspended)
+	err = row.Scan(&kind, &suspended)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return "", ErrForbidden
-	}
-	if err != nil {
-		return "", fmt.Errorf("identity: authorise: %w", err)
+		return "", ErrForbidden, nil
 	}
 	if suspended {
-		return "", ErrSuspended
+		return "", ErrSuspended, nil
 	}
-	return kind, nil
+	return kind, nil, err
 }
 
-// heldMandate is the first mandate, or the one named, that covers what a person
-// is about to do. It stays locked against being withdrawn until the caller
-// commits.
-func heldMandate(ctx context.Context, tx pgx.Tx, by Actor, account, only string, p Power, class string, at time.Time) (Mandate, error) {
-	rows, err := tx.Query(ctx, `SELECT `+mandateColumns+` FROM mandate
+// sqlHeldMandates finds all mandates of a person, or the one named. They stay
+// locked against being withdrawn until the caller commits.
+const sqlHeldMandates = `SELECT ` + mandateColumns + ` FROM mandate
  WHERE account_id = $1 AND person_id = $2 AND ($3::uuid IS NULL OR id = $3) AND revoked_at IS NULL
- ORDER BY granted_at, id FOR SHARE`, account, by.Subject, orNull(only))
-	if err != nil {
-		return Mandate{}, fmt.Errorf("identity: authorise: %w", err)
-	}
-	all, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Mandate])
-	if err != nil {
-		return Mandate{}, fmt.Errorf("identity: authorise: %w", err)
-	}
-	for _, m := range all {
+ ORDER BY granted_at, id FOR SHARE`
+
+// covering is the first mandate that covers what a person is about to do.
+func covering(held []Mandate, p Power, class string, at time.Time) (Mandate, error) {
+	for _, m := range held {
 		if m.Covers(p, class, at) {
 			return m, nil
 		}
