@@ -199,7 +199,7 @@ func (w *world) audit(ctx context.Context) error {
 		{"evidence of no event, or two of one", `SELECT count(*) FROM (SELECT v.delivery_id, v.seq FROM evidence v LEFT JOIN erds_event e ON e.id = v.id AND e.seq = v.seq AND e.delivery_id = v.delivery_id
 			GROUP BY v.delivery_id, v.seq HAVING count(*) <> 1 OR count(e.id) <> 1) x`},
 		{"an event without evidence and without a job", `SELECT count(*) FROM erds_event e WHERE NOT EXISTS (SELECT FROM evidence v WHERE v.id = e.id AND v.xml IS NOT NULL)
-			AND NOT EXISTS (SELECT FROM river_job j WHERE j.kind = 'evidence_seal' AND j.finalized_at IS NULL AND j.args @> jsonb_build_object('delivery', e.delivery_id::text, 'seq', e.seq))`},
+			AND NOT EXISTS (SELECT FROM river_job j WHERE j.kind = 'evidence_seal' AND j.finalized_at IS NULL AND coalesce(j.args -> 'others', jsonb_build_array(j.args)) @> jsonb_build_array(jsonb_build_object('delivery', e.delivery_id::text, 'seq', e.seq)))`},
 		{"a waiting notice without a job", `SELECT count(*) FROM notice n WHERE closed_at IS NULL AND NOT EXISTS (SELECT FROM river_job j WHERE j.kind = 'notify_send' AND j.finalized_at IS NULL
 			AND (j.args ->> 'notice_id' = n.id::text OR j.args -> 'notice_ids' ? n.id::text))`},
 	} {

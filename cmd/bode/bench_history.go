@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"github.com/bode-erds/bode/delivery"
 	"github.com/bode-erds/bode/evidence"
 	"github.com/bode-erds/bode/evidence/evidencetest"
+	"github.com/bode-erds/bode/evidence/ledger"
 )
 
 // yard is the service of the demonstration with nobody at work, and deliveries
@@ -185,29 +187,23 @@ func (y *yard) wait(ctx context.Context, n int) error {
 	if err != nil {
 		return err
 	}
-	type event struct {
-		delivery string
-		seq      int
-	}
-	list, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (e event, err error) {
-		err = r.Scan(&e.delivery, &e.seq)
-		return e, err
-	})
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[ledger.Ref])
 	if err != nil {
 		return err
 	}
-	todo := make(chan event, len(list))
-	for _, e := range list {
-		todo <- e
+	const some = 32
+	todo := make(chan []ledger.Ref, len(list)/some+1)
+	for refs := range slices.Chunk(list, some) {
+		todo <- refs
 	}
 	close(todo)
 	failed := make([]error, 2*runtime.NumCPU())
 	var group sync.WaitGroup
 	for i := range failed {
 		group.Go(func() {
-			for e := range todo {
+			for refs := range todo {
 				if failed[i] == nil {
-					failed[i] = y.ledger.Seal(ctx, e.delivery, e.seq, nil)
+					failed[i] = y.ledger.Seal(ctx, refs, nil)
 				}
 			}
 		})

@@ -100,7 +100,9 @@ func (o tracedOutbox) InsertManyTx(ctx context.Context, tx pgx.Tx, params []rive
 		var seqs []int
 		for _, p := range params {
 			if a, ok := p.Args.(ledger.SealArgs); ok {
-				deliveries, seqs = append(deliveries, a.Delivery), append(seqs, a.Seq)
+				for _, of := range a.Refs() {
+					deliveries, seqs = append(deliveries, of.Delivery), append(seqs, of.Seq)
+				}
 			}
 		}
 		if len(seqs) > 0 {

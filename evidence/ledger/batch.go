@@ -9,7 +9,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/riverqueue/river"
 )
 
 // MaxBatch bounds how many pieces share a batch.
@@ -210,15 +209,11 @@ func (l *Ledger) enqueueFinish(ctx context.Context, tx pgx.Tx, batch int64) erro
 	if err != nil {
 		return err
 	}
-	jobs, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (river.InsertManyParams, error) {
-		var a FinishArgs
-		err := r.Scan(&a.Delivery, &a.Seq)
-		return river.InsertManyParams{Args: a}, err
-	})
-	if err != nil || len(jobs) == 0 {
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Ref])
+	if err != nil || len(list) == 0 {
 		return err
 	}
-	_, err = l.Outbox.InsertManyTx(ctx, tx, jobs)
+	_, err = l.Outbox.InsertManyTx(ctx, tx, finishJobs(list))
 	return err
 }
 

@@ -48,8 +48,11 @@ func TestBatchLogs(t *testing.T) {
 	if n := r.count(`SELECT octet_length(leaves) / 32 FROM evidence_batch`); n != 301 {
 		t.Errorf("%d leaves, want 300 and the checkpoint", n)
 	}
-	if n := r.count(`SELECT count(*) FROM river_job WHERE kind = 'evidence_finish'`); n != 300 {
-		t.Errorf("%d jobs to finish", n)
+	if n := r.count(`SELECT count(DISTINCT of) FROM river_job, jsonb_array_elements(args -> 'others') AS of WHERE kind = 'evidence_finish'`); n != 300 {
+		t.Errorf("jobs to finish %d pieces", n)
+	}
+	if n := r.count(`SELECT count(*) FROM river_job WHERE kind = 'evidence_finish'`); n != 19 {
+		t.Errorf("%d jobs to finish, want 19 of at most 16", n)
 	}
 	if n := r.count(`SELECT count(*) FROM evidence e JOIN evidence_batch b ON b.id = e.batch_id
 		WHERE substring(b.leaves FROM e.batch_pos * 32 + 1 FOR 32) = e.xml_sha256`); n != 300 {
@@ -158,7 +161,7 @@ func TestWitnesses(t *testing.T) {
 	if len(a.saw) != 1 || a.saw[0] != "size 1\n1 0" {
 		t.Errorf("the witness saw %q", a.saw)
 	}
-	r.must(l.Finish(t.Context(), e.Delivery, 1, nil))
+	r.must(l.Finish(t.Context(), one(e.Delivery, 1), nil))
 	if !strings.HasSuffix(string(r.sealer.made.Proof), "— c\n") {
 		t.Errorf("proof %q", r.sealer.made.Proof)
 	}
@@ -201,7 +204,7 @@ func TestRenew(t *testing.T) {
 	if n, err := r.Renew(t.Context()); n != 0 || err != nil {
 		t.Errorf("renewed %d again, %v", n, err)
 	}
-	r.must(r.Finish(t.Context(), list[1].Delivery, 2, nil))
+	r.must(r.Finish(t.Context(), one(list[1].Delivery, 2), nil))
 	doc, _, err := r.Get(t.Context(), account, "", list[1].ID, evidence.ERS)
 	if want := fmt.Sprintf("record 1 token2 renewed 0 token%d", stamps+1); string(doc) != want || err != nil {
 		t.Errorf("got %q, %v, want %q", doc, err, want)
@@ -253,7 +256,7 @@ func TestComplete(t *testing.T) {
 		if n, err := l.Complete(t.Context(), r.now); n != 0 || err != nil {
 			t.Errorf("completed %d, %v: not all of it is sealed", n, err)
 		}
-		r.must(r.Finish(t.Context(), e.Delivery, e.Seq, nil))
+		r.must(r.Finish(t.Context(), one(e.Delivery, e.Seq), nil))
 	}
 	if n, err := l.Complete(t.Context(), r.now.Add(-time.Second)); n != 0 || err != nil {
 		t.Errorf("completed %d, %v: too early", n, err)

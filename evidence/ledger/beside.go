@@ -16,43 +16,72 @@ type place struct {
 	own   bool // it has a time-stamp of its own, and needs no record
 }
 
-// beside makes what proves a piece from outside: the log proof and, unless it
-// stands for itself, the evidence record, renewed as often as its batch was.
-func (l *Ledger) beside(ctx context.Context, p place) (b evidence.Beside, err error) {
-	var token, body []byte
-	var size int64
-	var checkpoint, cosignatures string
+// cover is what the evidence of one batch has in common: its token with all that
+// was added since, and its checkpoint.
+type cover struct {
+	token      []byte
+	validation []byte // nil while there is none
+	renewals   []renewal
+	size       int64 // of the log
+	checkpoint string
+}
+
+// cover reads that of a batch.
+func (l *Ledger) cover(ctx context.Context, batch int64) (c cover, err error) {
+	var cosignatures string
 	err = l.Pool.QueryRow(ctx, `SELECT b.token, b.log_size, b.checkpoint, b.cosignatures, v.body
-		FROM evidence_batch b LEFT JOIN evidence_validation v ON v.id = b.validation_id WHERE b.id = $1`, p.batch).
-		Scan(&token, &size, &checkpoint, &cosignatures, &body)
+		FROM evidence_batch b LEFT JOIN evidence_validation v ON v.id = b.validation_id WHERE b.id = $1`, batch).
+		Scan(&c.token, &c.size, &c.checkpoint, &cosignatures, &c.validation)
+	if err != nil {
+		return c, err
+	}
+	c.checkpoint += cosignatures
+	c.renewals, err = l.renewals(ctx, batch)
+	return c, err
+}
+
+// beside makes what proves a piece from outside, from what is stored now.
+func (l *Ledger) beside(ctx context.Context, p place) (b evidence.Beside, err error) {
+	c, err := l.cover(ctx, p.batch)
 	if err != nil {
 		return b, err
 	}
+	return l.under(ctx, c, p)
+}
+
+// under makes what proves a piece from outside: the log proof and, unless it
+// stands for itself, the evidence record, renewed as often as its batch was.
+func (l *Ledger) under(ctx context.Context, c cover, p place) (b evidence.Beside, err error) {
 	s := l.shelf(p.batch)
 	if !p.own {
 		tree, err := s.tree(ctx)
 		if err != nil {
 			return b, err
 		}
-		if b.Record, err = l.record(ctx, p.batch, tree, p.pos, token, body); err != nil {
+		if b.Record, err = l.record(c, tree, p.pos); err != nil {
 			return b, err
 		}
 	}
-	b.Proof, err = l.Log.Prove(ctx, s, size, p.index, []byte(checkpoint+cosignatures))
+	b.Proof, err = l.Log.Prove(ctx, s, c.size, p.index, []byte(c.checkpoint))
 	return b, err
 }
 
 // record makes the evidence record of a leaf. What judges its certificates was
 // added before the first renewal, which is over that as well.
-func (l *Ledger) record(ctx context.Context, batch int64, tree Tree, pos int, token, body []byte) ([]byte, error) {
-	record, err := tree.Record(pos, token)
+func (l *Ledger) record(c cover, tree Tree, pos int) ([]byte, error) {
+	record, err := tree.Record(pos, c.token)
 	if err != nil {
 		return nil, err
 	}
-	if record, err = l.completed(evidence.ERS, record, body); err != nil {
+	if record, err = l.completed(evidence.ERS, record, c.validation); err != nil {
 		return nil, err
 	}
-	return l.renewed(ctx, batch, record)
+	for _, r := range c.renewals {
+		if record, err = l.Records.Renew(record, r.leaves, r.pos, r.token); err != nil {
+			return nil, err
+		}
+	}
+	return record, nil
 }
 
 // maxShelves bounds for how many batches is remembered what does not change; each

@@ -119,7 +119,7 @@ func (l *Ledger) Queue(b *pgx.Batch, events ...evidence.Event) (hashes [][32]byt
 	ids, seqs, evs, messages := make([]string, n), make([]int, n), make([]string, n), make([]string, n)
 	names, ats, bodies := make([]string, n), make([]time.Time, n), make([]string, n)
 	prevs, sums := make([][]byte, n), make([][]byte, n)
-	jobs = make([]river.InsertManyParams, n)
+	list := make([]Ref, n)
 	for i, e := range events {
 		if found := e.Lint(l.Issuer); len(found) > 0 {
 			return nil, nil, &evidence.LintError{Findings: found} // what cannot be sealed must not happen
@@ -136,7 +136,7 @@ func (l *Ledger) Queue(b *pgx.Batch, events ...evidence.Event) (hashes [][32]byt
 		hashes[i] = evidence.Hash(body)
 		ids[i], seqs[i], evs[i], messages[i] = e.Delivery, e.Seq, e.ID, e.Message
 		names[i], ats[i], bodies[i], sums[i] = string(e.Name), e.At, string(body), hashes[i][:]
-		jobs[i] = river.InsertManyParams{Args: SealArgs{Delivery: e.Delivery, Seq: e.Seq}}
+		list[i] = Ref{e.Delivery, e.Seq}
 	}
 	b.Queue(sqlRecord, ids, seqs, evs, messages, names, ats, bodies, prevs, sums).Exec(func(tag pgconn.CommandTag) error {
 		if int(tag.RowsAffected()) != n {
@@ -144,5 +144,5 @@ func (l *Ledger) Queue(b *pgx.Batch, events ...evidence.Event) (hashes [][32]byt
 		}
 		return nil
 	})
-	return hashes, jobs, nil
+	return hashes, sealJobs(list), nil
 }

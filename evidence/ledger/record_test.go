@@ -27,8 +27,8 @@ func TestRecord(t *testing.T) {
 	if list[1].Prev != hex.EncodeToString(hashes[0][:]) {
 		t.Error("the hash returned is not the one that the next event names")
 	}
-	if n := r.count(`SELECT count(*) FROM river_job WHERE kind = 'evidence_seal' AND queue = $1`, ledger.Queue); n != 2 {
-		t.Errorf("%d jobs to seal 2 events", n)
+	if n := r.count(`SELECT count(*) FROM river_job WHERE kind = 'evidence_seal' AND queue = $1 AND jsonb_array_length(args -> 'others') = 2`, ledger.Queue); n != 1 {
+		t.Errorf("%d jobs to seal 2 events together", n)
 	}
 	if n := r.count(`SELECT count(*) FROM erds_event WHERE account_id = $1`, account); n != 2 {
 		t.Errorf("%d events of the account", n)

@@ -117,7 +117,11 @@ func (l *Ledger) ageing(ctx context.Context) (ids []int64, records []aged, leave
 		if err != nil {
 			return nil, nil, nil, err
 		}
-		record, err := l.record(ctx, x.id, tree, 0, x.token, x.body)
+		c := cover{token: x.token, validation: x.body}
+		if c.renewals, err = l.renewals(ctx, x.id); err != nil {
+			return nil, nil, nil, err
+		}
+		record, err := l.record(c, tree, 0)
 		if err != nil {
 			return nil, nil, nil, err
 		}
@@ -130,18 +134,24 @@ func (l *Ledger) ageing(ctx context.Context) (ids []int64, records []aged, leave
 	return ids, records, leaves, nil
 }
 
-// renewed adds every renewal of the batch to a record of it.
-func (l *Ledger) renewed(ctx context.Context, batch int64, record []byte) ([]byte, error) {
+// renewal is a later time-stamp over that of a batch, which is its leaf at pos.
+type renewal struct {
+	leaves []Hash
+	token  []byte
+	pos    int
+}
+
+// renewals reads those of a batch in their order.
+func (l *Ledger) renewals(ctx context.Context, batch int64) ([]renewal, error) {
 	rows, err := l.Pool.Query(ctx, `SELECT r.leaves, r.token, x.pos FROM evidence_batch_renewal x JOIN evidence_renewal r ON r.id = x.renewal_id
 		WHERE x.batch_id = $1 ORDER BY r.id`, batch)
 	if err != nil {
 		return nil, err
 	}
-	var leaves, token []byte
-	var pos int
-	_, err = pgx.ForEachRow(rows, []any{&leaves, &token, &pos}, func() (err error) {
-		record, err = l.Records.Renew(record, split(leaves), pos, token)
-		return err
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (r renewal, err error) {
+		var leaves []byte
+		err = row.Scan(&leaves, &r.token, &r.pos)
+		r.leaves = split(leaves)
+		return r, err
 	})
-	return record, err
 }

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/riverqueue/river"
 )
 
 // requeuePage bounds how many events are looked at, and how many jobs are made,
@@ -29,12 +28,13 @@ SELECT e.id::text, e.delivery_id::text, e.seq, v.sealed_at IS NOT NULL, coalesce
  WHERE e.id > $1 ORDER BY e.id LIMIT $2`
 
 const sqlJobsToRun = `
-SELECT j.kind = 'evidence_finish', j.args ->> 'delivery', (j.args ->> 'seq')::integer FROM river_job j
+SELECT j.kind = 'evidence_finish', r.of ->> 'delivery', (r.of ->> 'seq')::integer
+  FROM river_job j, LATERAL jsonb_array_elements(coalesce(j.args -> 'others', jsonb_build_array(j.args))) AS r (of)
  WHERE j.kind IN ('evidence_seal', 'evidence_finish') AND j.state IN ('available', 'pending', 'retryable', 'running', 'scheduled')`
 
 // Requeue enqueues the sealing of every event that has neither sealed evidence
 // nor a job that is still to run: one that failed for longer than a job lives,
-// was thrown away by hand, or is lost. It returns how many it enqueued. A job
+// was thrown away by hand, or is lost. It returns for how many. A job
 // too many does no harm, so any number of processes may call it. It reads events
 // from the oldest unsealed on, which is written down: never all of them again.
 func (l *Ledger) Requeue(ctx context.Context) (n int, err error) {
@@ -57,7 +57,7 @@ func (l *Ledger) Requeue(ctx context.Context) (n int, err error) {
 			var waits []unsealed
 			var of unsealed
 			var sealed, wants bool
-			_, err = pgx.ForEachRow(rows, []any{&after, &of.delivery, &of.seq, &sealed, &of.signed, &wants}, func() error {
+			_, err = pgx.ForEachRow(rows, []any{&after, &of.Delivery, &of.Seq, &sealed, &of.signed, &wants}, func() error {
 				seen++
 				if wants {
 					waits = append(waits, of)
@@ -70,12 +70,12 @@ func (l *Ledger) Requeue(ctx context.Context) (n int, err error) {
 			if err != nil || len(waits) == 0 {
 				return err
 			}
-			jobs, err := lostOf(ctx, tx, waits)
-			if err != nil || len(jobs) == 0 {
+			sign, finish, err := lostOf(ctx, tx, waits)
+			if err != nil || len(sign)+len(finish) == 0 {
 				return err
 			}
-			n += len(jobs)
-			_, err = l.Outbox.InsertManyTx(ctx, tx, jobs)
+			n += len(sign) + len(finish)
+			_, err = l.Outbox.InsertManyTx(ctx, tx, append(sealJobs(sign), finishJobs(finish)...))
 			return err
 		})
 		if err != nil || seen < requeuePage {
@@ -92,38 +92,38 @@ func (l *Ledger) Requeue(ctx context.Context) (n int, err error) {
 // unsealed is an event that waits for a job: to be signed or, when it is, to be
 // finished.
 type unsealed struct {
-	delivery string
-	seq      int
-	signed   bool
+	Ref
+	signed bool
 }
 
-// lostOf returns jobs for those that have none which is still to run.
-func lostOf(ctx context.Context, tx pgx.Tx, waits []unsealed) (jobs []river.InsertManyParams, err error) {
+// lostOf returns those that have no job which is still to run: to be signed, and to
+// be finished.
+func lostOf(ctx context.Context, tx pgx.Tx, waits []unsealed) (sign, finish []Ref, err error) {
 	rows, err := tx.Query(ctx, sqlJobsToRun)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	lost := make(map[unsealed]bool, len(waits))
 	for _, u := range waits {
 		lost[u] = true
 	}
 	var has unsealed
-	if _, err = pgx.ForEachRow(rows, []any{&has.signed, &has.delivery, &has.seq}, func() error {
+	if _, err = pgx.ForEachRow(rows, []any{&has.signed, &has.Delivery, &has.Seq}, func() error {
 		delete(lost, has)
 		return nil
 	}); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for _, u := range waits {
 		switch {
 		case !lost[u]:
 		case u.signed:
-			jobs = append(jobs, river.InsertManyParams{Args: FinishArgs{Delivery: u.delivery, Seq: u.seq}})
+			finish = append(finish, u.Ref)
 		default:
-			jobs = append(jobs, river.InsertManyParams{Args: SealArgs{Delivery: u.delivery, Seq: u.seq}})
+			sign = append(sign, u.Ref)
 		}
 	}
-	return jobs, nil
+	return sign, finish, nil
 }
 
 // readSealed goes on from where any process stopped.

@@ -36,6 +36,7 @@ type sealer struct {
 	before func(n int) error
 	change func([]byte) []byte
 	seen   [][]byte // every XML that was to be signed
+	unfit  string   // no PDF is fit that holds it
 
 	down   atomic.Bool  // the time-stamp authority
 	stamps atomic.Int64 // asked for
@@ -90,7 +91,8 @@ func (s *sealer) SealPDF(_ context.Context, _ evidence.Document, a evidence.Atta
 }
 
 func (s *sealer) Check(doc []byte, _ evidence.Trust) evidence.Report {
-	return evidence.Report{Content: bytes.TrimPrefix(doc, []byte("%PDF ")), Checks: []evidence.Check{{Code: evidence.CheckFormat, OK: true}},
+	fit := s.unfit == "" || !bytes.HasPrefix(doc, []byte("%PDF ")) || !bytes.Contains(doc, []byte(s.unfit))
+	return evidence.Report{Content: bytes.TrimPrefix(doc, []byte("%PDF ")), Checks: []evidence.Check{{Code: evidence.CheckFormat, OK: fit}},
 		Stamps: []evidence.TokenInfo{{Time: evidencetest.At().Add(time.Second), Serial: "7"}}}
 }
 
@@ -272,8 +274,13 @@ func (r *rig) recorded(n int) []evidence.Event {
 	return list
 }
 
+// one is the job of one event.
+func one(delivery string, seq int) []ledger.Ref {
+	return []ledger.Ref{{Delivery: delivery, Seq: seq}}
+}
+
 func (r *rig) sign(e evidence.Event) error {
-	return r.Seal(r.t.Context(), e.Delivery, e.Seq, nil)
+	return r.Seal(r.t.Context(), one(e.Delivery, e.Seq), nil)
 }
 
 // seal does everything to one piece.
@@ -284,7 +291,7 @@ func (r *rig) seal(e evidence.Event) error {
 	if _, err := r.Batch(r.t.Context()); err != nil {
 		return err
 	}
-	return r.Finish(r.t.Context(), e.Delivery, e.Seq, nil)
+	return r.Finish(r.t.Context(), one(e.Delivery, e.Seq), nil)
 }
 
 // purge removes the message with all that hangs on it.

@@ -9,166 +9,209 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/riverqueue/river"
-	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/bode-erds/bode/evidence"
 )
 
-// SealArgs is the job that signs the evidence of one event.
-type SealArgs struct {
-	Delivery string `json:"delivery"`
-	Seq      int    `json:"seq"`
-}
-
-// Kind implements river.JobArgs.
-func (SealArgs) Kind() string { return "evidence_seal" }
-
-// maxAttempts, at the pace of NextRetry, are a little more than 14 days.
-const maxAttempts = 700
-
-// InsertOpts implements river.JobArgsWithInsertOpts. An outage of the
-// time-stamp authority may last: a job goes on for 14 days, and what outlasts
-// it is taken up by [Ledger.Requeue].
-func (SealArgs) InsertOpts() river.InsertOpts {
-	return river.InsertOpts{Queue: Queue, MaxAttempts: maxAttempts}
-}
-
-// Queue is the queue in which evidence is made.
-const Queue = "evidence"
-
-// SealWorker does SealArgs.
-type SealWorker struct {
-	river.WorkerDefaults[SealArgs]
-	Ledger *Ledger
-}
-
-// Timeout implements river.Worker.
-func (SealWorker) Timeout(*river.Job[SealArgs]) time.Duration { return time.Minute }
-
-// NextRetry implements river.Worker: soon at first, then every half hour.
-func (SealWorker) NextRetry(job *river.Job[SealArgs]) time.Time {
-	return nextRetry(job.Attempt, *job.AttemptedAt)
-}
-
-func nextRetry(attempt int, at time.Time) time.Time {
-	wait := time.Duration(1<<min(attempt, 11)) * time.Second
-	return at.Add(min(wait, 30*time.Minute))
-}
-
-// Work signs; the job is done in the transaction that stores the result.
-func (w SealWorker) Work(ctx context.Context, job *river.Job[SealArgs]) error {
-	return w.Ledger.Seal(ctx, job.Args.Delivery, job.Args.Seq, func(tx pgx.Tx) error {
-		_, err := river.JobCompleteTx[*riverpgxv5.Driver](ctx, tx, job)
-		return err
-	})
-}
-
-// Seal makes the XML of the evidence of one event, unless it is made. The next
+// Seal makes the XML of the evidence of events, unless it is made. The next
 // batch takes it up.
 //
 //  1. prepare and lint; store the bytes that will be signed. Dying before this
 //     is stored leaves nothing; after it, the next try takes up these bytes
-//  2. sign, check that what was signed is what was linted, store the signature.
+//  2. sign, check that what was signed is what was linted, store the signatures.
 //     Evidence that shares the time-stamp of its batch is ready with that
-//  3. for the others, ask for a time-stamp, check the result with our own
-//     verifier, and store it in place of the signature without one. An authority
-//     that is down costs no further signature
+//  3. for the others, ask for time-stamps, check the results with our own
+//     verifier, and store them in place of the signatures without one. An
+//     authority that is down costs no further signature
 //
-// with, if not nil, runs in the transaction that makes the XML ready.
-func (l *Ledger) Seal(ctx context.Context, delivery string, seq int, with func(pgx.Tx) error) error {
-	doc, err := l.document(ctx, delivery, seq, seq-1)
-	if errors.Is(err, evidence.ErrNoEvidence) {
-		return nil // removed at the end of its retention
-	}
+// Each step stores its results in one transaction. What is wrong with one piece
+// keeps no other back: its error is returned when the others are stored. with, if
+// not nil, runs in the transaction that makes the last of them ready, when none
+// failed.
+func (l *Ledger) Seal(ctx context.Context, refs []Ref, with func(pgx.Tx) error) error {
+	list, err := l.prepare(ctx, inOrder(refs))
 	if err != nil {
 		return err
 	}
-	m, err := l.prepare(ctx, doc)
-	if err != nil || m.ready || m.prepared == nil && m.signed == nil {
+	outside, cancel := context.WithTimeout(ctx, outsideTime)
+	defer cancel()
+	signed, err := l.sign(ctx, outside, list, with)
+	if err != nil {
 		return err
 	}
-	if m.signed == nil {
-		if err := l.sign(ctx, doc, &m, with); err != nil || !m.own {
-			return err
-		}
+	if err := l.stamp(ctx, outside, signed, failures(list), with); err != nil {
+		return err
 	}
-	return l.stamp(ctx, doc, m.signed, with)
+	return together(failures(list), len(refs))
 }
 
-// making is how far a piece of evidence is.
+// making is a piece whose XML is not ready.
 type making struct {
+	doc      evidence.Document
 	prepared *evidence.Prepared // nil when it is signed
 	own      bool               // gets a time-stamp of its own
-	signed   []byte
-	ready    bool // has all it needs for a batch
+	signed   []byte             // what waits for it
+	xml      []byte             // what is made
+	stamp    time.Time
+	err      error // keeps it from going on
 }
 
-func (l *Ledger) sign(ctx context.Context, doc evidence.Document, m *making, with func(pgx.Tx) error) error {
-	e := doc.Event
-	l.Logger.InfoContext(ctx, "signing", "evidence", e.ID, "event", string(e.Name), "delivery", e.Delivery, "seq", e.Seq)
-	signed, err := l.Engine.Sign(m.prepared, l.Now())
-	if err != nil {
-		return fmt.Errorf("ledger: %s of delivery %s: %w", e.Name, e.Delivery, err)
-	}
-	if !m.own {
-		return l.keep(ctx, with, `UPDATE evidence SET xml = $2, xml_sha256 = sha256($2) WHERE id = $1 AND xml IS NULL`, e.ID, signed)
-	}
-	var kept []byte
-	err = l.Pool.QueryRow(ctx, `UPDATE evidence SET signed_xml = coalesce(signed_xml, $2) WHERE id = $1 AND xml IS NULL RETURNING signed_xml`,
-		e.ID, signed).Scan(&kept)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return nil // ready meanwhile, or removed
-	}
-	m.signed = kept
-	return err
+func (m *making) failed(err error) {
+	m.err = fmt.Errorf("ledger: %s of delivery %s: %w", m.doc.Event.Name, m.doc.Event.Delivery, err)
 }
 
-func (l *Ledger) stamp(ctx context.Context, doc evidence.Document, signed []byte, with func(pgx.Tx) error) error {
-	if signed == nil {
+func failures(list []*making) (failed []error) {
+	for _, m := range list {
+		if m.err != nil {
+			failed = append(failed, m.err)
+		}
+	}
+	return failed
+}
+
+// sign signs what is prepared and stores that, and returns what waits for a
+// time-stamp of its own.
+func (l *Ledger) sign(ctx, outside context.Context, list []*making, with func(pgx.Tx) error) (waits []*making, err error) {
+	var stores []*making
+	own := false
+	for _, m := range list {
+		own = own || m.own
+		if m.prepared == nil {
+			continue
+		}
+		if err := outside.Err(); err != nil {
+			m.failed(err)
+			continue
+		}
+		e := m.doc.Event
+		l.Logger.InfoContext(ctx, "signing", "evidence", e.ID, "event", string(e.Name), "delivery", e.Delivery, "seq", e.Seq)
+		if m.xml, err = l.Engine.Sign(m.prepared, l.Now()); err != nil {
+			m.failed(err)
+			continue
+		}
+		stores = append(stores, m)
+	}
+	if own || len(failures(list)) > 0 {
+		with = nil // there is more to do
+	}
+	err = l.store(ctx, len(stores), func(b *pgx.Batch) {
+		for _, m := range stores {
+			if id := m.doc.Event.ID; m.own {
+				b.Queue(sqlSigned, id, m.xml).QueryRow(func(row pgx.Row) error {
+					err := row.Scan(&m.signed)
+					if errors.Is(err, pgx.ErrNoRows) {
+						return nil // ready meanwhile, or removed
+					}
+					return err
+				})
+			} else {
+				b.Queue(sqlReady, id, m.xml)
+			}
+		}
+	}, with)
+	for _, m := range list {
+		if m.signed != nil {
+			waits = append(waits, m)
+		}
+	}
+	return waits, err
+}
+
+const (
+	sqlSigned  = `UPDATE evidence SET signed_xml = coalesce(signed_xml, $2) WHERE id = $1 AND xml IS NULL RETURNING signed_xml`
+	sqlReady   = `UPDATE evidence SET xml = $2, xml_sha256 = sha256($2) WHERE id = $1 AND xml IS NULL`
+	sqlStamped = `UPDATE evidence SET xml = $2, xml_sha256 = sha256($2), stamped_at = $3, signed_xml = NULL WHERE id = $1 AND xml IS NULL`
+)
+
+// stamp gives signed XML its own time-stamps and stores that.
+func (l *Ledger) stamp(ctx, outside context.Context, list []*making, failed []error, with func(pgx.Tx) error) error {
+	var stores []*making
+	for _, m := range list {
+		xml, stamp, err := l.Engine.Stamp(outside, m.signed)
+		if err != nil {
+			m.failed(err)
+			with = nil
+			continue
+		}
+		m.xml, m.stamp = xml, stamp.Time
+		stores = append(stores, m)
+	}
+	if len(failed) > 0 {
+		with = nil
+	}
+	return l.store(ctx, len(stores), func(b *pgx.Batch) {
+		for _, m := range stores {
+			b.Queue(sqlStamped, m.doc.Event.ID, m.xml, m.stamp)
+		}
+	}, with)
+}
+
+// sqlByKeys is for transactions whose statements all find their rows by a key. A
+// plan made while a table has a page or two reads all of it, and is kept until the
+// table is analysed.
+const sqlByKeys = `SELECT set_config('enable_seqscan', 'off', true), set_config('plan_cache_mode', 'force_generic_plan', true)`
+
+// store stores n results in one transaction, together with what goes with them.
+// Without any it does nothing.
+func (l *Ledger) store(ctx context.Context, n int, queue func(*pgx.Batch), with func(pgx.Tx) error) error {
+	if n == 0 {
 		return nil
 	}
-	e := doc.Event
-	xml, stamp, err := l.Engine.Stamp(ctx, signed)
-	if err != nil {
-		return fmt.Errorf("ledger: %s of delivery %s: %w", e.Name, e.Delivery, err)
-	}
-	return l.keep(ctx, with, `UPDATE evidence SET xml = $2, xml_sha256 = sha256($2), stamped_at = $3, signed_xml = NULL
-		WHERE id = $1 AND xml IS NULL`, e.ID, xml, stamp.Time)
+	return l.atOnce(ctx, queue, with)
 }
 
-// keep stores the result of a step, once, together with what goes with it.
-func (l *Ledger) keep(ctx context.Context, with func(pgx.Tx) error, sql string, args ...any) error {
-	return pgx.BeginFunc(ctx, l.Pool, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, sql, args...); err != nil || with == nil {
+// atOnce begins a transaction and sends what is queued, in one round trip; then,
+// if not nil, comes.
+func (l *Ledger) atOnce(ctx context.Context, queue func(*pgx.Batch), then func(pgx.Tx) error) error {
+	conn, err := l.Pool.Acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Release()
+	var b pgx.Batch
+	b.BeginTx(pgx.TxOptions{})
+	b.Queue(sqlByKeys)
+	queue(&b)
+	sent := conn.SendBatch(ctx, &b)
+	tx := sent.Tx()
+	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }() // nothing after a commit
+	if err := sent.Close(); err != nil {
+		return err
+	}
+	if then != nil {
+		if err := then(tx); err != nil {
 			return err
 		}
-		return with(tx)
+	}
+	return tx.Commit(ctx)
+}
+
+const sqlBodies = `SELECT body FROM erds_event WHERE delivery_id = $1 AND seq BETWEEN $3 AND $2 ORDER BY seq`
+
+// queueBodies reads an event and those before it from sequence from on. An event
+// that was removed at the end of its retention has none.
+func queueBodies(b *pgx.Batch, of Ref, from int, into *[]string) {
+	b.Queue(sqlBodies, of.Delivery, of.Seq, from).Query(func(rows pgx.Rows) (err error) {
+		*into, err = pgx.CollectRows(rows, pgx.RowTo[string])
+		return err
 	})
 }
 
-// document reads an event and those before it from sequence from on, and holds
-// each against the one before it. Only from the first event on they become its
-// history: the XML says nothing of them, and each was held against its own when it
-// was signed. Errors: evidence.ErrNoEvidence, evidence.ErrEvent.
-func (l *Ledger) document(ctx context.Context, delivery string, seq, from int) (evidence.Document, error) {
-	rows, err := l.Pool.Query(ctx, `SELECT body FROM erds_event WHERE delivery_id = $1 AND seq BETWEEN $3 AND $2 ORDER BY seq`, delivery, seq, from)
-	if err != nil {
-		return evidence.Document{}, err
-	}
-	bodies, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
-		return evidence.Document{}, err
-	}
+// document is what the evidence of an event is made of: from its body and those
+// before it from sequence from on, each held against the one before it. Only from the
+// first event on they become its history: the XML says nothing of them, and each was
+// held against its own when it was signed. Errors: evidence.ErrNoEvidence, evidence.ErrEvent.
+func (l *Ledger) document(of Ref, from int, bodies []string) (evidence.Document, error) {
 	if len(bodies) == 0 {
 		return evidence.Document{}, evidence.ErrNoEvidence
 	}
-	events, err := chained(bodies, delivery, max(from, 1))
+	events, err := chained(bodies, of.Delivery, max(from, 1))
 	if err != nil {
 		return evidence.Document{}, err
 	}
 	last := len(events) - 1
-	if events[last].Seq != seq {
+	if events[last].Seq != of.Seq {
 		return evidence.Document{}, evidence.ErrNoEvidence
 	}
 	doc := evidence.Document{Event: events[last], Hash: evidence.HashHex([]byte(bodies[last])), Issuer: l.Issuer}
@@ -200,45 +243,131 @@ func chained(bodies []string, delivery string, seq int) ([]evidence.Event, error
 	return events, nil
 }
 
-// prepare says how far the evidence is, after fixing the bytes to be signed if
-// nobody did: they are stored before anything else happens.
-func (l *Ledger) prepare(ctx context.Context, doc evidence.Document) (making, error) {
-	m, found, err := l.resume(ctx, doc)
-	if err != nil || found {
-		return m, err
-	}
-	if _, err := rand.Read(doc.Nonce[:]); err != nil {
-		return making{}, err
-	}
-	m = making{own: l.Own(doc.Event.Name)}
-	if m.prepared, err = evidence.Prepare(doc); err != nil {
-		return making{}, err
-	}
-	e := doc.Event
-	tag, err := l.Pool.Exec(ctx, `INSERT INTO evidence (id, delivery_id, seq, account_id, nonce, prepared_xml, prepared_at, own_stamp)
-		SELECT $1, delivery_id, seq, account_id, $4, $5, $6, $7 FROM erds_event WHERE delivery_id = $2 AND seq = $3
-		ON CONFLICT DO NOTHING`, e.ID, e.Delivery, e.Seq, doc.Nonce[:], m.prepared.XML(), l.Now(), m.own)
-	if err != nil {
-		return making{}, err
-	}
-	if tag.RowsAffected() == 0 { // another worker prepared it first: sign what that one stored
-		m, _, err = l.resume(ctx, doc)
-	}
-	return m, err
+// stored is how far a piece is by what is stored of it.
+type stored struct {
+	found, ready, own  bool
+	xml, nonce, signed []byte
 }
 
-// resume takes up what is stored, if there is anything.
-func (l *Ledger) resume(ctx context.Context, doc evidence.Document) (m making, found bool, err error) {
-	var xml, nonce []byte
-	err = l.Pool.QueryRow(ctx, `SELECT prepared_xml, nonce, own_stamp, signed_xml, xml IS NOT NULL FROM evidence WHERE id = $1`, doc.Event.ID).
-		Scan(&xml, &nonce, &m.own, &m.signed, &m.ready)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return making{}, false, nil
+const sqlStored = `SELECT prepared_xml, nonce, own_stamp, signed_xml, xml IS NOT NULL FROM evidence WHERE delivery_id = $1 AND seq = $2`
+
+func queueStored(b *pgx.Batch, of Ref, into *stored) {
+	b.Queue(sqlStored, of.Delivery, of.Seq).QueryRow(func(row pgx.Row) error {
+		err := row.Scan(&into.xml, &into.nonce, &into.own, &into.signed, &into.ready)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil
+		}
+		into.found = true
+		return err
+	})
+}
+
+// resume takes up what is stored.
+func (m *making) resume(s stored) {
+	m.own, m.signed = s.own, s.signed
+	if m.signed != nil {
+		return
 	}
-	if err != nil || m.ready || m.signed != nil {
-		return m, true, err
+	var err error
+	copy(m.doc.Nonce[:], s.nonce)
+	if m.prepared, err = evidence.Resume(m.doc, s.xml); err != nil {
+		m.failed(err)
 	}
-	copy(doc.Nonce[:], nonce)
-	m.prepared, err = evidence.Resume(doc, xml)
-	return m, true, err
+}
+
+const sqlPrepared = `INSERT INTO evidence (id, delivery_id, seq, account_id, nonce, prepared_xml, prepared_at, own_stamp)
+	SELECT $1, delivery_id, seq, account_id, $4, $5, $6, $7 FROM erds_event WHERE delivery_id = $2 AND seq = $3
+	ON CONFLICT DO NOTHING`
+
+// prepare says how far each piece is that is not ready, after fixing the bytes to
+// be signed where nobody did: they are stored before anything else happens.
+func (l *Ledger) prepare(ctx context.Context, refs []Ref) (list []*making, err error) {
+	bodies, found := make([][]string, len(refs)), make([]stored, len(refs))
+	err = l.atOnce(ctx, func(b *pgx.Batch) {
+		for i, of := range refs {
+			queueBodies(b, of, of.Seq-1, &bodies[i])
+			queueStored(b, of, &found[i])
+		}
+	}, func(tx pgx.Tx) error {
+		var fresh []*making
+		for i, of := range refs {
+			m := &making{}
+			switch m.doc, err = l.document(of, of.Seq-1, bodies[i]); {
+			case found[i].ready, errors.Is(err, evidence.ErrNoEvidence):
+				continue // made, or removed at the end of its retention
+			case err != nil:
+				m.err = err
+			case found[i].found:
+				m.resume(found[i])
+			default:
+				if err := m.prepare(l.Own); err != nil {
+					m.failed(err)
+				} else {
+					fresh = append(fresh, m)
+				}
+			}
+			list = append(list, m)
+		}
+		lost, err := l.insert(ctx, tx, fresh)
+		if err != nil || len(lost) == 0 {
+			return err
+		}
+		list, err = l.retake(ctx, tx, list, lost)
+		return err
+	})
+	return list, err
+}
+
+// prepare makes the bytes that will be signed.
+func (m *making) prepare(own func(evidence.Name) bool) (err error) {
+	if _, err := rand.Read(m.doc.Nonce[:]); err != nil {
+		return err
+	}
+	m.own = own(m.doc.Event.Name)
+	m.prepared, err = evidence.Prepare(m.doc)
+	return err
+}
+
+// insert stores prepared pieces, and returns those that another worker prepared
+// first, or that were removed meanwhile.
+func (l *Ledger) insert(ctx context.Context, tx pgx.Tx, fresh []*making) (lost map[*making]*stored, err error) {
+	if len(fresh) == 0 {
+		return nil, nil
+	}
+	at := l.Now()
+	lost = map[*making]*stored{}
+	var b pgx.Batch
+	for _, m := range fresh {
+		e := m.doc.Event
+		b.Queue(sqlPrepared, e.ID, e.Delivery, e.Seq, m.doc.Nonce[:], m.prepared.XML(), at, m.own).Exec(func(tag pgconn.CommandTag) error {
+			if tag.RowsAffected() == 0 {
+				lost[m] = &stored{}
+			}
+			return nil
+		})
+	}
+	return lost, tx.SendBatch(ctx, &b).Close()
+}
+
+// retake goes on with what another worker stored of the lost ones.
+func (l *Ledger) retake(ctx context.Context, tx pgx.Tx, list []*making, lost map[*making]*stored) (kept []*making, err error) {
+	var b pgx.Batch
+	for m, s := range lost {
+		queueStored(&b, Ref{m.doc.Event.Delivery, m.doc.Event.Seq}, s)
+	}
+	if err := tx.SendBatch(ctx, &b).Close(); err != nil {
+		return nil, err
+	}
+	for _, m := range list {
+		s := lost[m]
+		if s != nil {
+			if !s.found || s.ready {
+				continue
+			}
+			m.prepared = nil
+			m.resume(*s) // sign what that one stored
+		}
+		kept = append(kept, m)
+	}
+	return kept, nil
 }

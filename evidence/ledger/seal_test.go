@@ -3,7 +3,9 @@ package ledger_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -34,16 +36,16 @@ func TestSeal(t *testing.T) {
 	}
 	with := 0
 	count := func(pgx.Tx) error { with++; return nil }
-	r.must(r.Seal(t.Context(), e.Delivery, 1, count))
-	r.must(r.Seal(t.Context(), e.Delivery, 2, count))
+	r.must(r.Seal(t.Context(), one(e.Delivery, 1), count))
+	r.must(r.Seal(t.Context(), one(e.Delivery, 2), count))
 	if n, err := r.Batch(t.Context()); n != 2 || err != nil {
 		t.Fatalf("batch of %d, %v", n, err)
 	}
 	if _, _, err := r.Get(t.Context(), account, "", e.ID, evidence.XML); !errors.Is(err, evidence.ErrPending) {
 		t.Errorf("without a PDF: got %v, want ErrPending", err)
 	}
-	r.must(r.Finish(t.Context(), e.Delivery, 1, count))
-	r.must(r.Finish(t.Context(), e.Delivery, 2, count))
+	r.must(r.Finish(t.Context(), one(e.Delivery, 1), count))
+	r.must(r.Finish(t.Context(), one(e.Delivery, 2), count))
 	if with != 4 {
 		t.Errorf("what goes with the storing was done %d times, want 4", with)
 	}
@@ -146,7 +148,7 @@ func TestSealRetrySignsTheSame(t *testing.T) {
 	}
 	r.sealer.down.Store(false)
 	// Stamped, and the process dies before the transaction commits.
-	if err := r.Seal(t.Context(), e.Delivery, 1, func(pgx.Tx) error { return errDown }); !errors.Is(err, errDown) {
+	if err := r.Seal(t.Context(), one(e.Delivery, 1), func(pgx.Tx) error { return errDown }); !errors.Is(err, errDown) {
 		t.Fatalf("got %v", err)
 	}
 	if n := r.count(`SELECT count(*) FROM evidence WHERE xml IS NOT NULL`); n != 0 {
@@ -165,11 +167,11 @@ func TestSealRetrySignsTheSame(t *testing.T) {
 	if _, err := r.Batch(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.Finish(t.Context(), e.Delivery, 1, func(pgx.Tx) error { return errDown }); !errors.Is(err, errDown) {
+	if err := r.Finish(t.Context(), one(e.Delivery, 1), func(pgx.Tx) error { return errDown }); !errors.Is(err, errDown) {
 		t.Fatalf("got %v", err)
 	}
-	r.must(r.Finish(t.Context(), e.Delivery, 1, nil))
-	r.must(r.Finish(t.Context(), e.Delivery, 1, nil))
+	r.must(r.Finish(t.Context(), one(e.Delivery, 1), nil))
+	r.must(r.Finish(t.Context(), one(e.Delivery, 1), nil))
 	if !bytes.Equal(r.sealer.seen[1], r.sealer.seen[0]) || len(r.sealer.seen) != 2 || r.sealer.pdfs.Load() != 2 {
 		t.Errorf("signed %d times, %d PDFs", len(r.sealer.seen), r.sealer.pdfs.Load())
 	}
@@ -213,7 +215,7 @@ func TestSealStoresNothingDoubtful(t *testing.T) {
 	r.sealer.change = nil
 	// The bytes were prepared for another issuer: they are not signed any more.
 	moved := r.ledger(r.Pool, func(c *ledger.Config) { c.Issuer.Name = "Another NV" })
-	if err := moved.Seal(t.Context(), e.Delivery, 1, nil); !errors.Is(err, evidence.ErrPrepared) {
+	if err := moved.Seal(t.Context(), one(e.Delivery, 1), nil); !errors.Is(err, evidence.ErrPrepared) {
 		t.Errorf("other issuer: got %v, want ErrPrepared", err)
 	}
 	if n := r.count(`SELECT count(*) FROM evidence WHERE signed_xml IS NOT NULL OR xml IS NOT NULL`); n != 0 {
@@ -245,7 +247,7 @@ func TestSealWhilePurged(t *testing.T) {
 		r := newRig(t)
 		e := r.recorded(1)[0]
 		l := r.ledger(r.Pool, func(c *ledger.Config) { c.Now = sync.OnceValue(func() time.Time { r.purge(e); return r.now }) })
-		r.must(l.Seal(t.Context(), e.Delivery, 1, nil))
+		r.must(l.Seal(t.Context(), one(e.Delivery, 1), nil))
 		if n := r.count(`SELECT count(*) FROM evidence`); n != 0 || len(r.sealer.seen) != 0 {
 			t.Errorf("%d documents, sealed %d times", n, len(r.sealer.seen))
 		}
@@ -273,7 +275,10 @@ func TestRetry(t *testing.T) {
 func TestRequeue(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	list := r.recorded(4)
+	list := chain(4)
+	for _, e := range list { // each with a job of its own
+		r.must(r.record(e))
+	}
 	jobs := func() int {
 		return r.count(`SELECT count(*) FROM river_job WHERE kind = 'evidence_seal' AND state = 'available'`)
 	}
@@ -289,8 +294,8 @@ func TestRequeue(t *testing.T) {
 	r.exec(`UPDATE river_job SET state = 'retryable' WHERE args ->> 'seq' = '3'`)
 	r.exec(`DELETE FROM river_job WHERE args ->> 'seq' = '4'`)
 	again(r.Ledger, 2) // 2 gave up, 4 is lost
-	if n := jobs(); n != 2 {
-		t.Errorf("%d jobs are there", n)
+	if n := jobs(); n != 1 {
+		t.Errorf("%d jobs are there, want 1 for both", n)
 	}
 	again(r.Ledger, 0)
 	for _, e := range list {
@@ -311,11 +316,117 @@ func TestRequeue(t *testing.T) {
 	again(r.ledger(r.Pool), 0)
 }
 
+// TestRequeueTogether: what was lost with a job of many comes back, also together.
+func TestRequeueTogether(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	list := r.recorded(40)
+	again := func(want, jobs int) {
+		t.Helper()
+		n, err := r.Requeue(t.Context())
+		if got := r.count(`SELECT count(*) FROM river_job WHERE finalized_at IS NULL`); n != want || got != jobs || err != nil {
+			t.Errorf("requeued %d (%v), want %d; %d jobs, want %d", n, err, want, got, jobs)
+		}
+	}
+	again(0, 2)
+	r.must(r.seal(list[0]))
+	r.exec(`DELETE FROM river_job WHERE kind = 'evidence_finish' OR jsonb_array_length(args -> 'others') = 32`)
+	again(31, 2)
+	again(0, 2)
+	r.must(r.Seal(t.Context(), inDelivery(list), nil))
+	_, err := r.Batch(t.Context())
+	r.must(err)
+	r.exec(`DELETE FROM river_job`)
+	again(39, 3)
+	again(0, 3)
+	r.must(r.Finish(t.Context(), inDelivery(list), nil))
+	r.exec(`DELETE FROM river_job`)
+	again(0, 0)
+}
+
+// TestSealManyDespiteOne: what cannot be signed or finished fails its job, and
+// everything else in it is made; the next run does nothing twice.
+func TestSealManyDespiteOne(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	list := r.recorded(5)
+	bad := list[2].ID
+	r.sealer.change = func(b []byte) []byte {
+		if bytes.Contains(b, []byte(bad)) {
+			return append(bytes.Clone(b), ' ')
+		}
+		return b
+	}
+	with := 0
+	done := func(pgx.Tx) error { with++; return nil }
+	again := slices.Concat(inDelivery(list), inDelivery(list)[:2]) // and in no order
+	slices.Reverse(again)
+	if err := r.Seal(t.Context(), again, done); !errors.Is(err, evidence.ErrSelfCheck) || with != 0 {
+		t.Errorf("got %v, want ErrSelfCheck; completed %d times", err, with)
+	}
+	ready := func() int { return r.count(`SELECT count(*) FROM evidence WHERE xml IS NOT NULL`) }
+	if n := ready(); n != 4 {
+		t.Errorf("%d of the 4 others are signed", n)
+	}
+	r.sealer.change = nil
+	r.must(r.Seal(t.Context(), inDelivery(list), done))
+	if n := ready(); n != 5 || with != 1 || len(r.sealer.seen) != 6 {
+		t.Errorf("%d are signed, completed %d times, %d signatures", n, with, len(r.sealer.seen))
+	}
+	_, err := r.Batch(t.Context())
+	r.must(err)
+	r.sealer.unfit = bad
+	if err := r.Finish(t.Context(), inDelivery(list), done); !errors.Is(err, evidence.ErrSelfCheck) || with != 1 {
+		t.Errorf("got %v, want ErrSelfCheck; completed %d times", err, with)
+	}
+	sealed := func() int { return r.count(`SELECT count(*) FROM evidence WHERE sealed_at IS NOT NULL`) }
+	if n := sealed(); n != 4 {
+		t.Errorf("%d of the 4 others are sealed", n)
+	}
+	r.sealer.unfit = ""
+	r.must(r.Finish(t.Context(), inDelivery(list), done))
+	if n := sealed(); n != 5 || with != 2 || r.sealer.pdfs.Load() != 6 {
+		t.Errorf("%d are sealed, completed %d times, %d PDFs", n, with, r.sealer.pdfs.Load())
+	}
+}
+
+// TestJobsOfAnotherRelease: a job for one event is written as every job once was,
+// and one for several is not one that an older process could forget a part of.
+func TestJobsOfAnotherRelease(t *testing.T) {
+	t.Parallel()
+	one, others := ledger.Ref{Delivery: "d", Seq: 3}, []ledger.Ref{{Delivery: "d", Seq: 1}, {Delivery: "e", Seq: 2}}
+	for _, c := range []struct {
+		args ledger.SealArgs
+		want string
+		refs []ledger.Ref
+	}{
+		{ledger.SealArgs{Ref: one}, `{"delivery":"d","seq":3}`, []ledger.Ref{one}},
+		{ledger.SealArgs{Others: others}, `{"others":[{"delivery":"d","seq":1},{"delivery":"e","seq":2}]}`, others},
+	} {
+		text, err := json.Marshal(c.args)
+		var back ledger.FinishArgs // of the same form
+		if err := errors.Join(err, json.Unmarshal([]byte(c.want), &back)); err != nil || string(text) != c.want || !slices.Equal(back.Refs(), c.refs) || !slices.Equal(c.args.Refs(), c.refs) {
+			t.Errorf("%+v is written %s and read %v, %v", c.args, text, back.Refs(), err)
+		}
+	}
+}
+
+// inDelivery are the jobs of events.
+func inDelivery(list []evidence.Event) (refs []ledger.Ref) {
+	for _, e := range list {
+		refs = append(refs, ledger.Ref{Delivery: e.Delivery, Seq: e.Seq})
+	}
+	return refs
+}
+
 // TestRequeueSeesOneMoment: what is sealed while Requeue looks is not lost.
 func TestRequeueSeesOneMoment(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	list := r.recorded(2)
+	list := chain(2)
+	for _, e := range list {
+		r.must(r.record(e))
+	}
 	cfg := r.Pool.Config()
 	meanwhile := &beforeJobs{do: func() {
 		r.must(r.seal(list[0]))
