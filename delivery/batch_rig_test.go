@@ -32,13 +32,13 @@ func (h *held) InsertManyTx(ctx context.Context, tx pgx.Tx, p []river.InsertMany
 // panicky panics at a subject.
 type panicky struct{ delivery.Journal }
 
-func (p panicky) Queue(b *pgx.Batch, list ...evidence.Event) ([][32]byte, []river.InsertManyParams, error) {
+func (p panicky) Queue(ctx context.Context, b *pgx.Batch, list ...evidence.Event) ([][32]byte, []river.InsertManyParams, error) {
 	for _, e := range list {
 		if e.Subject == "panic" {
 			panic("content")
 		}
 	}
-	return p.Journal.Queue(b, list...)
+	return p.Journal.Queue(ctx, b, list...)
 }
 
 // gathering is a service of which all writers are held.

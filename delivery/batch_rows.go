@@ -19,13 +19,13 @@ import (
 //  1. begin; claim all keys, lock all documents, look for mandates. Whose key was
 //     used before, whose documents are not to be had, or who has no mandate, or
 //     none any more, is dropped: by itself it gets its answer
-//  2. what is left: documents, messages, texts, events, deliveries, notices; the
-//     keys of those who were dropped are free again
-//  3. the jobs of all these
-//  4. the purses, which everybody else of their accounts waits for
-//  5. soon, which lets others begin, and commit
+//  2. the jobs of what is left
+//  3. its documents, messages, texts, events, deliveries, notices; the keys of
+//     those who were dropped are free again; and the purses, which everybody else
+//     of the account waits for, last
+//  4. soon, which lets others begin, and commit
 //
-// A crash before the end of 5 leaves nothing; after it, everything. On an error
+// A crash before the end of 4 leaves nothing; after it, everything. On an error
 // nothing was written, or, at the commit, nobody knows: a key then finds what
 // there is, and without one the message's own id is refused a second time.
 func (s *Service) submitAllTx(ctx context.Context, list []*turn, soon func()) error {
@@ -62,17 +62,15 @@ func (s *Service) submitAllTx(ctx context.Context, list []*turn, soon func()) er
 	if err := queueMessages(&b, kept...); err != nil {
 		return err
 	}
-	jobs, err := s.queueDeliveries(&b, starts...)
+	jobs, err := s.queueDeliveries(ctx, &b, starts...)
 	if err != nil {
 		return err
 	}
-	if err := tx.SendBatch(ctx, &b).Close(); err != nil {
-		return err
-	}
+	s.putAside(&b, kept...)
 	if _, err := s.Outbox.InsertManyTx(ctx, tx, jobs); err != nil {
 		return err
 	}
-	if err := s.putAside(ctx, tx, kept...); err != nil {
+	if err := tx.SendBatch(ctx, &b).Close(); err != nil {
 		return err
 	}
 	soon()

@@ -49,13 +49,13 @@ type chargeRows struct {
 	online, sms, postage  []int64
 }
 
-// putAside puts aside the credit for messages whose deliveries have begun, in the
-// caller's transaction, which holds the purses until it ends. Nothing where nobody
-// is charged. Errors: errShort; the transaction has to be undone.
-func (s *Service) putAside(ctx context.Context, tx pgx.Tx, list ...*submitting) error {
+// putAside adds to b what puts aside the credit for messages whose deliveries have
+// begun; with errShort the transaction has to be undone. Nothing where nobody is
+// charged.
+func (s *Service) putAside(b *pgx.Batch, list ...*submitting) {
 	price, ok := s.priceNow()
 	if !ok {
-		return nil
+		return
 	}
 	var r chargeRows
 	for _, w := range list {
@@ -82,15 +82,19 @@ func (s *Service) putAside(ctx context.Context, tx pgx.Tx, list ...*submitting) 
 		r.test, r.amount, r.at = append(r.test, m.Test), append(r.amount, total), append(r.at, m.SubmittedAt)
 	}
 	if len(r.entry) == 0 {
+		return
+	}
+	b.Queue(sqlPutAside, r.entry, r.account, r.test, r.message, r.amount, r.cost, r.reference, r.prices, r.at,
+		r.delivery, r.of, r.country, r.online, r.sms, r.postage).QueryRow(func(row pgx.Row) error {
+		var short int
+		if err := row.Scan(&short); err != nil {
+			return err
+		}
+		if short != 0 {
+			return errShort
+		}
 		return nil
-	}
-	var short int
-	err := tx.QueryRow(ctx, sqlPutAside, r.entry, r.account, r.test, r.message, r.amount, r.cost, r.reference, r.prices, r.at,
-		r.delivery, r.of, r.country, r.online, r.sms, r.postage).Scan(&short)
-	if err == nil && short != 0 {
-		return errShort
-	}
-	return err
+	})
 }
 
 // afterShort says what to do about errShort: nil, try again, because the account

@@ -29,8 +29,8 @@ func (c crashJournal) Record(ctx context.Context, tx pgx.Tx, e ...evidence.Event
 	return h, errors.Join(err, errCrash)
 }
 
-func (c crashJournal) Queue(b *pgx.Batch, e ...evidence.Event) ([][32]byte, []river.InsertManyParams, error) {
-	h, jobs, err := c.Journal.Queue(b, e...)
+func (c crashJournal) Queue(ctx context.Context, b *pgx.Batch, e ...evidence.Event) ([][32]byte, []river.InsertManyParams, error) {
+	h, jobs, err := c.Journal.Queue(ctx, b, e...)
 	return h, jobs, errors.Join(err, errCrash)
 }
 

@@ -140,8 +140,8 @@ func (k killJournal) Record(ctx context.Context, tx pgx.Tx, e ...evidence.Event)
 	return h, err
 }
 
-func (k killJournal) Queue(b *pgx.Batch, e ...evidence.Event) ([][32]byte, []river.InsertManyParams, error) {
-	h, jobs, err := k.Journal.Queue(b, e...)
+func (k killJournal) Queue(ctx context.Context, b *pgx.Batch, e ...evidence.Event) ([][32]byte, []river.InsertManyParams, error) {
+	h, jobs, err := k.Journal.Queue(ctx, b, e...)
 	k.kill()
 	return h, jobs, err
 }

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/riverqueue/river"
 
 	"github.com/bode-erds/bode/evidence"
 	"github.com/bode-erds/bode/notify"
@@ -116,10 +115,9 @@ func (s *Service) attempted(ctx context.Context, tx pgx.Tx, all []notify.Finishe
 		return err
 	}
 	var b pgx.Batch
-	var jobs []river.InsertManyParams
 	var moves []Move
 	var feet []footing
-	byMessage := map[string][]int{} // events of one message are recorded together
+	var events []evidence.Event
 	for _, f := range all {
 		d, there := found[ID(f.Notice.Delivery)]
 		if !there {
@@ -134,22 +132,15 @@ func (s *Service) attempted(ctx context.Context, tx pgx.Tx, all []notify.Finishe
 			return err
 		}
 		m.Event.ID, m.Event.Seq, m.Event.Prev = evidence.NewID(), d.Seq+1, d.Hash
-		byMessage[m.Event.Message] = append(byMessage[m.Event.Message], len(moves))
+		events = append(events, m.Event)
 		moves, feet = append(moves, m), append(feet, footing{before: d.Delivery, at: at})
 	}
-	for _, some := range byMessage {
-		events := make([]evidence.Event, len(some))
-		for i, k := range some {
-			events[i] = moves[k].Event
-		}
-		hashes, seals, err := s.Journal.Queue(&b, events...)
-		if err != nil {
-			return err
-		}
-		jobs = append(jobs, seals...)
-		for i, k := range some {
-			feet[k].hash = hex.EncodeToString(hashes[i][:])
-		}
+	hashes, jobs, err := s.Journal.Queue(ctx, &b, events...)
+	if err != nil {
+		return err
+	}
+	for i := range hashes {
+		feet[i].hash = hex.EncodeToString(hashes[i][:])
 	}
 	saves := make([]saving, len(moves))
 	for i, m := range moves {

@@ -24,7 +24,7 @@ import (
 // so for a caller that sends b, and enqueues jobs, in its transaction.
 type Journal interface {
 	Record(ctx context.Context, tx pgx.Tx, events ...evidence.Event) ([][32]byte, error)
-	Queue(b *pgx.Batch, events ...evidence.Event) (hashes [][32]byte, jobs []river.InsertManyParams, err error)
+	Queue(ctx context.Context, b *pgx.Batch, events ...evidence.Event) (hashes [][32]byte, jobs []river.InsertManyParams, err error)
 }
 
 // Outbox puts a job into the caller's transaction: it runs if, and only if,

@@ -123,17 +123,17 @@ func (s *Service) SubmitAll(ctx context.Context, by Submitter, sub Submission, o
 	return w.message, w.list, false, nil
 }
 
-// submitTx writes a message in one transaction of five round trips.
+// submitTx writes a message in one transaction of four round trips.
 //
 //  1. begin, and claim the key and the documents: a key that was used ends here,
-//     and so does who has no mandate; one that is found cannot be withdrawn before 5
-//  2. the message, its text, and for up to 500 recipients at a time their
-//     events, the deliveries that stand on them, and the notices
-//  3. the jobs of all these, sealing and sending, together
-//  4. the purse, which everybody else of the account waits for
-//  5. soon, which lets others begin, and commit
+//     and so does who has no mandate; one that is found cannot be withdrawn before 4
+//  2. the jobs that follow, sealing and sending, of up to 500 recipients at a time
+//  3. the message, its text, and the events of these recipients, the deliveries that
+//     stand on them, and the notices; with the last of them the purse, which
+//     everybody else of the account waits for
+//  4. soon, which lets others begin, and commit
 //
-// A crash before the end of 5 leaves nothing; after it, everything.
+// A crash before the end of 4 leaves nothing; after it, everything.
 func (s *Service) submitTx(ctx context.Context, w *submitting, soon func()) error {
 	conn, err := s.Pool.Acquire(ctx)
 	if err != nil {
@@ -158,20 +158,20 @@ func (s *Service) submitTx(ctx context.Context, w *submitting, soon func()) erro
 	}
 	w.list = make([]Delivery, 0, len(w.sub.Recipients))
 	for part := range slices.Chunk(w.sub.Recipients, chunk) {
-		jobs, err := s.queueDeliveries(&b, start{w, part, len(w.list)})
+		jobs, err := s.queueDeliveries(ctx, &b, start{w, part, len(w.list)})
 		if err != nil {
+			return err
+		}
+		if len(w.list) == len(w.sub.Recipients) {
+			s.putAside(&b, w)
+		}
+		if _, err := s.Outbox.InsertManyTx(ctx, tx, jobs); err != nil {
 			return err
 		}
 		if err := tx.SendBatch(ctx, &b).Close(); err != nil {
 			return err
 		}
-		if _, err := s.Outbox.InsertManyTx(ctx, tx, jobs); err != nil {
-			return err
-		}
 		b = pgx.Batch{}
-	}
-	if err := s.putAside(ctx, tx, w); err != nil {
-		return err
 	}
 	soon()
 	return tx.Commit(ctx)

@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
@@ -133,7 +134,7 @@ type start struct {
 
 // queueDeliveries adds to b what begins the deliveries to recipients, appends
 // them to those of their message, and returns the jobs that belong to them.
-func (s *Service) queueDeliveries(b *pgx.Batch, starts ...start) ([]river.InsertManyParams, error) {
+func (s *Service) queueDeliveries(ctx context.Context, b *pgx.Batch, starts ...start) ([]river.InsertManyParams, error) {
 	var rows deliveryRows
 	var events []evidence.Event
 	var notices []notify.Notice
@@ -162,7 +163,7 @@ func (s *Service) queueDeliveries(b *pgx.Batch, starts ...start) ([]river.Insert
 			begun = append(begun, &st.of.list[from+i])
 		}
 	}
-	sums, jobs, err := s.Journal.Queue(b, events...)
+	sums, jobs, err := s.Journal.Queue(ctx, b, events...)
 	if err != nil {
 		return nil, err
 	}

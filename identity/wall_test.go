@@ -142,8 +142,8 @@ func TestWall(t *testing.T) {
 				"template": true, "application": true}[table]; parent {
 				columns, values = append(columns, "id"), append(values, "$1")
 			}
-			if table == "membership" {
-				columns, values = append(columns, "person_id"), append(values, "$1")
+			if also := map[string]string{"membership": "person_id", "erds_event": "delivery_id"}[table]; also != "" {
+				columns, values = append(columns, also), append(values, "$1")
 			}
 			sql := fmt.Sprintf(`INSERT INTO %s (%s) VALUES (%s)`, table, strings.Join(columns, ", "), strings.Join(values, ", "))
 			if _, err := pool.Exec(t.Context(), sql, id); err != nil {

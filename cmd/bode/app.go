@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
-	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -123,9 +122,9 @@ func build(pool *pgxpool.Pool, out outside, log *slog.Logger) (*app, error) {
 		return nil, err
 	}
 	a.notices.UseJobs(a.jobs)
-	if a.ledger, err = ledger.New(ledger.Config{Pool: pool, Outbox: a.outbox(), Engine: out.engine, Issuer: out.issuer, Stamper: out.stamper,
+	if a.ledger, err = ledger.New(ledger.Config{Pool: pool, Outbox: a.jobs, Engine: out.engine, Issuer: out.issuer, Stamper: out.stamper,
 		Log: out.log, Records: records{out.engine.Trust}, Own: out.own, Pace: out.pace.batch, Witnesses: out.witnesses,
-		Validator: out.validator, Logger: log}); err != nil {
+		Validator: out.validator, Trace: out.tracing.text, Logger: log}); err != nil {
 		return nil, err
 	}
 	billing, err := out.credits.billing(a.identity)
@@ -135,7 +134,7 @@ func build(pool *pgxpool.Pool, out outside, log *slog.Logger) (*app, error) {
 	a.deliveries, err = delivery.New(delivery.Config{
 		Prices: out.credits.prices, Opening: out.credits.opening, Operators: a.identity, Billing: billing,
 		Previews: out.previews,
-		Pool:     pool, Journal: a.ledger, Notices: a.notices, Outbox: a.outbox(), Vault: out.vault, Scanner: out.scanner, Box: out.keyring,
+		Pool:     pool, Journal: a.ledger, Notices: a.notices, Outbox: a.jobs, Vault: out.vault, Scanner: out.scanner, Box: out.keyring,
 		Codes: challenges{pool, a.codes}, Identities: a.identity, Post: out.post, Trials: a.identity, Daily: delivery.DefaultDaily(), Refusals: refusals{a.suppressions}, LinkKey: out.secrets.link,
 		BaseURL: out.baseURL, Service: out.service, Log: log, PrintCutoff: out.printing.Cutoff, PrintDays: out.printing.Days, TrackingURL: out.printing.Track,
 		Hooks: a.hooks(), HookAlarm: a.identity, Sandbox: out.sandbox,
@@ -170,8 +169,8 @@ func jobsConfig(workers *river.Workers, traces *tracing, log *slog.Logger) *rive
 		Queues: map[string]river.QueueConfig{
 			river.QueueDefault: {MaxWorkers: 8},
 			notify.Queue:       {MaxWorkers: 16},
-			delivery.BulkQueue: {MaxWorkers: 2},                            // each writes with many hands
-			ledger.Queue:       {MaxWorkers: 4 * max(2, runtime.NumCPU())}, // half of the time they wait for the time-stamp
+			delivery.BulkQueue: {MaxWorkers: 2}, // each writes with many hands
+			ledger.Queue:       {MaxWorkers: ledger.Workers},
 		},
 		FetchCooldown:        20 * time.Millisecond, // else a queue takes no more than its workers ten times a second
 		RescueStuckJobsAfter: 5 * time.Minute,       // soon after an attempt's own timeout

@@ -203,7 +203,7 @@ func (y *yard) wait(ctx context.Context, n int) error {
 		group.Go(func() {
 			for refs := range todo {
 				if failed[i] == nil {
-					failed[i] = y.ledger.Seal(ctx, refs, nil)
+					failed[i] = y.ledger.Seal(ctx, refs...)
 				}
 			}
 		})

@@ -54,7 +54,7 @@ func newWorks(t testing.TB) *works {
 }
 
 // firstOf is the first event of a delivery.
-func firstOf(delivery string) []ledger.Ref { return []ledger.Ref{{Delivery: delivery, Seq: 1}} }
+func firstOf(delivery string) ledger.Ref { return ledger.Ref{Delivery: delivery, Seq: 1} }
 
 // submitted is the delivery of a new message to one recipient.
 func (w *works) submitted(t testing.TB) delivery.Delivery {
@@ -96,7 +96,7 @@ func TestAuthorityDown(t *testing.T) {
 	d := w.submitted(t)
 	id := string(d.ID)
 	w.stands.authority.SetFault(evidencetest.Down)
-	if err := w.ledger.Seal(t.Context(), firstOf(id), nil); err == nil {
+	if err := w.ledger.Seal(t.Context(), firstOf(id)); err == nil {
 		t.Fatal("stamped by nobody")
 	}
 	p := w.state(t, d)
@@ -118,17 +118,17 @@ func TestAuthorityDown(t *testing.T) {
 		return b
 	}
 	before := string(signed())
-	if err := w.ledger.Seal(t.Context(), firstOf(id), nil); err == nil || string(signed()) != before {
+	if err := w.ledger.Seal(t.Context(), firstOf(id)); err == nil || string(signed()) != before {
 		t.Error("signed again")
 	}
 	for _, f := range lies {
 		w.stands.authority.SetFault(f)
-		if err := w.ledger.Seal(t.Context(), firstOf(id), nil); err == nil || string(signed()) != before || w.state(t, d).State != evidence.PendingStamp {
+		if err := w.ledger.Seal(t.Context(), firstOf(id)); err == nil || string(signed()) != before || w.state(t, d).State != evidence.PendingStamp {
 			t.Errorf("%s: sealed with it, or signed again: %v", f, err)
 		}
 	}
 	w.stands.authority.SetFault(evidencetest.Works)
-	if err := w.ledger.Seal(t.Context(), firstOf(id), nil); err != nil {
+	if err := w.ledger.Seal(t.Context(), firstOf(id)); err != nil {
 		t.Fatal(err)
 	}
 	for _, f := range append(lies, evidencetest.Reject) {
@@ -144,7 +144,7 @@ func TestAuthorityDown(t *testing.T) {
 	if n, err := w.ledger.Batch(t.Context()); n != 1 || err != nil {
 		t.Fatalf("a batch of %d, %v", n, err)
 	}
-	if err := w.ledger.Finish(t.Context(), firstOf(id), nil); err != nil {
+	if err := w.ledger.Finish(t.Context(), firstOf(id)); err != nil {
 		t.Fatal(err)
 	}
 	if p := w.state(t, d); p.State != evidence.SealedState || !p.OwnStamp || !p.Logged {
@@ -192,9 +192,9 @@ func TestRenewed(t *testing.T) {
 	}
 	d := w.submitted(t)
 	for _, do := range []func() error{
-		func() error { return book.Seal(t.Context(), firstOf(string(d.ID)), nil) },
+		func() error { return book.Seal(t.Context(), firstOf(string(d.ID))) },
 		func() error { _, err := book.Batch(t.Context()); return err },
-		func() error { return book.Finish(t.Context(), firstOf(string(d.ID)), nil) },
+		func() error { return book.Finish(t.Context(), firstOf(string(d.ID))) },
 	} {
 		if err := do(); err != nil {
 			t.Fatal(err)

@@ -173,7 +173,7 @@ func (c *change) sign(t *testing.T) (p couple) {
 	t.Helper()
 	for i := range p {
 		p[i], c.own = c.submitted(t), i == 0
-		if err := c.ledger.Seal(t.Context(), firstOf(string(p[i].ID)), nil); err != nil {
+		if err := c.ledger.Seal(t.Context(), firstOf(string(p[i].ID))); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -189,7 +189,7 @@ func (c *change) finish(t *testing.T, pairs ...couple) (recordsToo bool) {
 	}
 	for _, p := range pairs {
 		for _, d := range p {
-			if err := c.ledger.Finish(t.Context(), firstOf(string(d.ID)), nil); err != nil {
+			if err := c.ledger.Finish(t.Context(), firstOf(string(d.ID))); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -51,13 +51,13 @@ func BenchmarkSealEvent(b *testing.B) {
 		}
 		b.StartTimer()
 		id := string(list[0].ID)
-		if err := r.ledger.Seal(b.Context(), firstOf(id), nil); err != nil {
+		if err := r.ledger.Seal(b.Context(), firstOf(id)); err != nil {
 			b.Fatal(err)
 		}
 		if n, err := r.ledger.Batch(b.Context()); n != 1 || err != nil {
 			b.Fatal(n, err)
 		}
-		if err := r.ledger.Finish(b.Context(), firstOf(id), nil); err != nil {
+		if err := r.ledger.Finish(b.Context(), firstOf(id)); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -14,7 +14,6 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/bode-erds/bode/delivery"
-	"github.com/bode-erds/bode/evidence/ledger"
 )
 
 // jobMiddleware lets a job know which request asked for it, and makes a span of
@@ -79,47 +78,6 @@ func (m *jobMiddleware) Work(ctx context.Context, job *rivertype.JobRow, do func
 		span.SetStatus(codes.Error, "") // its text may hold what a peer said
 	}
 	return err
-}
-
-// tracedOutbox writes beside the jobs of a transaction which trace its events
-// belong to, so that what is pushed of them later can say so.
-type tracedOutbox struct {
-	*river.Client[pgx.Tx]
-	*tracing
-}
-
-// A trace is telemetry: a second transaction that made the same row changes nothing.
-const sqlTraceEvents = `
-INSERT INTO event_trace (delivery_id, seq, traceparent, at)
-SELECT e.delivery_id, e.seq, $3, clock_timestamp() FROM unnest($1::uuid[], $2::integer[]) AS e (delivery_id, seq)
-ON CONFLICT (delivery_id, seq) DO NOTHING`
-
-func (o tracedOutbox) InsertManyTx(ctx context.Context, tx pgx.Tx, params []river.InsertManyParams) ([]*rivertype.JobInsertResult, error) {
-	if text := o.text(ctx); text != "" {
-		var deliveries []string
-		var seqs []int
-		for _, p := range params {
-			if a, ok := p.Args.(ledger.SealArgs); ok {
-				for _, of := range a.Refs() {
-					deliveries, seqs = append(deliveries, of.Delivery), append(seqs, of.Seq)
-				}
-			}
-		}
-		if len(seqs) > 0 {
-			if _, err := tx.Exec(ctx, sqlTraceEvents, deliveries, seqs, text); err != nil {
-				return nil, err
-			}
-		}
-	}
-	return o.Client.InsertManyTx(ctx, tx, params)
-}
-
-// outbox is where events and their jobs are written.
-func (a *app) outbox() delivery.Outbox {
-	if a.out.tracing == nil {
-		return a.jobs
-	}
-	return tracedOutbox{a.jobs, a.out.tracing}
 }
 
 // tracedHooks makes a span of each push, in the trace of its event.

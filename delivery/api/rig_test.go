@@ -197,12 +197,12 @@ func (r *rig) seal() {
 	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[event])
 	r.must(err)
 	for _, e := range list {
-		r.must(r.book.Seal(r.ctx(), []ledger.Ref{{Delivery: e.ID, Seq: e.Seq}}, nil))
+		r.must(r.book.Seal(r.ctx(), ledger.Ref{Delivery: e.ID, Seq: e.Seq}))
 	}
 	_, err = r.book.Batch(r.ctx())
 	r.must(err)
 	for _, e := range list {
-		r.must(r.book.Finish(r.ctx(), []ledger.Ref{{Delivery: e.ID, Seq: e.Seq}}, nil))
+		r.must(r.book.Finish(r.ctx(), ledger.Ref{Delivery: e.ID, Seq: e.Seq}))
 	}
 }
 

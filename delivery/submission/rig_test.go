@@ -256,14 +256,14 @@ func (f faulty) Record(ctx context.Context, tx pgx.Tx, events ...evidence.Event)
 	return f.Journal.Record(ctx, tx, events...)
 }
 
-func (f faulty) Queue(b *pgx.Batch, events ...evidence.Event) ([][32]byte, []river.InsertManyParams, error) {
+func (f faulty) Queue(ctx context.Context, b *pgx.Batch, events ...evidence.Event) ([][32]byte, []river.InsertManyParams, error) {
 	if err := f.r.failure.Load(); err != nil {
 		return nil, nil, *err
 	}
 	if f.r.panics.Load() {
 		panic("secret content")
 	}
-	return f.Journal.Queue(b, events...)
+	return f.Journal.Queue(ctx, b, events...)
 }
 
 // noCodes is enough here: nobody collects.

@@ -161,7 +161,7 @@ func TestWitnesses(t *testing.T) {
 	if len(a.saw) != 1 || a.saw[0] != "size 1\n1 0" {
 		t.Errorf("the witness saw %q", a.saw)
 	}
-	r.must(l.Finish(t.Context(), one(e.Delivery, 1), nil))
+	r.must(l.Finish(t.Context(), one(e.Delivery, 1)))
 	if !strings.HasSuffix(string(r.sealer.made.Proof), "— c\n") {
 		t.Errorf("proof %q", r.sealer.made.Proof)
 	}
@@ -204,7 +204,7 @@ func TestRenew(t *testing.T) {
 	if n, err := r.Renew(t.Context()); n != 0 || err != nil {
 		t.Errorf("renewed %d again, %v", n, err)
 	}
-	r.must(r.Finish(t.Context(), one(list[1].Delivery, 2), nil))
+	r.must(r.Finish(t.Context(), one(list[1].Delivery, 2)))
 	doc, _, err := r.Get(t.Context(), account, "", list[1].ID, evidence.ERS)
 	if want := fmt.Sprintf("record 1 token2 renewed 0 token%d", stamps+1); string(doc) != want || err != nil {
 		t.Errorf("got %q, %v, want %q", doc, err, want)
@@ -256,7 +256,7 @@ func TestComplete(t *testing.T) {
 		if n, err := l.Complete(t.Context(), r.now); n != 0 || err != nil {
 			t.Errorf("completed %d, %v: not all of it is sealed", n, err)
 		}
-		r.must(r.Finish(t.Context(), one(e.Delivery, e.Seq), nil))
+		r.must(r.Finish(t.Context(), one(e.Delivery, e.Seq)))
 	}
 	if n, err := l.Complete(t.Context(), r.now.Add(-time.Second)); n != 0 || err != nil {
 		t.Errorf("completed %d, %v: too early", n, err)

@@ -59,7 +59,7 @@ func BenchmarkFinish(b *testing.B) {
 		r.exec(`ALTER TABLE evidence DISABLE TRIGGER USER`)
 		r.exec(`UPDATE evidence SET pdf = NULL, pdf_sha256 = NULL, sealed_at = NULL`)
 		b.StartTimer()
-		r.must(r.Finish(b.Context(), one(e.Delivery, e.Seq), nil))
+		r.must(r.Finish(b.Context(), one(e.Delivery, e.Seq)))
 	}
 }
 

@@ -67,7 +67,7 @@ func TestBesideOfNothing(t *testing.T) {
 	}
 	_, err := r.Batch(t.Context())
 	r.must(err)
-	r.must(r.Finish(t.Context(), one(e.Delivery, e.Seq), nil))
+	r.must(r.Finish(t.Context(), one(e.Delivery, e.Seq)))
 	if _, _, err := r.Get(t.Context(), account, "", e.ID, evidence.TLogProof); err != nil {
 		t.Error(err)
 	}
@@ -100,7 +100,7 @@ func TestBrokenHistory(t *testing.T) {
 			if err := r.sign(list[1]); err == nil && name != "other text" { // that is an event like any other
 				t.Error("signed it")
 			}
-			if err := r.Finish(t.Context(), one(list[3].Delivery, 4), nil); err == nil {
+			if err := r.Finish(t.Context(), one(list[3].Delivery, 4)); err == nil {
 				t.Error("made a PDF that shows it")
 			}
 			if n := r.sealer.pdfs.Load(); n != 0 {
@@ -116,8 +116,8 @@ func TestSealOfNothing(t *testing.T) {
 	r := newRig(t)
 	list := r.recorded(2)
 	for _, seq := range []int{-1, 0, 3, 4, 99} {
-		r.must(r.Seal(t.Context(), one(list[0].Delivery, seq), nil))
-		r.must(r.Finish(t.Context(), one(list[0].Delivery, seq), nil))
+		r.must(r.Seal(t.Context(), one(list[0].Delivery, seq)))
+		r.must(r.Finish(t.Context(), one(list[0].Delivery, seq)))
 	}
 	if n := r.count(`SELECT count(*) FROM evidence`); n != 0 || len(r.sealer.seen) != 0 {
 		t.Errorf("%d pieces, %d signed", n, len(r.sealer.seen))

@@ -3,13 +3,10 @@ package ledger
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
-	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 )
 
 // Ref names an event: the one of a delivery with that sequence number.
@@ -68,16 +65,17 @@ const (
 	// Queue is the queue in which evidence is made.
 	Queue = "evidence"
 
-	// sealTogether and finishTogether bound how many pieces share a job: some 20 and
-	// 80 ms of a processor. Each of them stores what it made in one transaction.
+	// sealTogether and finishTogether bound how many pieces share a job, and when
+	// jobs go on without others: some 20 and 80 ms of a processor.
 	sealTogether, finishTogether = 32, 16
 
 	// maxAttempts, at the pace of NextRetry, are a little more than 14 days.
 	maxAttempts = 700
 
-	// jobTime is how long a run may take, and outsideTime how much of that it may
-	// wait for keys and time-stamps: what it got is stored in the rest.
-	jobTime, outsideTime = time.Minute, 40 * time.Second
+	// jobTime is how long a run may take, the wait for others included, and
+	// outsideTime how much of that keys and time-stamps may take: what was got by then
+	// is stored.
+	jobTime, outsideTime = 2 * time.Minute, 40 * time.Second
 )
 
 // sealJobs are the jobs that sign the evidence of these events.
@@ -118,12 +116,10 @@ func (SealWorker) NextRetry(job *river.Job[SealArgs]) time.Time {
 	return nextRetry(job.Attempt, *job.AttemptedAt)
 }
 
-// Work signs; the job is done in the transaction that stores the last result.
+// Work signs, together with the jobs that come at the same time. Who dies before
+// the job is said to be done leaves it to another, for whom there is nothing left.
 func (w SealWorker) Work(ctx context.Context, job *river.Job[SealArgs]) error {
-	return w.Ledger.Seal(ctx, job.Args.Refs(), func(tx pgx.Tx) error {
-		_, err := river.JobCompleteTx[*riverpgxv5.Driver](ctx, tx, job)
-		return err
-	})
+	return w.Ledger.sealing.do(ctx, job.Args.Refs())
 }
 
 // FinishWorker does FinishArgs.
@@ -140,12 +136,9 @@ func (FinishWorker) NextRetry(job *river.Job[FinishArgs]) time.Time {
 	return nextRetry(job.Attempt, *job.AttemptedAt)
 }
 
-// Work finishes; the job is done in the transaction that stores the result.
+// Work finishes, as that of SealWorker signs.
 func (w FinishWorker) Work(ctx context.Context, job *river.Job[FinishArgs]) error {
-	return w.Ledger.Finish(ctx, job.Args.Refs(), func(tx pgx.Tx) error {
-		_, err := river.JobCompleteTx[*riverpgxv5.Driver](ctx, tx, job)
-		return err
-	})
+	return w.Ledger.finishing.do(ctx, job.Args.Refs())
 }
 
 func nextRetry(attempt int, at time.Time) time.Time {
@@ -160,16 +153,4 @@ func inOrder(list []Ref) []Ref {
 		return cmp.Or(cmp.Compare(a.Delivery, b.Delivery), cmp.Compare(a.Seq, b.Seq))
 	})
 	return slices.Compact(list)
-}
-
-// together is what went wrong with pieces of a job: the first of it, and how much
-// more.
-func together(failed []error, of int) error {
-	switch {
-	case len(failed) == 0:
-		return nil
-	case of == 1:
-		return failed[0]
-	}
-	return fmt.Errorf("%w (%d of %d pieces failed)", failed[0], len(failed), of)
 }

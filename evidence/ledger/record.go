@@ -36,6 +36,9 @@ type Config struct {
 	// Own says which events get a time-stamp of their own. Default
 	// evidence.Name.OwnStamp.
 	Own func(evidence.Name) bool
+	// Trace names what goes on, for those who tell of its events later, in the form
+	// of W3C Trace Context §3.2; "" for nothing. Default: nothing.
+	Trace func(context.Context) string
 	// Pace is how far apart batches are that are not full, whichever process closes
 	// them. A tenth less is allowed, for clocks and tickers. Default 0: no pace.
 	Pace time.Duration
@@ -53,6 +56,8 @@ type Ledger struct {
 	mu       sync.Mutex
 	sealedTo string // every event up to this id is sealed: Requeue need not look there again
 
+	sealing, finishing *crew
+
 	shelvesMu sync.Mutex
 	shelves   []*shelf // of the batches asked for last
 }
@@ -68,13 +73,18 @@ func New(cfg Config) (*Ledger, error) {
 	if cfg.Own == nil {
 		cfg.Own = evidence.Name.OwnStamp
 	}
+	if cfg.Trace == nil {
+		cfg.Trace = func(context.Context) string { return "" }
+	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
-	return &Ledger{Config: cfg, sealedTo: "00000000-0000-0000-0000-000000000000"}, nil
+	l := &Ledger{Config: cfg, sealedTo: "00000000-0000-0000-0000-000000000000"}
+	l.sealing, l.finishing = newCrew(sealTogether, apart(l.seal)), newCrew(finishTogether, apart(l.finish))
+	return l, nil
 }
 
 // The account is looked up, not joined: a join over arrays is planned anew at
@@ -86,6 +96,12 @@ SELECT e.delivery_id, e.seq, e.id, e.message_id, (SELECT m.account_id FROM messa
   FROM unnest($1::uuid[], $2::integer[], $3::uuid[], $4::uuid[], $5::text[], $6::timestamptz[], $7::text[], $8::bytea[], $9::bytea[])
     AS e (delivery_id, seq, id, message_id, name, at, body, prev, hash)`
 
+// A trace is telemetry: a second transaction that made the same row changes nothing.
+const sqlTraceEvents = `
+INSERT INTO event_trace (delivery_id, seq, traceparent, at)
+SELECT e.delivery_id, e.seq, $3, clock_timestamp() FROM unnest($1::uuid[], $2::integer[]) AS e (delivery_id, seq)
+ON CONFLICT (delivery_id, seq) DO NOTHING`
+
 // Record writes events down, in the caller's transaction, and enqueues their
 // sealing there. It is [Ledger.Queue], sent at once.
 func (l *Ledger) Record(ctx context.Context, tx pgx.Tx, events ...evidence.Event) ([][32]byte, error) {
@@ -93,7 +109,7 @@ func (l *Ledger) Record(ctx context.Context, tx pgx.Tx, events ...evidence.Event
 		return nil, nil
 	}
 	var b pgx.Batch
-	hashes, jobs, err := l.Queue(&b, events...)
+	hashes, jobs, err := l.Queue(ctx, &b, events...)
 	if err != nil {
 		return nil, err
 	}
@@ -110,7 +126,7 @@ func (l *Ledger) Record(ctx context.Context, tx pgx.Tx, events ...evidence.Event
 // row of each message is there or stands earlier in b, and each event must be the
 // next of its delivery; the schema refuses anything else at commit.
 // An event that breaks a rule of evidence is refused before it is a fact.
-func (l *Ledger) Queue(b *pgx.Batch, events ...evidence.Event) (hashes [][32]byte, jobs []river.InsertManyParams, err error) {
+func (l *Ledger) Queue(ctx context.Context, b *pgx.Batch, events ...evidence.Event) (hashes [][32]byte, jobs []river.InsertManyParams, err error) {
 	n := len(events)
 	if n == 0 {
 		return nil, nil, nil
@@ -144,5 +160,8 @@ func (l *Ledger) Queue(b *pgx.Batch, events ...evidence.Event) (hashes [][32]byt
 		}
 		return nil
 	})
+	if text := l.Trace(ctx); text != "" {
+		b.Queue(sqlTraceEvents, ids, seqs, text)
+	}
 	return hashes, sealJobs(list), nil
 }

@@ -274,13 +274,13 @@ func (r *rig) recorded(n int) []evidence.Event {
 	return list
 }
 
-// one is the job of one event.
-func one(delivery string, seq int) []ledger.Ref {
-	return []ledger.Ref{{Delivery: delivery, Seq: seq}}
+// one is one event.
+func one(delivery string, seq int) ledger.Ref {
+	return ledger.Ref{Delivery: delivery, Seq: seq}
 }
 
 func (r *rig) sign(e evidence.Event) error {
-	return r.Seal(r.t.Context(), one(e.Delivery, e.Seq), nil)
+	return r.Seal(r.t.Context(), one(e.Delivery, e.Seq))
 }
 
 // seal does everything to one piece.
@@ -291,7 +291,18 @@ func (r *rig) seal(e evidence.Event) error {
 	if _, err := r.Batch(r.t.Context()); err != nil {
 		return err
 	}
-	return r.Finish(r.t.Context(), one(e.Delivery, e.Seq), nil)
+	return r.Finish(r.t.Context(), one(e.Delivery, e.Seq))
+}
+
+// noCommit lets no transaction end that writes evidence, or lets them again.
+func (r *rig) noCommit(on bool) {
+	r.t.Helper()
+	if !on {
+		r.exec(`DROP FUNCTION no_commit() CASCADE`)
+		return
+	}
+	r.exec(`CREATE FUNCTION no_commit() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'not now'; END $$`)
+	r.exec(`CREATE CONSTRAINT TRIGGER no_commit AFTER INSERT OR UPDATE ON evidence DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION no_commit()`)
 }
 
 // purge removes the message with all that hangs on it.

@@ -6,7 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -26,96 +26,108 @@ import (
 //     authority that is down costs no further signature
 //
 // Each step stores its results in one transaction. What is wrong with one piece
-// keeps no other back: its error is returned when the others are stored. with, if
-// not nil, runs in the transaction that makes the last of them ready, when none
-// failed.
-func (l *Ledger) Seal(ctx context.Context, refs []Ref, with func(pgx.Tx) error) error {
+// keeps no other back: its error is returned when the others are stored.
+func (l *Ledger) Seal(ctx context.Context, refs ...Ref) error {
+	failed, err := apart(l.seal)(ctx, refs)
+	return errors.Join(err, failed.of(refs))
+}
+
+func (l *Ledger) seal(ctx context.Context, refs []Ref) (faults, error) {
 	list, err := l.prepare(ctx, inOrder(refs))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	outside, cancel := context.WithTimeout(ctx, outsideTime)
 	defer cancel()
-	signed, err := l.sign(ctx, outside, list, with)
+	l.sign(outside, list)
+	err = l.store(ctx, list, func(b *pgx.Batch, m *making) {
+		if m.own {
+			b.Queue(sqlSigned, m.doc.Event.ID, m.xml).QueryRow(func(row pgx.Row) error { return optional(row.Scan(&m.signed)) })
+		} else {
+			b.Queue(sqlReady, m.doc.Event.ID, m.xml)
+		}
+	})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := l.stamp(ctx, outside, signed, failures(list), with); err != nil {
-		return err
+	l.stamp(outside, list)
+	err = l.store(ctx, list, func(b *pgx.Batch, m *making) {
+		b.Queue(sqlStamped, m.doc.Event.ID, m.xml, m.stamp.Time)
+	})
+	failed := faults{}
+	for _, m := range list {
+		if m.err != nil {
+			failed[m.ref] = m.err
+		}
 	}
-	return together(failures(list), len(refs))
+	return failed, err
 }
 
-// making is a piece whose XML is not ready.
+// making is a piece on its way.
 type making struct {
+	ref      Ref
 	doc      evidence.Document
 	prepared *evidence.Prepared // nil when it is signed
 	own      bool               // gets a time-stamp of its own
 	signed   []byte             // what waits for it
-	xml      []byte             // what is made
-	stamp    time.Time
+	xml      []byte             // what was made and is not stored
+	stamp    evidence.TokenInfo
 	err      error // keeps it from going on
 }
 
 func (m *making) failed(err error) {
-	m.err = fmt.Errorf("ledger: %s of delivery %s: %w", m.doc.Event.Name, m.doc.Event.Delivery, err)
+	m.err = fmt.Errorf("ledger: %s of delivery %s: %w", m.doc.Event.Name, m.ref.Delivery, err)
 }
 
-func failures(list []*making) (failed []error) {
-	for _, m := range list {
-		if m.err != nil {
-			failed = append(failed, m.err)
+// sign signs what is prepared.
+func (l *Ledger) sign(ctx context.Context, list []*making) {
+	each(list, func(m *making) (err error) {
+		if m.err != nil || m.prepared == nil {
+			return nil
 		}
-	}
-	return failed
-}
-
-// sign signs what is prepared and stores that, and returns what waits for a
-// time-stamp of its own.
-func (l *Ledger) sign(ctx, outside context.Context, list []*making, with func(pgx.Tx) error) (waits []*making, err error) {
-	var stores []*making
-	own := false
-	for _, m := range list {
-		own = own || m.own
-		if m.prepared == nil {
-			continue
-		}
-		if err := outside.Err(); err != nil {
-			m.failed(err)
-			continue
+		if err := ctx.Err(); err != nil {
+			return err
 		}
 		e := m.doc.Event
 		l.Logger.InfoContext(ctx, "signing", "evidence", e.ID, "event", string(e.Name), "delivery", e.Delivery, "seq", e.Seq)
-		if m.xml, err = l.Engine.Sign(m.prepared, l.Now()); err != nil {
-			m.failed(err)
-			continue
+		m.xml, err = l.Engine.Sign(m.prepared, l.Now())
+		return err
+	})
+}
+
+// stamp gives signed XML its own time-stamps.
+func (l *Ledger) stamp(ctx context.Context, list []*making) {
+	each(list, func(m *making) (err error) {
+		if m.err == nil && m.signed != nil {
+			m.xml, m.stamp, err = l.Engine.Stamp(ctx, m.signed)
 		}
-		stores = append(stores, m)
+		return err
+	})
+}
+
+// store stores what was made, in one transaction, and forgets it.
+func (l *Ledger) store(ctx context.Context, list []*making, queue func(*pgx.Batch, *making)) error {
+	made := slices.DeleteFunc(slices.Clone(list), func(m *making) bool { return m.err != nil || m.xml == nil })
+	if len(made) == 0 {
+		return nil
 	}
-	if own || len(failures(list)) > 0 {
-		with = nil // there is more to do
-	}
-	err = l.store(ctx, len(stores), func(b *pgx.Batch) {
-		for _, m := range stores {
-			if id := m.doc.Event.ID; m.own {
-				b.Queue(sqlSigned, id, m.xml).QueryRow(func(row pgx.Row) error {
-					err := row.Scan(&m.signed)
-					if errors.Is(err, pgx.ErrNoRows) {
-						return nil // ready meanwhile, or removed
-					}
-					return err
-				})
-			} else {
-				b.Queue(sqlReady, id, m.xml)
-			}
+	err := l.atOnce(ctx, func(b *pgx.Batch) {
+		for _, m := range made {
+			queue(b, m)
 		}
-	}, with)
-	for _, m := range list {
-		if m.signed != nil {
-			waits = append(waits, m)
-		}
+	}, nil)
+	for _, m := range made {
+		m.xml = nil
 	}
-	return waits, err
+	return err
+}
+
+// optional takes a row that is not there for nothing to read.
+func optional(err error) error {
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil
+	}
+	return err
 }
 
 const (
@@ -124,42 +136,10 @@ const (
 	sqlStamped = `UPDATE evidence SET xml = $2, xml_sha256 = sha256($2), stamped_at = $3, signed_xml = NULL WHERE id = $1 AND xml IS NULL`
 )
 
-// stamp gives signed XML its own time-stamps and stores that.
-func (l *Ledger) stamp(ctx, outside context.Context, list []*making, failed []error, with func(pgx.Tx) error) error {
-	var stores []*making
-	for _, m := range list {
-		xml, stamp, err := l.Engine.Stamp(outside, m.signed)
-		if err != nil {
-			m.failed(err)
-			with = nil
-			continue
-		}
-		m.xml, m.stamp = xml, stamp.Time
-		stores = append(stores, m)
-	}
-	if len(failed) > 0 {
-		with = nil
-	}
-	return l.store(ctx, len(stores), func(b *pgx.Batch) {
-		for _, m := range stores {
-			b.Queue(sqlStamped, m.doc.Event.ID, m.xml, m.stamp)
-		}
-	}, with)
-}
-
 // sqlByKeys is for transactions whose statements all find their rows by a key. A
 // plan made while a table has a page or two reads all of it, and is kept until the
 // table is analysed.
 const sqlByKeys = `SELECT set_config('enable_seqscan', 'off', true), set_config('plan_cache_mode', 'force_generic_plan', true)`
-
-// store stores n results in one transaction, together with what goes with them.
-// Without any it does nothing.
-func (l *Ledger) store(ctx context.Context, n int, queue func(*pgx.Batch), with func(pgx.Tx) error) error {
-	if n == 0 {
-		return nil
-	}
-	return l.atOnce(ctx, queue, with)
-}
 
 // atOnce begins a transaction and sends what is queued, in one round trip; then,
 // if not nil, comes.
@@ -254,11 +234,8 @@ const sqlStored = `SELECT prepared_xml, nonce, own_stamp, signed_xml, xml IS NOT
 func queueStored(b *pgx.Batch, of Ref, into *stored) {
 	b.Queue(sqlStored, of.Delivery, of.Seq).QueryRow(func(row pgx.Row) error {
 		err := row.Scan(&into.xml, &into.nonce, &into.own, &into.signed, &into.ready)
-		if errors.Is(err, pgx.ErrNoRows) {
-			return nil
-		}
-		into.found = true
-		return err
+		into.found = err == nil
+		return optional(err)
 	})
 }
 
@@ -291,7 +268,7 @@ func (l *Ledger) prepare(ctx context.Context, refs []Ref) (list []*making, err e
 	}, func(tx pgx.Tx) error {
 		var fresh []*making
 		for i, of := range refs {
-			m := &making{}
+			m := &making{ref: of}
 			switch m.doc, err = l.document(of, of.Seq-1, bodies[i]); {
 			case found[i].ready, errors.Is(err, evidence.ErrNoEvidence):
 				continue // made, or removed at the end of its retention
@@ -339,7 +316,7 @@ func (l *Ledger) insert(ctx context.Context, tx pgx.Tx, fresh []*making) (lost m
 	var b pgx.Batch
 	for _, m := range fresh {
 		e := m.doc.Event
-		b.Queue(sqlPrepared, e.ID, e.Delivery, e.Seq, m.doc.Nonce[:], m.prepared.XML(), at, m.own).Exec(func(tag pgconn.CommandTag) error {
+		b.Queue(sqlPrepared, e.ID, m.ref.Delivery, m.ref.Seq, m.doc.Nonce[:], m.prepared.XML(), at, m.own).Exec(func(tag pgconn.CommandTag) error {
 			if tag.RowsAffected() == 0 {
 				lost[m] = &stored{}
 			}
@@ -353,7 +330,7 @@ func (l *Ledger) insert(ctx context.Context, tx pgx.Tx, fresh []*making) (lost m
 func (l *Ledger) retake(ctx context.Context, tx pgx.Tx, list []*making, lost map[*making]*stored) (kept []*making, err error) {
 	var b pgx.Batch
 	for m, s := range lost {
-		queueStored(&b, Ref{m.doc.Event.Delivery, m.doc.Event.Seq}, s)
+		queueStored(&b, m.ref, s)
 	}
 	if err := tx.SendBatch(ctx, &b).Close(); err != nil {
 		return nil, err

@@ -34,21 +34,16 @@ func TestSeal(t *testing.T) {
 	if err := r.Each(t.Context(), e.Delivery, func(ledger.Document) error { return nil }); !errors.Is(err, evidence.ErrPending) {
 		t.Errorf("each before: got %v, want ErrPending", err)
 	}
-	with := 0
-	count := func(pgx.Tx) error { with++; return nil }
-	r.must(r.Seal(t.Context(), one(e.Delivery, 1), count))
-	r.must(r.Seal(t.Context(), one(e.Delivery, 2), count))
+	r.must(r.Seal(t.Context(), one(e.Delivery, 1)))
+	r.must(r.Seal(t.Context(), one(e.Delivery, 2)))
 	if n, err := r.Batch(t.Context()); n != 2 || err != nil {
 		t.Fatalf("batch of %d, %v", n, err)
 	}
 	if _, _, err := r.Get(t.Context(), account, "", e.ID, evidence.XML); !errors.Is(err, evidence.ErrPending) {
 		t.Errorf("without a PDF: got %v, want ErrPending", err)
 	}
-	r.must(r.Finish(t.Context(), one(e.Delivery, 1), count))
-	r.must(r.Finish(t.Context(), one(e.Delivery, 2), count))
-	if with != 4 {
-		t.Errorf("what goes with the storing was done %d times, want 4", with)
-	}
+	r.must(r.Finish(t.Context(), one(e.Delivery, 1)))
+	r.must(r.Finish(t.Context(), one(e.Delivery, 2)))
 	xml, p, err := r.Get(t.Context(), account, "", e.ID, evidence.XML)
 	if err != nil || !bytes.Equal(xml, r.sealer.seen[1]) || p.Seq != 2 || p.Event != e.Name || !p.At.Equal(e.At) {
 		t.Errorf("got %d octets of XML, %+v, %v", len(xml), p, err)
@@ -148,9 +143,11 @@ func TestSealRetrySignsTheSame(t *testing.T) {
 	}
 	r.sealer.down.Store(false)
 	// Stamped, and the process dies before the transaction commits.
-	if err := r.Seal(t.Context(), one(e.Delivery, 1), func(pgx.Tx) error { return errDown }); !errors.Is(err, errDown) {
-		t.Fatalf("got %v", err)
+	r.noCommit(true)
+	if err := r.sign(e); err == nil {
+		t.Fatal("stored although nothing can be")
 	}
+	r.noCommit(false)
 	if n := r.count(`SELECT count(*) FROM evidence WHERE xml IS NOT NULL`); n != 0 {
 		t.Fatal("stored although the transaction failed")
 	}
@@ -167,11 +164,13 @@ func TestSealRetrySignsTheSame(t *testing.T) {
 	if _, err := r.Batch(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.Finish(t.Context(), one(e.Delivery, 1), func(pgx.Tx) error { return errDown }); !errors.Is(err, errDown) {
-		t.Fatalf("got %v", err)
+	r.noCommit(true)
+	if err := r.Finish(t.Context(), one(e.Delivery, 1)); err == nil {
+		t.Fatal("stored although nothing can be")
 	}
-	r.must(r.Finish(t.Context(), one(e.Delivery, 1), nil))
-	r.must(r.Finish(t.Context(), one(e.Delivery, 1), nil))
+	r.noCommit(false)
+	r.must(r.Finish(t.Context(), one(e.Delivery, 1)))
+	r.must(r.Finish(t.Context(), one(e.Delivery, 1)))
 	if !bytes.Equal(r.sealer.seen[1], r.sealer.seen[0]) || len(r.sealer.seen) != 2 || r.sealer.pdfs.Load() != 2 {
 		t.Errorf("signed %d times, %d PDFs", len(r.sealer.seen), r.sealer.pdfs.Load())
 	}
@@ -215,7 +214,7 @@ func TestSealStoresNothingDoubtful(t *testing.T) {
 	r.sealer.change = nil
 	// The bytes were prepared for another issuer: they are not signed any more.
 	moved := r.ledger(r.Pool, func(c *ledger.Config) { c.Issuer.Name = "Another NV" })
-	if err := moved.Seal(t.Context(), one(e.Delivery, 1), nil); !errors.Is(err, evidence.ErrPrepared) {
+	if err := moved.Seal(t.Context(), one(e.Delivery, 1)); !errors.Is(err, evidence.ErrPrepared) {
 		t.Errorf("other issuer: got %v, want ErrPrepared", err)
 	}
 	if n := r.count(`SELECT count(*) FROM evidence WHERE signed_xml IS NOT NULL OR xml IS NOT NULL`); n != 0 {
@@ -247,7 +246,7 @@ func TestSealWhilePurged(t *testing.T) {
 		r := newRig(t)
 		e := r.recorded(1)[0]
 		l := r.ledger(r.Pool, func(c *ledger.Config) { c.Now = sync.OnceValue(func() time.Time { r.purge(e); return r.now }) })
-		r.must(l.Seal(t.Context(), one(e.Delivery, 1), nil))
+		r.must(l.Seal(t.Context(), one(e.Delivery, 1)))
 		if n := r.count(`SELECT count(*) FROM evidence`); n != 0 || len(r.sealer.seen) != 0 {
 			t.Errorf("%d documents, sealed %d times", n, len(r.sealer.seen))
 		}
@@ -333,13 +332,13 @@ func TestRequeueTogether(t *testing.T) {
 	r.exec(`DELETE FROM river_job WHERE kind = 'evidence_finish' OR jsonb_array_length(args -> 'others') = 32`)
 	again(31, 2)
 	again(0, 2)
-	r.must(r.Seal(t.Context(), inDelivery(list), nil))
+	r.must(r.Seal(t.Context(), inDelivery(list)...))
 	_, err := r.Batch(t.Context())
 	r.must(err)
 	r.exec(`DELETE FROM river_job`)
 	again(39, 3)
 	again(0, 3)
-	r.must(r.Finish(t.Context(), inDelivery(list), nil))
+	r.must(r.Finish(t.Context(), inDelivery(list)...))
 	r.exec(`DELETE FROM river_job`)
 	again(0, 0)
 }
@@ -357,36 +356,95 @@ func TestSealManyDespiteOne(t *testing.T) {
 		}
 		return b
 	}
-	with := 0
-	done := func(pgx.Tx) error { with++; return nil }
 	again := slices.Concat(inDelivery(list), inDelivery(list)[:2]) // and in no order
 	slices.Reverse(again)
-	if err := r.Seal(t.Context(), again, done); !errors.Is(err, evidence.ErrSelfCheck) || with != 0 {
-		t.Errorf("got %v, want ErrSelfCheck; completed %d times", err, with)
+	if err := r.Seal(t.Context(), again...); !errors.Is(err, evidence.ErrSelfCheck) {
+		t.Errorf("got %v, want ErrSelfCheck", err)
 	}
 	ready := func() int { return r.count(`SELECT count(*) FROM evidence WHERE xml IS NOT NULL`) }
 	if n := ready(); n != 4 {
 		t.Errorf("%d of the 4 others are signed", n)
 	}
 	r.sealer.change = nil
-	r.must(r.Seal(t.Context(), inDelivery(list), done))
-	if n := ready(); n != 5 || with != 1 || len(r.sealer.seen) != 6 {
-		t.Errorf("%d are signed, completed %d times, %d signatures", n, with, len(r.sealer.seen))
+	r.must(r.Seal(t.Context(), inDelivery(list)...))
+	if n := ready(); n != 5 || len(r.sealer.seen) != 6 {
+		t.Errorf("%d are signed, %d signatures", n, len(r.sealer.seen))
 	}
 	_, err := r.Batch(t.Context())
 	r.must(err)
 	r.sealer.unfit = bad
-	if err := r.Finish(t.Context(), inDelivery(list), done); !errors.Is(err, evidence.ErrSelfCheck) || with != 1 {
-		t.Errorf("got %v, want ErrSelfCheck; completed %d times", err, with)
+	if err := r.Finish(t.Context(), inDelivery(list)...); !errors.Is(err, evidence.ErrSelfCheck) {
+		t.Errorf("got %v, want ErrSelfCheck", err)
 	}
 	sealed := func() int { return r.count(`SELECT count(*) FROM evidence WHERE sealed_at IS NOT NULL`) }
 	if n := sealed(); n != 4 {
 		t.Errorf("%d of the 4 others are sealed", n)
 	}
 	r.sealer.unfit = ""
-	r.must(r.Finish(t.Context(), inDelivery(list), done))
-	if n := sealed(); n != 5 || with != 2 || r.sealer.pdfs.Load() != 6 {
-		t.Errorf("%d are sealed, completed %d times, %d PDFs", n, with, r.sealer.pdfs.Load())
+	r.must(r.Finish(t.Context(), inDelivery(list)...))
+	if n := sealed(); n != 5 || r.sealer.pdfs.Load() != 6 {
+		t.Errorf("%d are sealed, %d PDFs", n, r.sealer.pdfs.Load())
+	}
+}
+
+// TestSealManyDespiteRefused: what the database refuses, or nobody can ask it for,
+// fails alone.
+func TestSealManyDespiteRefused(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		finish     bool
+		when, made string
+	}{
+		"prepare": {false, `INSERT ON evidence FOR EACH ROW WHEN (NEW.seq = 3)`, `xml IS NOT NULL`},
+		"sign":    {false, `UPDATE ON evidence FOR EACH ROW WHEN (NEW.seq = 3)`, `xml IS NOT NULL`},
+		"finish":  {true, `UPDATE ON evidence FOR EACH ROW WHEN (NEW.seq = 3)`, `sealed_at IS NOT NULL`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			list := r.recorded(4)
+			do := r.Seal
+			if c.finish {
+				r.must(r.Seal(t.Context(), inDelivery(list)...))
+				_, err := r.Batch(t.Context())
+				r.must(err)
+				do = r.Finish
+			}
+			r.exec(`CREATE FUNCTION no_third() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'not this' USING ERRCODE = 'check_violation'; END $$`)
+			r.exec(`CREATE TRIGGER no_third BEFORE ` + c.when + ` EXECUTE FUNCTION no_third()`)
+			refs := append(inDelivery(list), one("no delivery", 1))
+			if err := do(t.Context(), refs...); err == nil || !strings.Contains(err.Error(), "2 of 5 pieces failed") {
+				t.Errorf("got %v", err)
+			}
+			if n := r.count(`SELECT count(*) FROM evidence WHERE ` + c.made); n != 3 {
+				t.Errorf("%d of the 3 others are made", n)
+			}
+			r.exec(`DROP TRIGGER no_third ON evidence`)
+			r.must(do(t.Context(), refs[:4]...))
+			if n := r.count(`SELECT count(*) FROM evidence WHERE ` + c.made); n != 4 {
+				t.Errorf("%d are made", n)
+			}
+		})
+	}
+}
+
+// TestSealPanics: what panics over one piece is an error of that piece.
+func TestSealPanics(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	list := r.recorded(3)
+	r.sealer.before = func(n int) error {
+		if n == 2 {
+			panic("no ink")
+		}
+		return nil
+	}
+	if err := r.Seal(t.Context(), inDelivery(list)...); err == nil || !strings.Contains(err.Error(), "no ink") {
+		t.Errorf("got %v", err)
+	}
+	r.must(r.Seal(t.Context(), inDelivery(list)...))
+	if n := r.count(`SELECT count(*) FROM evidence WHERE xml IS NOT NULL`); n != 3 || len(r.sealer.seen) != 4 {
+		t.Errorf("%d signed, %d signatures", n, len(r.sealer.seen))
 	}
 }
 
