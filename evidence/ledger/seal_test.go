@@ -332,13 +332,13 @@ func TestRequeueTogether(t *testing.T) {
 	r.exec(`DELETE FROM river_job WHERE kind = 'evidence_finish' OR jsonb_array_length(args -> 'others') = 32`)
 	again(31, 2)
 	again(0, 2)
-	r.must(r.Seal(t.Context(), inDelivery(list)...))
+	r.must(r.Seal(t.Context(), refsOf(list)...))
 	_, err := r.Batch(t.Context())
 	r.must(err)
 	r.exec(`DELETE FROM river_job`)
 	again(39, 3)
 	again(0, 3)
-	r.must(r.Finish(t.Context(), inDelivery(list)...))
+	r.must(r.Finish(t.Context(), refsOf(list)...))
 	r.exec(`DELETE FROM river_job`)
 	again(0, 0)
 }
@@ -356,7 +356,7 @@ func TestSealManyDespiteOne(t *testing.T) {
 		}
 		return b
 	}
-	again := slices.Concat(inDelivery(list), inDelivery(list)[:2]) // and in no order
+	again := slices.Concat(refsOf(list), refsOf(list)[:2]) // and in no order
 	slices.Reverse(again)
 	if err := r.Seal(t.Context(), again...); !errors.Is(err, evidence.ErrSelfCheck) {
 		t.Errorf("got %v, want ErrSelfCheck", err)
@@ -366,14 +366,14 @@ func TestSealManyDespiteOne(t *testing.T) {
 		t.Errorf("%d of the 4 others are signed", n)
 	}
 	r.sealer.change = nil
-	r.must(r.Seal(t.Context(), inDelivery(list)...))
+	r.must(r.Seal(t.Context(), refsOf(list)...))
 	if n := ready(); n != 5 || len(r.sealer.seen) != 6 {
 		t.Errorf("%d are signed, %d signatures", n, len(r.sealer.seen))
 	}
 	_, err := r.Batch(t.Context())
 	r.must(err)
 	r.sealer.unfit = bad
-	if err := r.Finish(t.Context(), inDelivery(list)...); !errors.Is(err, evidence.ErrSelfCheck) {
+	if err := r.Finish(t.Context(), refsOf(list)...); !errors.Is(err, evidence.ErrSelfCheck) {
 		t.Errorf("got %v, want ErrSelfCheck", err)
 	}
 	sealed := func() int { return r.count(`SELECT count(*) FROM evidence WHERE sealed_at IS NOT NULL`) }
@@ -381,7 +381,7 @@ func TestSealManyDespiteOne(t *testing.T) {
 		t.Errorf("%d of the 4 others are sealed", n)
 	}
 	r.sealer.unfit = ""
-	r.must(r.Finish(t.Context(), inDelivery(list)...))
+	r.must(r.Finish(t.Context(), refsOf(list)...))
 	if n := sealed(); n != 5 || r.sealer.pdfs.Load() != 6 {
 		t.Errorf("%d are sealed, %d PDFs", n, r.sealer.pdfs.Load())
 	}
@@ -405,14 +405,14 @@ func TestSealManyDespiteRefused(t *testing.T) {
 			list := r.recorded(4)
 			do := r.Seal
 			if c.finish {
-				r.must(r.Seal(t.Context(), inDelivery(list)...))
+				r.must(r.Seal(t.Context(), refsOf(list)...))
 				_, err := r.Batch(t.Context())
 				r.must(err)
 				do = r.Finish
 			}
 			r.exec(`CREATE FUNCTION no_third() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'not this' USING ERRCODE = 'check_violation'; END $$`)
 			r.exec(`CREATE TRIGGER no_third BEFORE ` + c.when + ` EXECUTE FUNCTION no_third()`)
-			refs := append(inDelivery(list), one("no delivery", 1))
+			refs := append(refsOf(list), one("no delivery", 1))
 			if err := do(t.Context(), refs...); err == nil || !strings.Contains(err.Error(), "2 of 5 pieces failed") {
 				t.Errorf("got %v", err)
 			}
@@ -439,10 +439,10 @@ func TestSealPanics(t *testing.T) {
 		}
 		return nil
 	}
-	if err := r.Seal(t.Context(), inDelivery(list)...); err == nil || !strings.Contains(err.Error(), "no ink") {
+	if err := r.Seal(t.Context(), refsOf(list)...); err == nil || !strings.Contains(err.Error(), "no ink") {
 		t.Errorf("got %v", err)
 	}
-	r.must(r.Seal(t.Context(), inDelivery(list)...))
+	r.must(r.Seal(t.Context(), refsOf(list)...))
 	if n := r.count(`SELECT count(*) FROM evidence WHERE xml IS NOT NULL`); n != 3 || len(r.sealer.seen) != 4 {
 		t.Errorf("%d signed, %d signatures", n, len(r.sealer.seen))
 	}
@@ -469,8 +469,8 @@ func TestJobsOfAnotherRelease(t *testing.T) {
 	}
 }
 
-// inDelivery are the jobs of events.
-func inDelivery(list []evidence.Event) (refs []ledger.Ref) {
+// refsOf names events.
+func refsOf(list []evidence.Event) (refs []ledger.Ref) {
 	for _, e := range list {
 		refs = append(refs, ledger.Ref{Delivery: e.Delivery, Seq: e.Seq})
 	}
