@@ -1,6 +1,7 @@
 package identity_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -145,6 +146,39 @@ func TestCorrect(t *testing.T) {
 			identity.ErrForbidden},
 	} {
 		b.want(b.UpdateAccount(ctx, c.by, c.u), c.want, name)
+	}
+}
+
+// TestSessionsAtOnce: with the eleventh session the one ends that was used longest
+// ago, and the access log says so.
+func TestSessionsAtOnce(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	ctx := t.Context()
+	var tokens []string
+	for range 10 {
+		b.forward(40 * time.Second)
+		token, _, err := b.signIn("an", password, "")
+		b.want(err, nil, "sign in")
+		tokens = append(tokens, token)
+	}
+	b.forward(40 * time.Second)
+	must(b.Session(ctx, tokens[0]))(t) // used again: the second is the oldest now
+	_, s, err := b.signIn("an", password, "")
+	b.want(err, nil, "sign in once more")
+	for i, token := range tokens {
+		want := error(nil)
+		if i == 1 {
+			want = identity.ErrSessionOver
+		}
+		_, err := b.Session(ctx, token)
+		b.want(err, want, fmt.Sprint("session ", i))
+	}
+	if all := must(b.Sessions(ctx, s.Actor(ip, agent), tokens[0]))(t); len(all) != 10 {
+		t.Errorf("%d sessions are open", len(all))
+	}
+	if n := b.count(`SELECT count(*) FROM access_log WHERE action = 'signed_out'`); n != 1 {
+		t.Errorf("%d lines in the access log", n)
 	}
 }
 

@@ -187,7 +187,37 @@ SELECT a.id, a.kind, a.name, m.role FROM membership m JOIN account a ON a.id = m
 	return pgx.CollectRows(rows, pgx.RowToStructByPos[Place])
 }
 
+// maxSessions is how many sessions a person may have open.
+const maxSessions = 10
+
+// The session that was used longest ago makes place.
+const sqlMakePlace = `
+UPDATE session SET revoked_at = $2 WHERE token_hash IN (
+  SELECT token_hash FROM session WHERE person_id = $1 AND revoked_at IS NULL AND expires_at > $2
+   ORDER BY seen_at DESC, token_hash OFFSET $3)
+RETURNING account_id, person_id, ip, user_agent, language`
+
+// makePlace ends what a new session would be too many.
+func (s *Service) makePlace(ctx context.Context, tx pgx.Tx, person string, at time.Time) error {
+	rows, err := tx.Query(ctx, sqlMakePlace, person, at, maxSessions-1)
+	if err != nil {
+		return err
+	}
+	ended, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (a Access, err error) {
+		err = r.Scan(&a.Account, &a.Person, &a.IP, &a.UserAgent, &a.Language)
+		return a, err
+	})
+	for _, a := range ended {
+		a.At, a.Action = at, "signed_out"
+		err = errors.Join(err, s.log1(ctx, tx, a))
+	}
+	return err
+}
+
 func (s *Service) openSession(ctx context.Context, tx pgx.Tx, c candidate, method string, from Session, at time.Time) (string, error) {
+	if err := s.makePlace(ctx, tx, c.Person, at); err != nil {
+		return "", fmt.Errorf("identity: open session: %w", err)
+	}
 	token := newToken()
 	hash, _ := tokenHash(token)
 	_, err := tx.Exec(ctx, `

@@ -6,7 +6,9 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/bode-erds/bode/delivery"
 	"github.com/bode-erds/bode/evidence"
@@ -105,6 +107,35 @@ func TestVerify(t *testing.T) {
 	b.multipart("/verify?lang=en", nil).want(http.StatusUnprocessableEntity, "/verify").shows("Choose a file")
 	r.verifier.err = errors.New("secret of the verifier")
 	b.multipart("/verify?lang=en", nil, file{"a.xml", "text/xml", "<x/>"}).want(http.StatusUnprocessableEntity, "/verify").shows("could not be looked at").hides("secret of")
+}
+
+// TestVerifyFewAtATime: who comes while several documents are looked at is asked to
+// come again, and may as soon as one is done.
+func TestVerifyFewAtATime(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.verifier.hold = make(chan struct{})
+	r.verifier.report = evidence.Report{Checks: []evidence.Check{{Code: evidence.CheckFormat, OK: true}}}
+	doc := file{"a.pdf", "application/pdf", "%PDF"}
+	var looking sync.WaitGroup
+	for range 4 {
+		looking.Go(func() { r.browser().multipart("/verify", nil, doc).want(http.StatusOK, "/verify") })
+	}
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for r.verifier.begun.Load() < 4 {
+		<-tick.C
+	}
+	b := r.browser().multipart("/verify?lang=en", nil, doc).want(http.StatusServiceUnavailable, "/verify")
+	if b.header.Get("Retry-After") == "" {
+		t.Error("nobody says when to come again")
+	}
+	for range 4 {
+		r.verifier.hold <- struct{}{}
+	}
+	looking.Wait()
+	close(r.verifier.hold)
+	b.multipart("/verify", nil, doc).want(http.StatusOK, "/verify")
 }
 
 // A document that is too large stops early, whether or not it says so.

@@ -17,6 +17,7 @@ type Portal struct {
 	Config
 	program map[string]programFile // by path; empty without a verifier for browsers
 	guesses *guesses               // of check codes
+	looks   chan struct{}          // at documents that anybody brings, under way
 }
 
 // New gives the pages and words to web and returns a Portal.
@@ -28,7 +29,7 @@ func New(cfg Config) (*Portal, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Portal{cfg, program, newGuesses()}, cfg.Web.AddFace("portal", wordFiles, pageFiles)
+	return &Portal{cfg, program, newGuesses(), make(chan struct{}, maxLooks)}, cfg.Web.AddFace("portal", wordFiles, pageFiles)
 }
 
 // frame is what the data of every page holds: its faults and its header.

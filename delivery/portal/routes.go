@@ -15,7 +15,8 @@ const (
 	uploadSize = 4 << 30
 	uploadTime = 2 * time.Hour
 	verifySize = 64<<20 + 1<<20 // a document to verify, and the form around it
-	verifyTime = 5 * time.Minute
+	verifyTime = time.Minute
+	maxLooks   = 4 // documents that anybody brings, in memory at the same time
 )
 
 // Register puts the pages on a router of web.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/bode-erds/bode/delivery"
 	"github.com/bode-erds/bode/delivery/web"
 	"github.com/bode-erds/bode/evidence"
 )
@@ -30,8 +31,15 @@ func (p *Portal) askVerify(c echo.Context) error {
 	return p.Web.Render(c, http.StatusOK, "portal/verify", verifyPage{frame: public("/verify"), Worker: p.program != nil})
 }
 
-// verify checks an uploaded document. Nothing of it is kept.
+// verify checks an uploaded document. Nothing of it is kept. It is held in memory
+// meanwhile, so that who finds too many under way is asked to come again.
 func (p *Portal) verify(c echo.Context) error {
+	select {
+	case p.looks <- struct{}{}:
+		defer func() { <-p.looks }()
+	default:
+		return delivery.ErrBusy
+	}
 	page := verifyPage{frame: public("/verify"), Worker: p.program != nil}
 	var failed error
 	_, err := readForm(c.Request(), func(part *multipart.Part) error {
