@@ -59,13 +59,16 @@ type attempt struct {
 	done     chan struct{}
 }
 
-func (r *rig) gathering() *gathering {
+func (r *rig) gathering(change ...func(*delivery.Config)) *gathering {
 	r.t.Helper()
 	g := &gathering{rig: r}
 	g.Service = r.service(func(c *delivery.Config) {
 		g.outbox = &held{Outbox: c.Outbox, hold: make(chan struct{})}
 		c.Outbox = g.outbox
 		c.Journal = panicky{c.Journal}
+		for _, f := range change {
+			f(c)
+		}
 	})
 	return g
 }

@@ -26,8 +26,8 @@ import (
 //  4. soon, which lets others begin, and commit
 //
 // A crash before the end of 4 leaves nothing; after it, everything. On an error
-// nothing was written, or, at the commit, nobody knows: a key then finds what
-// there is, and without one the message's own id is refused a second time.
+// nothing was written, or, at the commit, nobody knows: who then goes alone
+// finds the id of its message taken, and has its answer (writtenBefore).
 func (s *Service) submitAllTx(ctx context.Context, list []*turn, soon func()) error {
 	conn, err := s.Pool.Acquire(ctx)
 	if err != nil {

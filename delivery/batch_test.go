@@ -1,11 +1,15 @@
 package delivery_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"net"
+	"sync/atomic"
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/bode-erds/bode/delivery"
 )
@@ -113,6 +117,62 @@ func TestOneOfMany(t *testing.T) {
 		t.Errorf("%d keys of refused submissions are taken", n)
 	}
 	g.clean()
+}
+
+// TestCommitOfManyUnheard: when the answer to the commit of several is lost, each
+// learns that it is there, once, and its credit and its day count once.
+func TestCommitOfManyUnheard(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.submit(1)
+	var commits atomic.Int64
+	cfg := r.pool.Config()
+	cfg.ConnConfig.DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		c, err := (&net.Dialer{}).DialContext(ctx, network, addr)
+		return deafConn{c, &commits}, err
+	}
+	pool, err := pgxpool.NewWithConfig(r.ctx(), cfg)
+	r.must(err)
+	defer pool.Close()
+	g := r.gathering(func(c *delivery.Config) { c.Pool = pool })
+	g.block()
+	keyed, plain := g.add(submission(2), once("heard", "x")), g.add(submission(1), delivery.Once{})
+	g.release()
+	if commits.Load() < 2 {
+		t.Fatal("no commit was lost")
+	}
+	for i, a := range []*attempt{keyed, plain} {
+		if a.err != nil || a.replayed || len(a.list) != 2-i || a.list[0].State != delivery.Submitted || a.m.Number == "" {
+			t.Errorf("%d: %+v with %d deliveries, replayed %t, %v", i, a.m.Number, len(a.list), a.replayed, a.err)
+		}
+	}
+	if n := g.transactions(keyed, plain); n != 1 {
+		t.Errorf("written by %d transactions", n)
+	}
+	again, replayed, err := g.Submit(g.ctx(), g.sender(g.account), submission(2), once("heard", "x"))
+	if err != nil || !replayed || again.ID != keyed.m.ID {
+		t.Errorf("again: %s, %t, %v", again.ID, replayed, err)
+	}
+	if n := g.count(`SELECT count(*) FROM message`); n != 4 {
+		t.Errorf("%d messages", n)
+	}
+	g.clean()
+}
+
+// deafConn does not hear the answer to the second commit.
+type deafConn struct {
+	net.Conn
+	commits *atomic.Int64
+}
+
+func (c deafConn) Write(b []byte) (int, error) {
+	if !bytes.Contains(b, []byte("commit\x00")) || c.commits.Add(1) != 2 {
+		return c.Conn.Write(b)
+	}
+	n, err := c.Conn.Write(b)
+	_, _ = c.Conn.Read(make([]byte, 1)) // when it is done
+	c.Conn.Close()
+	return n, err
 }
 
 // TestBadRowOfMany makes the database refuse one of several, at once and at the

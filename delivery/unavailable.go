@@ -23,7 +23,7 @@ func Unavailable(err error) bool {
 		}
 		return false
 	}
-	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
+	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok || pgconn.SafeToRetry(err) { // nothing was sent
 		return true
 	}
 	if _, ok := errors.AsType[*net.OpError](err); ok {
