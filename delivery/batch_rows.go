@@ -27,7 +27,7 @@ import (
 //
 // A crash before the end of 4 leaves nothing; after it, everything. On an error
 // nothing was written, or, at the commit, nobody knows: who then goes alone
-// finds the id of its message taken, and has its answer (writtenBefore).
+// finds its message there (unheard).
 func (s *Service) submitAllTx(ctx context.Context, list []*turn, soon func()) error {
 	conn, err := s.Pool.Acquire(ctx)
 	if err != nil {

@@ -136,7 +136,8 @@ func TestCommitOfManyUnheard(t *testing.T) {
 	defer pool.Close()
 	g := r.gathering(func(c *delivery.Config) { c.Pool = pool })
 	g.block()
-	keyed, plain := g.add(submission(2), once("heard", "x")), g.add(submission(1), delivery.Once{})
+	doc := r.upload("a")
+	keyed, plain := g.add(submission(2, withDocuments(doc)), once("heard", "x")), g.add(submission(1), delivery.Once{})
 	g.release()
 	if commits.Load() < 2 {
 		t.Fatal("no commit was lost")
@@ -149,7 +150,7 @@ func TestCommitOfManyUnheard(t *testing.T) {
 	if n := g.transactions(keyed, plain); n != 1 {
 		t.Errorf("written by %d transactions", n)
 	}
-	again, replayed, err := g.Submit(g.ctx(), g.sender(g.account), submission(2), once("heard", "x"))
+	again, replayed, err := g.Submit(g.ctx(), g.sender(g.account), submission(2, withDocuments(doc)), once("heard", "x"))
 	if err != nil || !replayed || again.ID != keyed.m.ID {
 		t.Errorf("again: %s, %t, %v", again.ID, replayed, err)
 	}

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/bode-erds/bode/evidence"
 	"github.com/bode-erds/bode/identity"
@@ -118,24 +117,26 @@ func (s *Service) SubmitAll(ctx context.Context, by Submitter, sub Submission, o
 			return m, nil, true, nil
 		}
 	}
-	if writtenBefore(err) {
-		if m, err = s.Message(ctx, by.By.Account, w.message.ID); err == nil {
-			list, err = s.Deliveries(ctx, by.By.Account, m.ID, 0, maxSmall)
-		}
-		return m, list, false, err
-	}
 	if err != nil {
-		return Message{}, nil, false, err
+		return s.unheard(ctx, w, err)
 	}
 	return w.message, w.list, false, nil
 }
 
-// writtenBefore says whether an error is that the message is there already. Its id is
-// nobody else's: a transaction of several wrote it, and the answer to its commit was
-// lost.
-func writtenBefore(err error) bool {
-	refused, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && refused.ConstraintName == "message_pkey"
+// unheard is what a submission that failed is told: its error, unless the message is
+// there. Its id is nobody else's: a transaction of several wrote it, the answer to its
+// commit was lost, and by itself it then met its own key, documents or id.
+func (s *Service) unheard(ctx context.Context, w *submitting, failed error) (m Message, list []Delivery, replayed bool, err error) {
+	if w.message.fixed() {
+		return Message{}, nil, false, failed
+	}
+	if m, err = s.Message(ctx, w.message.Account, w.message.ID); err == nil {
+		list, err = s.Deliveries(ctx, m.Account, m.ID, 0, maxSmall)
+	}
+	if err != nil {
+		return Message{}, nil, false, failed
+	}
+	return m, list, false, nil
 }
 
 // submitTx writes a message in one transaction of four round trips.
