@@ -112,11 +112,6 @@ func (s *Service) SubmitAll(ctx context.Context, by Submitter, sub Submission, o
 		m, err = s.Message(ctx, by.By.Account, earlier.ref)
 		return m, nil, true, err
 	}
-	if err != nil && w.message.fixed() { // a second one at the same time
-		if m, e := s.seededBefore(ctx, w.message, once); e == nil {
-			return m, nil, true, nil
-		}
-	}
 	if err != nil {
 		return s.unheard(ctx, w, err)
 	}
@@ -127,8 +122,11 @@ func (s *Service) SubmitAll(ctx context.Context, by Submitter, sub Submission, o
 // there. Its id is nobody else's: a transaction of several wrote it, the answer to its
 // commit was lost, and by itself it then met its own key, documents or id.
 func (s *Service) unheard(ctx context.Context, w *submitting, failed error) (m Message, list []Delivery, replayed bool, err error) {
-	if w.message.fixed() {
-		return Message{}, nil, false, failed
+	if w.message.fixed() { // it may be somebody else's, of a second one at the same time
+		if m, err = s.seededBefore(ctx, w.message, w.once); err != nil {
+			return Message{}, nil, false, failed
+		}
+		return m, nil, true, nil
 	}
 	if m, err = s.Message(ctx, w.message.Account, w.message.ID); err == nil {
 		list, err = s.Deliveries(ctx, m.Account, m.ID, 0, maxSmall)

@@ -190,20 +190,12 @@ func (r *rig) seal() {
 	r.t.Helper()
 	rows, err := r.pool.Query(r.ctx(), `SELECT delivery_id, seq FROM erds_event ORDER BY delivery_id, seq`)
 	r.must(err)
-	type event struct {
-		ID  string
-		Seq int
-	}
-	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[event])
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[ledger.Ref])
 	r.must(err)
-	for _, e := range list {
-		r.must(r.book.Seal(r.ctx(), ledger.Ref{Delivery: e.ID, Seq: e.Seq}))
-	}
+	r.must(r.book.Seal(r.ctx(), list...))
 	_, err = r.book.Batch(r.ctx())
 	r.must(err)
-	for _, e := range list {
-		r.must(r.book.Finish(r.ctx(), ledger.Ref{Delivery: e.ID, Seq: e.Seq}))
-	}
+	r.must(r.book.Finish(r.ctx(), list...))
 }
 
 // posted gives a delivery a letter of so many octets.

@@ -17,7 +17,7 @@ import (
 // that loses a race, or whose storing fails, was seen by nobody. What is wrong with
 // one piece keeps no other back, as in [Ledger.Seal].
 func (l *Ledger) Finish(ctx context.Context, refs ...Ref) error {
-	failed, err := apart(l.finish)(ctx, refs)
+	failed, err := l.finishing.work(ctx, refs)
 	return errors.Join(err, failed.of(refs))
 }
 

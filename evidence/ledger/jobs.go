@@ -79,41 +79,44 @@ const (
 )
 
 // sealJobs are the jobs that sign the evidence of these events.
-func sealJobs(list []Ref) (jobs []river.InsertManyParams) {
-	for some := range slices.Chunk(list, sealTogether) {
-		args := SealArgs{Others: some}
+func sealJobs(list []Ref) []river.InsertManyParams {
+	return jobsOf(list, sealTogether, func(one Ref, others []Ref) river.JobArgs { return SealArgs{one, others} })
+}
+
+// finishJobs are the jobs that make the PDFs of these events.
+func finishJobs(list []Ref) []river.InsertManyParams {
+	return jobsOf(list, finishTogether, func(one Ref, others []Ref) river.JobArgs { return FinishArgs{one, others} })
+}
+
+// jobsOf are jobs for at most so many events each.
+func jobsOf(list []Ref, most int, args func(one Ref, others []Ref) river.JobArgs) (jobs []river.InsertManyParams) {
+	for some := range slices.Chunk(list, most) {
+		a := args(Ref{}, some)
 		if len(some) == 1 {
-			args = SealArgs{Ref: some[0]}
+			a = args(some[0], nil)
 		}
-		jobs = append(jobs, river.InsertManyParams{Args: args})
+		jobs = append(jobs, river.InsertManyParams{Args: a})
 	}
 	return jobs
 }
 
-// finishJobs are the jobs that make the PDFs of these events.
-func finishJobs(list []Ref) (jobs []river.InsertManyParams) {
-	for some := range slices.Chunk(list, finishTogether) {
-		args := FinishArgs{Others: some}
-		if len(some) == 1 {
-			args = FinishArgs{Ref: some[0]}
-		}
-		jobs = append(jobs, river.InsertManyParams{Args: args})
-	}
-	return jobs
+// patient is how long the jobs of this package may take, and when they are tried
+// again.
+type patient[A river.JobArgs] struct{ river.WorkerDefaults[A] }
+
+// Timeout implements river.Worker.
+func (patient[A]) Timeout(*river.Job[A]) time.Duration { return jobTime }
+
+// NextRetry implements river.Worker: soon at first, then every half hour.
+func (patient[A]) NextRetry(job *river.Job[A]) time.Time {
+	wait := time.Duration(1<<min(job.Attempt, 11)) * time.Second
+	return job.AttemptedAt.Add(min(wait, 30*time.Minute))
 }
 
 // SealWorker does SealArgs.
 type SealWorker struct {
-	river.WorkerDefaults[SealArgs]
+	patient[SealArgs]
 	Ledger *Ledger
-}
-
-// Timeout implements river.Worker.
-func (SealWorker) Timeout(*river.Job[SealArgs]) time.Duration { return jobTime }
-
-// NextRetry implements river.Worker: soon at first, then every half hour.
-func (SealWorker) NextRetry(job *river.Job[SealArgs]) time.Time {
-	return nextRetry(job.Attempt, *job.AttemptedAt)
 }
 
 // Work signs, together with the jobs that come at the same time. Who dies before
@@ -124,26 +127,13 @@ func (w SealWorker) Work(ctx context.Context, job *river.Job[SealArgs]) error {
 
 // FinishWorker does FinishArgs.
 type FinishWorker struct {
-	river.WorkerDefaults[FinishArgs]
+	patient[FinishArgs]
 	Ledger *Ledger
-}
-
-// Timeout implements river.Worker.
-func (FinishWorker) Timeout(*river.Job[FinishArgs]) time.Duration { return jobTime }
-
-// NextRetry implements river.Worker.
-func (FinishWorker) NextRetry(job *river.Job[FinishArgs]) time.Time {
-	return nextRetry(job.Attempt, *job.AttemptedAt)
 }
 
 // Work finishes, as that of SealWorker signs.
 func (w FinishWorker) Work(ctx context.Context, job *river.Job[FinishArgs]) error {
 	return w.Ledger.finishing.do(ctx, job.Args.Refs())
-}
-
-func nextRetry(attempt int, at time.Time) time.Time {
-	wait := time.Duration(1<<min(attempt, 11)) * time.Second
-	return at.Add(min(wait, 30*time.Minute))
 }
 
 // inOrder is a copy in the order of the keys, each once: two jobs that share

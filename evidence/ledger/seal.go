@@ -28,7 +28,7 @@ import (
 // Each step stores its results in one transaction. What is wrong with one piece
 // keeps no other back: its error is returned when the others are stored.
 func (l *Ledger) Seal(ctx context.Context, refs ...Ref) error {
-	failed, err := apart(l.seal)(ctx, refs)
+	failed, err := l.sealing.work(ctx, refs)
 	return errors.Join(err, failed.of(refs))
 }
 
